@@ -1,0 +1,30 @@
+# Every target does all of its own set-up; a machine needs Python 3.11 and make.
+PYTHON ?= python3.11
+CONFIG ?= configs/seals.yaml
+ARGS ?=
+BIN := .venv/bin
+
+.PHONY: search test benchmarks clean
+
+# Search, then the best model's test figures and predictions. Run again, it goes on where it stopped.
+search: .venv/installed
+	$(BIN)/python -m tuner.search $(CONFIG) --resume $(ARGS)
+	$(BIN)/python -m tuner.best --predict
+
+test: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+benchmarks: .venv/installed
+	$(BIN)/python -m benchmarks
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv runs

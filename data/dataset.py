@@ -1,0 +1,154 @@
+"""A data set: the labelled videos of a folder and their label table, checked together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pandas as pd
+
+from data.errors import DataError, some
+from data.labels import COLUMNS, LabelFile, expand, read_labels
+from data.splits import check_splits, draw_splits, named_splits
+from data.videos import Reject, Video, find_files, match_files, open_videos
+
+
+@dataclass
+class Dataset:
+    """Labelled videos.
+
+    Attributes:
+        table: ``video, frame, time, label, split``, one row a labelled frame, sorted.
+        videos: name to video, for every video of the table.
+        classes: sorted.
+        rejects: labelled videos that don't decode.
+    """
+
+    table: pd.DataFrame
+    videos: dict[str, Video]
+    classes: list[str]
+    rejects: list[Reject] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def without(self, rejects: Sequence[Reject]) -> Dataset:
+        """The data set without these videos.
+
+        Raises:
+            DataError: what is left can't be trained on.
+        """
+        gone = {reject.video for reject in rejects}
+        table = self.table[~self.table["video"].isin(gone)].reset_index(drop=True)
+        problems = check_splits(table)
+        if rejects and problems:
+            problems.append(
+                "left out because they don't decode: "
+                + some(f"{reject.video} ({reject.reason})" for reject in rejects)
+            )
+        if problems:
+            raise DataError(problems)
+        return replace(
+            self,
+            table=table,
+            videos={name: video for name, video in self.videos.items() if name not in gone},
+            classes=sorted(set(table["label"])),
+            rejects=[*self.rejects, *rejects],
+        )
+
+    def summary(self) -> pd.DataFrame:
+        """Labelled frames by class (columns) and split (rows), and the videos of each split."""
+        counts = pd.crosstab(self.table["split"], self.table["label"])
+        videos = self.table.groupby("split")["video"].nunique()
+        counts.insert(0, "videos", videos)
+        order = [split for split in ("train", "valid", "test") if split in counts.index]
+        return counts.loc[order]
+
+
+def load(
+    videos: Path,
+    labels: Path,
+    *,
+    fps: float | None = None,
+    valid: Sequence[str] | float | None = None,
+    test: Sequence[str] | float | None = None,
+    seed: int = 0,
+    on_open: Callable[[int], Callable[[], None]] | None = None,
+) -> Dataset:
+    """Read labels, find and open their videos, and check one against the other.
+
+    Args:
+        fps: the sampling rate; None is each file's own.
+        valid, test: names of videos or shares of the frames, where the labels have no ``split``.
+        on_open: called with the number of videos, returns what is called as each was opened.
+
+    Raises:
+        DataError: everything that is wrong with the labels, at once.
+    """
+    file = read_labels(labels)
+    files = find_files(videos)
+    paths, problems = match_files(file.videos, files, videos)
+    problems = [*file.problems, *(f"{labels}: {problem}" for problem in problems)]
+    progress = on_open(len(paths)) if on_open else None
+    opened, rejects = open_videos(paths, fps, on_video=progress)
+    table, more, warnings = expand(file, opened)
+    problems += more
+    table, more, note = _with_splits(file, table, valid, test, seed)
+    problems += more
+    warnings += note
+    if not rejects and not problems:
+        problems += check_splits(table)
+    if problems:
+        raise DataError(problems)
+    unlabelled = [path for path in files if path not in set(paths.values())]
+    if unlabelled:
+        warnings.append(
+            f"{len(unlabelled)} of {len(files)} videos have no labels and are left out: "
+            + some(path.name for path in unlabelled)
+        )
+    dataset = Dataset(table, opened, sorted(set(table["label"])), warnings=warnings)
+    return dataset.without(rejects)
+
+
+def _with_splits(
+    file: LabelFile,
+    table: pd.DataFrame,
+    valid: Sequence[str] | float | None,
+    test: Sequence[str] | float | None,
+    seed: int,
+) -> tuple[pd.DataFrame, list[str], list[str]]:
+    given = valid is not None or test is not None
+    if "split" in table:
+        if given:
+            note = f"{file.path} has a column 'split' and data.splits is set too; set one of them"
+            return table, [note], []
+        return table[COLUMNS], [], []
+    videos = sorted(set(table["video"]))
+    if isinstance(valid, (list, tuple)) or isinstance(test, (list, tuple)):
+        if isinstance(valid, float) or isinstance(test, float):
+            return (
+                table.assign(split="train"),
+                ["data.splits: valid and test are both names or both shares"],
+                [],
+            )
+        splits, problems = named_splits(videos, list(valid or []), list(test or []))
+        return table.assign(split=table["video"].map(splits))[COLUMNS], problems, []
+    shares = (0.15, 0.15) if not given else (float(valid or 0), float(test or 0))  # type: ignore[arg-type]
+    if len(videos) < 2:
+        return (
+            table.assign(split="train"),
+            [
+                f"{file.path} has one labelled video; at least two are needed, one to train and one "
+                "to validate"
+            ],
+            [],
+        )
+    counts = {
+        str(video): rows["label"].value_counts().to_dict() for video, rows in table.groupby("video")
+    }
+    splits = draw_splits(counts, *shares, seed)
+    drawn = {split: [v for v in videos if splits[v] == split] for split in ("valid", "test")}
+    note = (
+        f"splits were drawn by video (data.splits): valid {some(drawn['valid'])}; "
+        f"test {some(drawn['test']) or 'none'}"
+    )
+    return table.assign(split=table["video"].map(splits))[COLUMNS], [], [note]

@@ -1,0 +1,74 @@
+"""The frame store: sampled, resized frames of a video, decoded once for every trial."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from data.videos import Video
+from data.store import Store, make_key
+from data.transforms import resize
+from data.video import VideoError, read_frames
+
+_CHUNK = 64  # frames resized at a time: enough to be fast, 80 MB at 704x576
+_FORMAT = "bilinear-1"  # changes whenever what is stored for the same file would differ
+
+
+class FrameStore:
+    """uint8 ``[N, H, W, 3]`` RGB of each video, by frame number at the sampling rate."""
+
+    def __init__(self, *, folder: Path | None = None, limit_bytes: int | None = None) -> None:
+        self.store = Store("frames", folder=folder, limit_bytes=limit_bytes)
+
+    def key(self, video: Video, size: tuple[int, int]) -> str:
+        return make_key(video.key, _FORMAT, video.info.decoder, *size)
+
+    def open(self, video: Video, size: tuple[int, int]) -> np.memmap:
+        """The stored frames, decoding them first if they aren't there.
+
+        Raises:
+            VideoError: the video does not decode to its end.
+        """
+        while (frames := self.store.get(self.key(video, size))) is None:
+            self.ensure(video, [size])
+        return frames
+
+    def ensure(self, video: Video, sizes: Iterable[tuple[int, int]]) -> None:
+        """Decode `video` once, storing every size that is missing.
+
+        Raises:
+            VideoError: the video does not decode to its end; nothing of it is stored.
+        """
+        wanted = {self.key(video, size): tuple(size) for size in sizes}
+        if all(self.store.path(key).exists() for key in wanted):
+            return
+        with self.store.lock(video.key):
+            missing = {k: size for k, size in wanted.items() if not self.store.path(k).exists()}
+            if missing:
+                self._decode(video, missing)
+
+    def _decode(self, video: Video, missing: dict[str, tuple[int, int]]) -> None:
+        repeats = np.bincount(video.indices, minlength=len(video.info))
+        shapes = {key: (*size, 3) for key, size in missing.items()}
+        with self.store.writers(shapes, np.dtype(np.uint8)) as writers:
+            chunk: list[np.ndarray] = []
+
+            def flush() -> None:
+                if chunk:
+                    frames = np.stack(chunk)
+                    for key, size in missing.items():
+                        writers[key].append(resize(frames, size))
+                    chunk.clear()
+
+            for index, frame in enumerate(read_frames(video.info)):
+                if chunk and frame.shape != chunk[0].shape:
+                    flush()  # some cameras change resolution within a file
+                chunk.extend([frame] * int(repeats[index]))
+                if len(chunk) >= _CHUNK:
+                    flush()
+            flush()
+
+
+__all__ = ["FrameStore", "VideoError"]

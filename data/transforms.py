@@ -1,0 +1,25 @@
+"""What is done to frames, the same for stored and freshly decoded ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+
+def resize(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize frames, filtering when they shrink (bilinear with antialiasing).
+
+    Args:
+        frames: uint8 ``[N, H, W, 3]``.
+        size: height and width wanted; the aspect ratio is not kept.
+
+    Returns:
+        uint8 ``[N, height, width, 3]``.
+    """
+    if frames.shape[1:3] == tuple(size):
+        return frames
+    images = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
+    resized = torch.nn.functional.interpolate(
+        images, size=tuple(size), mode="bilinear", antialias=True
+    )
+    return resized.permute(0, 2, 3, 1).contiguous().numpy()

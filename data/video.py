@@ -1,0 +1,217 @@
+"""One video file: what it is, when its frames are shown, and its frames in order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+# Containers that our users' cameras write; told apart from labels and notes in the same folder.
+EXTENSIONS = frozenset(
+    [".mp4", ".m4v", ".mov", ".avi", ".asf", ".wmv", ".mkv", ".webm", ".mpg", ".mpeg", ".ts"]
+    + [".mts", ".m2ts", ".flv", ".3gp", ".ogv", ".vob"]
+)
+
+
+class VideoError(Exception):
+    """The file can't be read as a video; the message is the reason, without the path."""
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a container says of its video stream (the decoded frames may be fewer).
+
+    Attributes:
+        times: ``[N]`` seconds from the first frame at which each frame is shown, increasing.
+        fps: frames a second, on average.
+        decoder: ``decord`` or ``pyav``, whichever opens the file.
+    """
+
+    path: Path
+    times: np.ndarray
+    fps: float
+    width: int
+    height: int
+    decoder: str
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the start of the first frame to the end of the last."""
+        return float(self.times[-1] + 1 / self.fps)
+
+
+def identity(path: Path) -> str:
+    """A key that changes with the file: its size, its time of change, and samples of its bytes."""
+    stat = path.stat()
+    digest = hashlib.sha256(f"{stat.st_size}:{stat.st_mtime_ns}".encode())
+    with path.open("rb") as file:
+        for start in (0, stat.st_size // 2, max(0, stat.st_size - 65536)):
+            file.seek(start)
+            digest.update(file.read(65536))
+    return digest.hexdigest()[:32]
+
+
+def probe(path: Path) -> VideoInfo:
+    """Open a video without decoding it.
+
+    Raises:
+        VideoError: no decoder opens it; the message says why.
+    """
+    if path.stat().st_size == 0:
+        raise VideoError("the file is empty (0 bytes)")
+    try:
+        return _probe_decord(path)
+    except VideoError:
+        return _probe_pyav(path)
+
+
+def read_frames(info: VideoInfo) -> Iterator[np.ndarray]:
+    """Yield every frame in order as uint8 ``[H, W, 3]`` RGB, upright.
+
+    Always in sequence: decord returns wrong frames at random positions of ASF and MPEG-1 files.
+
+    Raises:
+        VideoError: the stream is damaged; the frames before the damage were yielded.
+    """
+    frames = _read_decord(info) if info.decoder == "decord" else _read_pyav(info)
+    count = 0
+    for frame in frames:
+        count += 1
+        yield frame
+    if count < len(info):
+        raise VideoError(f"only {count} of its {len(info)} frames decode")
+
+
+def sample_indices(times: np.ndarray, duration: float, fps: float | None) -> np.ndarray:
+    """For each sampled frame at `fps`, the file's frame shown nearest to it in time.
+
+    Sample k is wanted at k / fps seconds, for as long as the video lasts. None keeps every frame.
+
+    Example:
+        ``sample_indices([0, .1, .2, .3], 0.4, 5) -> [0, 2]``
+    """
+    if fps is None:
+        return np.arange(len(times))
+    # A tolerance of a millionth of a sample, so that 0.3 * 10 counts as 3 samples and not 4.
+    wanted = np.arange(max(1, int(np.ceil(duration * fps - 1e-6)))) / fps
+    return nearest_frames(times, wanted)
+
+
+def nearest_frames(times: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """For each wanted time, the index in the increasing `times` that is nearest (ties: later)."""
+    middles = (times[1:] + times[:-1]) / 2
+    # Rounded to a microsecond: label times written with 3 decimals must not fall off a tie.
+    return np.searchsorted(np.round(middles, 6), np.round(wanted, 6), side="right")
+
+
+def _clean_times(starts: np.ndarray, fps: float) -> np.ndarray:
+    """Times from 0, or evenly spaced where the container's are unusable (some ASF and MPEG-1)."""
+    times = starts.astype(np.float64) - float(starts[0])
+    # Seconds in float32, as decord gives them, are good to a tenth of a millisecond at 20 minutes.
+    usable = bool(np.all(np.isfinite(times)) and np.all(np.diff(times) > 0))
+    if not usable or times[-1] > 100 * len(times) / fps + 60:
+        return np.arange(len(times)) / fps
+    even = np.arange(len(times)) / fps
+    if np.max(np.abs(times - even)) < 1e-3 + 0.05 / fps:
+        return even
+    return times
+
+
+def _open_decord(path: Path):
+    import decord
+
+    decord.logging.set_level(decord.logging.QUIET)
+    try:
+        return decord.VideoReader(str(path), num_threads=1)
+    except (decord.DECORDError, RuntimeError) as error:
+        raise VideoError("decord can't open it") from error
+
+
+def _probe_decord(path: Path) -> VideoInfo:
+    reader = _open_decord(path)
+    count, fps = len(reader), float(reader.get_avg_fps())
+    if count == 0 or not fps > 0:
+        raise VideoError("decord finds no frames")
+    starts = np.asarray(reader.get_frame_timestamp(range(count)))[:, 0]
+    import decord
+
+    try:
+        height, width, _ = reader.next().shape
+    except (decord.DECORDError, RuntimeError, StopIteration) as error:
+        raise VideoError("its first frame does not decode") from error
+    return VideoInfo(path, _clean_times(starts, fps), fps, width, height, "decord")
+
+
+def _read_decord(info: VideoInfo) -> Iterator[np.ndarray]:
+    import decord
+
+    reader = _open_decord(info.path)
+    for index in range(len(info)):
+        try:
+            frame = reader.next().asnumpy()
+        except StopIteration:
+            return
+        except (decord.DECORDError, RuntimeError) as error:
+            raise VideoError(
+                f"damaged: frame {index} does not decode (of {len(info)} declared)"
+            ) from error
+        yield frame
+
+
+def _probe_pyav(path: Path) -> VideoInfo:
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise VideoError("it has no video stream")
+            stream = container.streams.video[0]
+            base = stream.time_base
+            starts = sorted(
+                float(packet.pts * base)
+                for packet in container.demux(stream)
+                if packet.pts is not None and base is not None
+            )
+            if not starts:
+                raise VideoError("it has no frames")
+            rate = stream.average_rate or stream.guessed_rate or 25
+            width, height = stream.width, stream.height
+        with av.open(str(path)) as container:
+            for frame in container.decode(video=0):
+                if frame.rotation % 180:
+                    width, height = height, width
+                break
+            else:
+                raise VideoError("no frame of it decodes")
+    except (av.error.FFmpegError, ValueError, IndexError) as error:
+        raise VideoError(f"no decoder opens it ({_reason(error)})") from error
+    fps = float(rate)
+    return VideoInfo(path, _clean_times(np.array(starts), fps), fps, width, height, "pyav")
+
+
+def _read_pyav(info: VideoInfo) -> Iterator[np.ndarray]:
+    import av
+
+    count = 0
+    try:
+        with av.open(str(info.path)) as container:
+            for frame in container.decode(video=0):
+                if count == len(info):
+                    return
+                count += 1
+                # PyAV leaves the display rotation to the caller; decord applies it.
+                yield np.rot90(frame.to_ndarray(format="rgb24"), k=round(frame.rotation / 90))
+    except av.error.FFmpegError as error:
+        raise VideoError(
+            f"damaged: frame {count} does not decode (of {len(info)} declared; {_reason(error)})"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

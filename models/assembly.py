@@ -1,0 +1,84 @@
+"""From parameters to a model: the registry's class, and a backbone below it."""
+
+from collections.abc import Sequence
+from importlib import import_module
+
+from torch import nn
+
+from models.backbones import load_backbone
+from models.base import VideoClassifier
+from models.config import ModelConfig
+from models.names import REGISTRY
+from models.specs import BackboneSpec, spec
+
+
+def family(architecture: str) -> type[VideoClassifier]:
+    """Return the class that the registry names for an architecture."""
+    module, name = REGISTRY[architecture].model.split(":")
+    found: type[VideoClassifier] = getattr(import_module(module), name)
+    return found
+
+
+def build(
+    config: ModelConfig, classes: Sequence[str], *, with_backbone: bool = True
+) -> VideoClassifier:
+    """Build the model that ``config`` describes.
+
+    Args:
+        config (ModelConfig): its parameters.
+        classes (Sequence[str]): names of the classes, in the order of the logits.
+        with_backbone (bool): False for a model that takes stored features only, which neither
+            builds nor loads the image network. The other layers start the same either way.
+
+    Raises:
+        ValueError: if there are less than two classes, or two of the same name.
+        WeightsError: if the backbone's weights can't be had or don't fit.
+    """
+    model = family(config.architecture)(
+        config=config, classes=classes, num_features=_backbone_spec(config).num_features
+    )
+    return attach_backbone(model) if with_backbone else model
+
+
+def attach_backbone(model: VideoClassifier) -> VideoClassifier:
+    """Give a model that takes features the backbone they come from, so that it takes frames.
+
+    Raises:
+        WeightsError: if its weights can't be had or don't fit.
+    """
+    config = model.config
+    model.backbone = load_backbone(
+        _backbone_spec(config).name,
+        pooling=config.pooling,
+        pretrained=config.pretrained,
+        weights_path=config.model_weights_path,
+    )
+    if REGISTRY[config.architecture].frozen:
+        model.backbone.freeze()
+    return model
+
+
+def frame_size(config: ModelConfig) -> tuple[int, int]:
+    """Return height and width of the frames that a model takes.
+
+    Raises:
+        ValueError: if ``config.frame_size`` is not the only size that its backbone takes.
+    """
+    own = _backbone_spec(config)
+    if own.fixed_size and config.frame_size not in (None, own.frame_size):
+        raise ValueError(
+            f"frame_size {config.frame_size} does not go with {own.name}, which takes"
+            f" {own.frame_size} only: leave frame_size out"
+        )
+    return config.frame_size or own.frame_size
+
+
+def param_count(model: nn.Module) -> int:
+    """Return how many numbers training changes: those of a frozen backbone don't count."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def _backbone_spec(config: ModelConfig) -> BackboneSpec:
+    if config.pretrained_model_name is None:
+        raise ValueError(f"{config.architecture} needs a pretrained_model_name, not None")
+    return spec(config.pretrained_model_name)

@@ -1,0 +1,84 @@
+"""A model as one file: parameters, classes, normalisation and weights."""
+
+import json
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models.assembly import attach_backbone, family
+from models.base import VideoClassifier
+from models.config import ModelConfig
+
+FORMAT = 1
+
+
+def save(model: VideoClassifier, path: str | Path, extra: dict[str, Any] | None = None) -> None:
+    """Write a model to one file, which holds all that predicting needs.
+
+    It is written under another name first and then renamed: nobody ever reads half a file.
+
+    Args:
+        model (VideoClassifier): its backbone is in the file if it has one.
+        path (str | Path): the file; replaced if it exists.
+        extra (dict | None): JSON-like data to keep with it; None keeps ``model.extra``.
+
+    Raises:
+        ValueError: if ``extra`` holds something that JSON does not know.
+    """
+    path = Path(path)
+    try:
+        extra = json.loads(json.dumps(model.extra if extra is None else extra))
+    except TypeError as error:
+        raise ValueError(f"extra must be JSON-like: {error}") from error
+    content = {
+        "format": FORMAT,
+        "config": model.config.model_dump(mode="json"),
+        "classes": model.classes,
+        "num_features": model.num_features,
+        "has_backbone": model.backbone is not None,
+        "state": {name: tensor.cpu() for name, tensor in model.state_dict().items()},
+        "extra": extra,
+    }
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        torch.save(content, temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load(path: str | Path) -> VideoClassifier:
+    """Read a model that ``save`` wrote, on the CPU, in evaluation mode.
+
+    Nothing is downloaded: the weights of the backbone come from the file.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is not a model's file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no model file {path}")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        found = content["format"]
+    except Exception as error:  # pickle and zip raise their own
+        raise ValueError(f"{path} is not a model's file ({type(error).__name__})") from error
+    if found != FORMAT:
+        raise ValueError(f"{path} has format {found}; this version reads format {FORMAT}")
+    config = ModelConfig(**content["config"])
+    model = family(config.architecture)(
+        config=config.model_copy(update={"pretrained": False, "model_weights_path": None}),
+        classes=content["classes"],
+        num_features=content["num_features"],
+    )
+    if content["has_backbone"]:
+        attach_backbone(model)
+    model.load_state_dict(content["state"])
+    model.config = config
+    model.extra = content["extra"]
+    return model.eval()

@@ -1,0 +1,104 @@
+"""Layers that every head is made of: dense layers, and the normalisation of features."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+SMALLEST_STD = 1e-6
+
+
+def linear(in_features: int, out_features: int) -> nn.Linear:
+    """Return a linear layer that starts as in Keras: Glorot uniform weights, zero biases.
+
+    Source: Glorot and Bengio, Understanding the difficulty of training deep feedforward neural
+    networks, AISTATS 2010.
+    """
+    layer = nn.Linear(in_features, out_features)
+    nn.init.xavier_uniform_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class DenseStack(nn.Sequential):
+    """One (linear, ReLU, dropout) a size; sizes of 0 are no layers.
+
+    Args:
+        in_features (int): width of the input.
+        sizes (Sequence[int]): widths of the layers.
+        dropout (float): rate after each layer.
+    """
+
+    def __init__(self, *, in_features: int, sizes: Sequence[int], dropout: float) -> None:
+        layers: list[nn.Module] = []
+        width = in_features
+        for size in sizes:
+            if size:
+                layers += [linear(width, size), nn.ReLU(), nn.Dropout(dropout)]
+                width = size
+        super().__init__(*layers)
+        self.out_features = width
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the last layer's output.
+
+        Args:
+            features (Tensor): shape ``[B, in_features]``.
+
+        Returns:
+            Tensor: shape ``[B, out_features]``.
+        """
+        return super().forward(features)
+
+
+class FeatureNorm(nn.Module):
+    """Brings every feature to mean 0 and deviation 1 over the training frames.
+
+    It has no parameters: mean and scale are buffers, so they are saved with the model. Until
+    ``fit`` is called it changes nothing.
+
+    Args:
+        num_features (int): width of a feature vector.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, *, num_features: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(num_features))
+        self.register_buffer("scale", torch.ones(num_features))
+
+    def fit(self, mean: Tensor, std: Tensor) -> None:
+        """Set what is subtracted and divided by; a feature that never varies is not scaled.
+
+        Args:
+            mean (Tensor): shape ``[num_features]``, over the training frames only.
+            std (Tensor): shape ``[num_features]``.
+
+        Raises:
+            ValueError: if a shape is another one or a value is not finite.
+        """
+        for name, value in (("mean", mean), ("std", std)):
+            if value.shape != self.mean.shape:
+                raise ValueError(
+                    f"{name} must have shape {list(self.mean.shape)}, not {list(value.shape)}"
+                )
+            if not torch.isfinite(value).all():
+                raise ValueError(
+                    f"{name} has {int((~torch.isfinite(value)).sum())} non-finite values"
+                )
+        std = std.to(self.scale)
+        self.mean.copy_(mean)
+        self.scale.copy_(torch.where(std < SMALLEST_STD, 1.0, 1 / std))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the features normalised.
+
+        Args:
+            features (Tensor): shape ``[..., num_features]``, of any floating type.
+
+        Returns:
+            Tensor: the same shape, of the type of the buffers.
+        """
+        return (features.to(self.mean.dtype) - self.mean) * self.scale

@@ -1,0 +1,125 @@
+"""Layers over time: recurrent ones, and a one-dimensional convolution, stacked."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Kind = Literal["LSTM", "SimpleRNN", "GRU", "Convolution1D"]
+Recurrent = nn.LSTM | nn.GRU | nn.RNN
+
+RECURRENT: dict[str, type[Recurrent]] = {"LSTM": nn.LSTM, "GRU": nn.GRU, "SimpleRNN": nn.RNN}
+
+
+def recurrent(kind: str, *, in_features: int, size: int) -> Recurrent:
+    """Return one recurrent layer that starts as in Keras.
+
+    Input weights are Glorot uniform, recurrent ones orthogonal (Saxe et al., Exact solutions to
+    the nonlinear dynamics of learning in deep linear neural networks, ICLR 2014), biases zero
+    except an LSTM's forget gate, at 1 (Jozefowicz et al., An empirical exploration of recurrent
+    network architectures, ICML 2015). PyTorch adds up two biases a gate; the 1 is in one of them.
+    """
+    layer = RECURRENT[kind](in_features, size, batch_first=True)
+    for name, parameter in layer.named_parameters():
+        if name.startswith("weight_ih"):
+            nn.init.xavier_uniform_(parameter)
+        elif name.startswith("weight_hh"):
+            nn.init.orthogonal_(parameter)
+        else:
+            nn.init.zeros_(parameter)
+        if kind == "LSTM" and name.startswith("bias_ih"):
+            nn.init.ones_(parameter[size : 2 * size])  # gates: input, forget, cell, output
+    return layer
+
+
+class Convolution1D(nn.Module):
+    """A convolution over time that keeps the number of steps, and ReLU.
+
+    Args:
+        in_features (int): width of a step.
+        size (int): number of filters.
+        kernel_size (int): steps that each filter sees.
+    """
+
+    def __init__(self, *, in_features: int, size: int, kernel_size: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(in_features, size, kernel_size)
+        nn.init.xavier_uniform_(self.conv.weight)
+        if self.conv.bias is not None:
+            nn.init.zeros_(self.conv.bias)
+        before = (kernel_size - 1) // 2
+        self.padding = (before, kernel_size - 1 - before)
+
+    def forward(self, steps: Tensor) -> Tensor:
+        """Return the filters' output at every step.
+
+        Args:
+            steps (Tensor): shape ``[B, L, in_features]``.
+
+        Returns:
+            Tensor: shape ``[B, L, size]``.
+        """
+        padded = F.pad(steps.transpose(1, 2), self.padding)
+        return self.conv(padded).relu().transpose(1, 2)
+
+
+class SequenceStack(nn.Module):
+    """One kind of layer over time, stacked, with dropout between the layers.
+
+    Args:
+        kind (str): ``LSTM``, ``GRU``, ``SimpleRNN`` or ``Convolution1D``.
+        in_features (int): width of a step.
+        sizes (Sequence[int]): widths of the layers, at least one.
+        dropout (float): rate between two layers; there is none after the last one.
+        kernel_size (int): steps that a ``Convolution1D`` filter sees.
+        return_sequence (bool): whether every step of the last layer is returned, flattened,
+            instead of the last step alone. A ``Convolution1D`` always returns every step.
+
+    Raises:
+        ValueError: if there is no layer, or one of width 0.
+    """
+
+    def __init__(
+        self,
+        *,
+        kind: Kind,
+        in_features: int,
+        sizes: Sequence[int],
+        dropout: float,
+        kernel_size: int,
+        return_sequence: bool,
+    ) -> None:
+        super().__init__()
+        if not sizes or min(sizes) < 1:
+            raise ValueError(f"sizes must be one or more positive widths, not {list(sizes)}")
+        self.return_sequence = return_sequence or kind == "Convolution1D"
+        self.size = sizes[-1]
+        self.dropout = nn.Dropout(dropout)
+        self.layers = nn.ModuleList()
+        for width, size in zip((in_features, *sizes), sizes, strict=False):
+            self.layers.append(
+                Convolution1D(in_features=width, size=size, kernel_size=kernel_size)
+                if kind == "Convolution1D"
+                else recurrent(kind, in_features=width, size=size)
+            )
+
+    def out_features(self, sequence_length: int) -> int:
+        """Return the width of the output for clips of ``sequence_length`` steps."""
+        return self.size * sequence_length if self.return_sequence else self.size
+
+    def forward(self, steps: Tensor) -> Tensor:
+        """Return what the last layer says of each clip.
+
+        Args:
+            steps (Tensor): shape ``[B, L, in_features]``.
+
+        Returns:
+            Tensor: shape ``[B, size]``, or ``[B, L * size]`` if every step is returned.
+        """
+        for i, layer in enumerate(self.layers):
+            if i:
+                steps = self.dropout(steps)
+            output = layer(steps)
+            steps = output if isinstance(output, Tensor) else output[0]
+        return steps.flatten(1) if self.return_sequence else steps[:, -1]

@@ -1,0 +1,76 @@
+"""What is known of a backbone before its weights are loaded."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor
+
+from models.names import BACKBONES, backbone_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneSpec:
+    """What is known of a backbone before its weights are loaded."""
+
+    name: str
+    timm_name: str
+    frame_size: tuple[int, int]  # height, width
+    mean: tuple[float, float, float]  # red, green, blue, of values from 0 to 1
+    std: tuple[float, float, float]
+    num_features: int
+    fixed_size: bool  # whether it takes frames of frame_size only
+    spatial_dims: tuple[int, ...]  # dimensions of its last feature map that are pooled away
+    classifier: frozenset[str]  # its parts that only its own classifier uses
+
+
+@cache
+def spec(name: str) -> BackboneSpec:
+    """Return what is known of the backbone ``name``, without loading or downloading weights.
+
+    The network is built on the meta device, where tensors have shapes but no values.
+
+    Raises:
+        ValueError: if there is no such backbone, or it does not give one feature map.
+    """
+    name = backbone_name(name)
+    timm_name = BACKBONES.get(name, name)
+    with torch.device("meta"):
+        network: Any = timm.create_model(timm_name, num_classes=0).eval()
+        features, used = _trace(network, network.pretrained_cfg["input_size"])
+    entry = network.pretrained_cfg
+    if not isinstance(features, Tensor):
+        raise ValueError(f"backbone {name} gives {type(features).__name__}, not one feature map")
+    if features.ndim == 4:
+        channels_first = getattr(network, "output_fmt", "NCHW") == "NCHW"
+        spatial_dims: tuple[int, ...] = (2, 3) if channels_first else (1, 2)
+        num_features = features.shape[1 if channels_first else 3]
+    else:
+        spatial_dims = tuple(range(1, features.ndim - 1))
+        num_features = features.shape[-1]
+    named = entry.get("classifier") or ()
+    named = (named,) if isinstance(named, str) else named
+    parts = {name for name, _ in network.named_children()}.union(n.split(".")[0] for n in named)
+    return BackboneSpec(
+        name=name,
+        timm_name=timm_name,
+        frame_size=tuple(entry["input_size"][1:]),
+        mean=tuple(entry["mean"]),
+        std=tuple(entry["std"]),
+        num_features=num_features,
+        fixed_size=bool(entry.get("fixed_input_size")),
+        spatial_dims=spatial_dims,
+        classifier=frozenset(parts - used),
+    )
+
+
+def _trace(network: Any, input_size: tuple[int, int, int]) -> tuple[Any, set[str]]:
+    """Return the feature map of an empty image, and which children of ``network`` computed it."""
+    used: set[str] = set()
+    for name, child in network.named_children():
+        for module in child.modules():
+            module.register_forward_pre_hook(lambda *_, name=name: used.add(name))
+    with torch.no_grad():
+        return network.forward_features(torch.empty(1, *input_size)), used

@@ -1,0 +1,55 @@
+"""Dense layers and the normalisation of features."""
+
+import pytest
+import torch
+from torch import nn
+
+from models.heads import DenseStack, FeatureNorm
+
+
+@pytest.mark.parametrize(
+    ("sizes", "width", "layers"), [((5, 4, 3), 3, 3), ((5, 0, 0), 5, 1), ((0, 0, 0), 6, 0)]
+)
+def test_a_layer_for_each_size_that_is_not_0(
+    sizes: tuple[int, int, int], width: int, layers: int
+) -> None:
+    dense = DenseStack(in_features=6, sizes=sizes, dropout=0.1)
+    assert dense.out_features == width
+    assert dense(torch.randn(2, 6)).shape == (2, width)
+    for kind in (nn.Linear, nn.ReLU, nn.Dropout):
+        assert sum(isinstance(module, kind) for module in dense) == layers
+
+
+def test_norm_does_nothing_before_it_is_fitted() -> None:
+    features = torch.randn(2, 3, 4)
+    assert torch.equal(FeatureNorm(num_features=4)(features), features)
+
+
+def test_norm_brings_features_to_mean_0_and_deviation_1() -> None:
+    features = torch.randn(500, 4) * torch.tensor([1.0, 2.0, 50.0, 0.0]) + 7
+    norm = FeatureNorm(num_features=4)
+    norm.fit(features.mean(0), features.std(0))
+    output = norm(features)
+    assert torch.allclose(output.mean(0), torch.zeros(4), atol=1e-4)
+    assert torch.allclose(output.std(0), torch.tensor([1.0, 1.0, 1.0, 0.0]), atol=1e-4)
+
+
+def test_norm_is_saved_but_not_trained() -> None:
+    norm = FeatureNorm(num_features=2)
+    assert not list(norm.parameters())
+    norm.fit(torch.tensor([1.0, 2.0]), torch.tensor([2.0, 1e-7]))
+    other = FeatureNorm(num_features=2)
+    other.load_state_dict(norm.state_dict())
+    assert other(torch.tensor([3.0, 3.0])).tolist() == [1.0, 1.0]
+
+
+def test_norm_takes_stored_half_precision() -> None:
+    assert FeatureNorm(num_features=2)(torch.ones(1, 2, dtype=torch.float16)).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("mean", "message"), [([1.0], r"\[2\], not \[1\]"), ([1.0, float("nan")], "1 non-finite")]
+)
+def test_norm_refuses_what_does_not_fit(mean: list[float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FeatureNorm(num_features=2).fit(torch.tensor(mean), torch.ones(2))

@@ -1,0 +1,1 @@
+"""The commands: ``python -m tuner.search``, ``tuner.best``, ``tuner.train``."""

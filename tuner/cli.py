@@ -1,0 +1,92 @@
+"""What the commands share: arguments, messages for a user's mistakes, progress bars."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from data.errors import DataError
+from models import WeightsError
+from tuner.config import ConfigError
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+class UserError(Exception):
+    """A mistake of the user's that has no room of its own."""
+
+
+def parser(module: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """An argument parser whose help ends with examples."""
+    return argparse.ArgumentParser(
+        prog=f"python -m tuner.{module}",
+        description=description,
+        epilog="examples:\n" + "\n".join(f"  {line}" for line in examples.strip().splitlines()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_set(arguments: argparse.ArgumentParser) -> None:
+    """``--set key=value``, as many as one likes."""
+    arguments.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="override a key of the YAML, as in --set search.trials=40 (may be repeated)",
+    )
+
+
+def run(command: Callable[[], int]) -> None:
+    """Run a command; a user's mistakes end it with a message and exit status 2, no traceback."""
+    try:
+        status = command()
+    except ConfigError as error:
+        status = report(error.source, error.problems)
+    except DataError as error:
+        status = report("the data can't be used", error.problems)
+    except (WeightsError, UserError) as error:
+        status = report("", [str(error)])
+    except KeyboardInterrupt:
+        status = 130
+    except OSError as error:
+        # A full disk or a folder without rights is the machine's, and not a fault of the program.
+        status = report("", [str(error)])
+    except ValueError as error:
+        if type(error).__name__ != "StoreError":  # its module imports Optuna, which takes a second
+            raise
+        status = report("", [str(error)])
+    sys.exit(status)
+
+
+def report(source: str, problems: list[str]) -> int:
+    """Print what is wrong to standard error; returns the exit status for it."""
+    if len(problems) == 1:
+        print(
+            f"error: {source}: {problems[0]}" if source else f"error: {problems[0]}",
+            file=sys.stderr,
+        )
+    else:
+        print(f"error: {source}, {len(problems)} problems:", file=sys.stderr)
+        for problem in problems:
+            print(f"  - {problem}", file=sys.stderr)
+    return 2
+
+
+@contextmanager
+def progress(text: str, total: int) -> Iterator[Callable[[], None]]:
+    """A progress bar; yields what is to be called after each of `total` steps."""
+    columns: list[Any] = [
+        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
+        TimeRemainingColumn(),
+    ]
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(text, total=total)
+        yield lambda: bar.advance(task)

@@ -1,0 +1,273 @@
+"""``python -m tuner.search CONFIG``: search the best model for the videos of a configuration."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from models import WeightsError
+from models.config import ModelConfig
+from tuner import cli
+from tuner.cli import console
+from tuner.config import Config, ConfigError, absolute, load
+from tuner.study.space import Space
+
+EXAMPLES = """
+python -m tuner.search configs/seals.yaml
+python -m tuner.search configs/seals.yaml --dry-run
+python -m tuner.search configs/seals.yaml --set data.videos=VIDEOS --set data.labels=labels.csv
+python -m tuner.search configs/seals.yaml --set name=night --set search.time_budget=8h
+python -m tuner.search configs/seals.yaml --resume
+"""
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = cli.parser("search", "Search the best video classifier.", EXAMPLES)
+    parser.add_argument("config", type=Path, help="the YAML file of the search")
+    cli.add_set(parser)
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="check everything and say what would be searched; train nothing",
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the search of this name, or start it"
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="stop if any labelled video does not decode"
+    )
+    return parser
+
+
+def check(config: Config) -> Space:
+    """The space of a configuration.
+
+    Raises:
+        ConfigError: it can't be searched.
+    """
+    space = Space(config)
+    problems = space.problems()
+    search = config.search
+    if search.sampler == "grid":
+        problems += [
+            f"space.{name}: a grid can't list a continuous range; give step: or choices:"
+            for name in space.continuous()
+        ]
+    elif search.trials is None:
+        problems.append(f"search.trials: sampler {search.sampler} needs a number of trials")
+    if problems:
+        raise ConfigError(config.name, problems)
+    return space
+
+
+def searched_models(space: Space) -> list[ModelConfig]:
+    """One model for each architecture, backbone, weights and frame size of the space."""
+    names = ("architecture", "pretrained_model_name", "frame_size", "pretrained")
+    names += ("model_weights_path", "sequence_length", "sequence_model")
+    configs = {}
+    for values in space.values(*names):
+        params = dict(zip(names, values, strict=True))
+        configs.setdefault(values[:5], ModelConfig(**params, convolution_kernel_size=1))
+    return list(configs.values())
+
+
+def check_weights(configs: list[ModelConfig], *, download: bool) -> list[str]:
+    """Where the weights of each backbone come from, as lines.
+
+    Raises:
+        WeightsError: with `download`, weights can't be had.
+    """
+    from models.backbones import check_weights as origin
+
+    wanted = dict.fromkeys(
+        (c.pretrained_model_name, c.pretrained, c.model_weights_path) for c in configs
+    )
+    lines, missing = [], []
+    for name, pretrained, path in wanted:
+        if name is None:
+            continue
+        try:
+            source = origin(name, pretrained=pretrained, weights_path=path, download=download)
+            lines.append(f"{name}: {source}")
+        except WeightsError as error:
+            missing.append(str(error))
+    if missing:
+        raise WeightsError("\n".join(missing))
+    return lines
+
+
+def show_data(dataset) -> None:
+    """Print what the data set holds, and what is to be known about it."""
+    frames, videos = len(dataset.table), len(dataset.videos)
+    console.print(f"data: {frames} labelled frames of {videos} videos")
+    console.print(dataset.summary().rename_axis(columns=None).to_string())
+    for warning in dataset.warnings:
+        console.print(f"warning: {warning}")
+
+
+def dry_run(config: Config, space: Space, dataset) -> int:
+    """Say what a search would do, having checked all that can be checked without training."""
+    import models
+
+    configs = searched_models(space)
+    console.print("\nmodels:")
+    built = {}
+    for model_config in configs:
+        built.setdefault(model_config.architecture, model_config)
+    for name, model_config in built.items():
+        model = models.build(model_config, dataset.classes, with_backbone=False)
+        console.print(
+            f"  {name}: {models.param_count(model):,} parameters to train "
+            f"(smallest clip, {model_config.pretrained_model_name})"
+        )
+    console.print("weights:")
+    for line in check_weights(configs, download=False):
+        console.print(f"  {line}")
+    count, trials = space.count(), config.search.trials
+    number = "endlessly many" if space.continuous() else f"{count:,}" if count else "over 1,000,000"
+    console.print(
+        f"space: {number} configurations" if count is None else f"space: {count} configurations"
+    )
+    if space.continuous():
+        console.print(f"  continuous: {', '.join(space.continuous())}")
+    asked = min(trials or count or 0, count or trials or 0)
+    resources = config.resources
+    concurrent = max(1, int((os.cpu_count() or 1) // resources.cpus))
+    console.print(
+        f"search: {asked} trials, sampler {config.search.sampler}, scheduler "
+        f"{config.search.scheduler}, selected by {config.search.metric}\n"
+        f"resources: {resources.cpus:g} CPUs and {resources.gpus:g} GPUs a trial; {concurrent} at once "
+        f"on this machine ({os.cpu_count()} CPUs)\n"
+        f"results: {config.results_url}\nmodels: {config.folder / 'models'}\n"
+        "dry run: nothing was trained"
+    )
+    return 0
+
+
+@contextmanager
+def only_one(config: Config):
+    """One search of a name at a time.
+
+    Raises:
+        UserError: another process runs it.
+    """
+    import filelock
+
+    config.folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(config.folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise cli.UserError(
+            f"search '{config.name}' is running in another process (it holds {lock.lock_file}); "
+            "wait for it, or --set name=ANOTHER"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def prepare(config: Config, space: Space, *, strict: bool):
+    """The data set with its frames in the store, without the videos that don't decode.
+
+    Raises:
+        UserError: some don't decode, and `strict` is set.
+    """
+    from tuner.training.prepare import decode, frame_sizes, load_dataset, write_rejects
+
+    dataset = load_dataset(config.data, cli.progress)
+    show_data(dataset)
+    check_weights(configs := searched_models(space), download=True)
+    found = decode(dataset.videos.values(), frame_sizes(configs), config.data, cli.progress)
+    rejects = [*dataset.rejects, *found]
+    listed = write_rejects(rejects, config.folder)
+    for reject in rejects:
+        console.print(f"left out: {reject.video}: {reject.reason} ({reject.path})")
+    if listed:
+        console.print(f"{len(rejects)} videos left out, listed in {listed}")
+        if strict:
+            raise cli.UserError(f"{len(rejects)} videos don't decode, and --strict is given")
+    return dataset.without(found)
+
+
+def search(config: Config, *, resume: bool, strict: bool, command: str) -> int:
+    """Run a search to its end; returns the exit status."""
+    from tuner.study.run import run_trials
+    from tuner.study.store import ResultsStore
+
+    space = check(config)
+    start = time.monotonic()
+    with only_one(config):
+        store = ResultsStore.create(config, resume=resume)
+        dataset = prepare(config, space, strict=strict)
+        store.set_note("classes", dataset.classes)
+        store.set_note("rejects", [[r.video, str(r.path), r.reason] for r in dataset.rejects])
+        interrupted = run_trials(config, space, dataset, store, console)
+    summary(config, store, time.monotonic() - start, command if interrupted else "")
+    if interrupted:
+        return 130
+    return 0 if store.ranking() else 1
+
+
+def summary(config: Config, store, seconds: float, unfinished: str) -> None:
+    """Print how the search ended, and where everything is."""
+    from tuner.study.progress import describe, duration
+
+    counts = store.counts()
+    console.print(
+        f"\nsearch '{config.name}': {counts['finished']} finished, {counts['pruned']} pruned, "
+        f"{counts['failed']} failed, in {duration(seconds)}"
+    )
+    reasons: dict[str, list[int]] = {}
+    for record in store.records():
+        if record.state == "failed":
+            reasons.setdefault(record.reason, []).append(record.number)
+    for reason, numbers in reasons.items():
+        console.print(f"  failed: {len(numbers)} (model {numbers[0]}...): {reason}")
+    ranking = store.ranking()
+    if ranking:
+        best = ranking[0]
+        console.print(f"best: model {best.number}, {config.search.metric} {best.value:.3f}")
+        console.print(f"  {describe(best.params)}")
+    if unfinished:
+        console.print(f"stopped before its end; go on with:\n  {unfinished}")
+    results = "" if config.results is None and config.storage == _cwd_runs() else (
+        f" --results {shlex.quote(config.results_url)}"
+    )  # fmt: skip
+    console.print(
+        f"results: {config.results_url}\nmodels:  {config.folder / 'models'}\n"
+        f"next:    python -m tuner.best{results} --search {shlex.quote(config.name)} --predict\n"
+        f"         tensorboard --logdir {shlex.quote(os.path.relpath(config.storage))}"
+    )
+
+
+def _cwd_runs() -> str:
+    return str(Path("runs").absolute())
+
+
+def main() -> int:
+    args = arguments().parse_args()
+    config = absolute(load(args.config, args.overrides))
+    if args.dry_run:
+        from tuner.training.prepare import load_dataset
+
+        space = check(config)
+        dataset = load_dataset(config.data, cli.progress)
+        show_data(dataset)
+        for reject in dataset.rejects:
+            console.print(f"left out: {reject.video}: {reject.reason} ({reject.path})")
+        return dry_run(config, space, dataset)
+    command = shlex.join(["python", "-m", "tuner.search", *sys.argv[1:]])
+    if not args.resume:
+        command += " --resume"
+    return search(config, resume=args.resume, strict=args.strict, command=command)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,168 @@
+"""The live table of a search, and the same as lines where the output is not a terminal."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ray.tune import Callback
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from tuner.study.store import ResultsStore
+
+_SHOWN = (
+    *("architecture", "pretrained_model_name", "sequence_length", "sequence_model"),
+    *("layer_1_size", "layer_2_size", "layer_3_size"),
+)
+
+
+def describe(params: dict[str, Any]) -> str:
+    """The parameters that tell models apart, in a few words."""
+    words = [str(params.get("architecture")), str(params.get("pretrained_model_name") or "")]
+    if params.get("sequence_length", 1) > 1:
+        words.append(f"L={params['sequence_length']}")
+    if params.get("sequence_model"):
+        layers = params.get("sequence_model_layers", 1)
+        words.append(params["sequence_model"] + (f" x{layers}" if layers > 1 else ""))
+    sizes = [params.get(f"layer_{i}_size", 0) for i in (1, 2, 3)]
+    words.append("/".join(str(size) for size in sizes if size) or "linear")
+    return " ".join(word for word in words if word)
+
+
+def duration(seconds: float) -> str:
+    """``75`` as ``1:15``."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class Progress(Callback):
+    """Shows where a search is.
+
+    Args:
+        total: trials that the search is to have in all.
+        console: where to; a terminal gets a live table, anything else a line now and then.
+        every: seconds between lines.
+    """
+
+    def __init__(
+        self, store: ResultsStore, total: int, metric: str, *, console: Console, every: float = 15
+    ) -> None:
+        self.store, self.total, self.metric, self.console = store, total, metric, console
+        self.counts = store.counts()
+        self.ended_before = self._ended()
+        ranking = store.ranking()
+        self.best = ranking[0] if ranking else None
+        self.best_value = self.best.value if self.best else None
+        self.best_text = f"model {self.best.number}" if self.best else "none yet"
+        self.running: dict[int, dict[str, Any]] = {}
+        self.epochs, self.start, self.every = 0, time.monotonic(), every
+        self.last_line = self.start
+        self.live = (
+            Live(console=console, auto_refresh=False, transient=True)
+            if console.is_terminal
+            else None
+        )
+
+    def __enter__(self) -> Progress:
+        if self.live:
+            self.live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.live:
+            self.live.stop()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune's own snapshots are not used
+
+    def _ended(self) -> int:
+        return sum(self.counts[state] for state in ("finished", "pruned", "failed"))
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self.running[trial.config["model_id"]] = {"params": trial.config["params"]}
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        number = trial.config["model_id"]
+        self.running.setdefault(number, {"params": trial.config["params"]}).update(result)
+        if "best_value" not in result:
+            return
+        self.epochs += 1
+        value = result["best_value"]
+        if self.best_value is None or (
+            value > self.best_value if self.store.maximize else value < self.best_value
+        ):
+            self.best_value, self.best_text = value, f"model {number}"
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        result = trial.last_result or {}
+        if "failed" in result or "best_value" not in result:
+            self._end(trial, "failed", result.get("failed", "no epoch"))
+        else:
+            state = "finished" if result["finished"] else "pruned"
+            text = f"{self.metric} {result['best_value']:.3f} after {result['epoch']} epochs"
+            self._end(trial, state, text)
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        from tuner.study.recorder import reason_of
+
+        self._end(trial, "failed", reason_of(trial))
+
+    def _end(self, trial: Any, state: str, text: str) -> None:
+        number, params = trial.config["model_id"], trial.config["params"]
+        self.running.pop(number, None)
+        self.counts[state] += 1
+        line = f"model {number:<4} {state:<8} {text}; {describe(params)}"
+        self.console.print(Text(line, style="red" if state == "failed" else ""), soft_wrap=True)
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        now = time.monotonic()
+        if self.live:
+            if now - self.last_line >= 0.5:
+                self.last_line = now
+                self.live.update(self._table(), refresh=True)
+        elif now - self.last_line >= self.every:
+            self.last_line = now
+            self.console.print(self.line(), soft_wrap=True)
+
+    def line(self) -> str:
+        """The state of the search in one line."""
+        best = "" if self.best_value is None else f" {self.metric} {self.best_value:.3f}"
+        return (
+            f"[{duration(time.monotonic() - self.start)}] {self._ended()}/{self.total} trials: "
+            f"{len(self.running)} running, {self.counts['pruned']} pruned, "
+            f"{self.counts['finished']} finished, {self.counts['failed']} failed; "
+            f"best {self.best_text}{best}; {self._rate():.1f} epochs/s; {self._left()} left"
+        )
+
+    def _rate(self) -> float:
+        return self.epochs / max(time.monotonic() - self.start, 1e-9)
+
+    def _left(self) -> str:
+        ended = self._ended() - self.ended_before
+        if ended == 0:
+            return "?"
+        seconds = (time.monotonic() - self.start) / ended * (self.total - self._ended())
+        return duration(max(0.0, seconds))
+
+    def _table(self) -> Group:
+        table = Table(box=None, pad_edge=False)
+        for column in ("model", "epoch", self.metric, "best", "parameters"):
+            table.add_column(column)
+        for number, state in sorted(self.running.items()):
+            value, best = state.get(self.metric), state.get("best_value")
+            table.add_row(
+                str(number),
+                str(state.get("epoch", "")),
+                "" if value is None else f"{value:.3f}",
+                "" if best is None else f"{best:.3f}",
+                describe(state["params"]),
+            )
+        bar = ProgressBar(total=self.total, completed=self._ended(), width=60)
+        return Group(table, bar, Text(self.line()))

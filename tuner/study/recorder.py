@@ -1,0 +1,91 @@
+"""Puts what Ray Tune reports into the results store, and keeps only the best models on the disk."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from ray import cloudpickle
+from ray.exceptions import RayActorError
+from ray.tune import Callback
+
+from tuner.study.schedule import TimeBudget
+from tuner.study.store import ResultsStore
+from tuner.study.trial import SearchContext
+from tuner.training.run import BEST, LAST
+
+
+class Recorder(Callback):
+    """Tells the study of every epoch and of every trial's end.
+
+    Args:
+        budget: to tell a trial that ran out of time from one that was pruned.
+    """
+
+    def __init__(self, store: ResultsStore, context: SearchContext, budget: TimeBudget) -> None:
+        self.store, self.context, self.budget = store, context, budget
+        self.metric = context.config.search.metric
+        self.kept: list[tuple[float, int]] = [
+            (record.value, record.number) for record in store.ranking() if record.value is not None
+        ][: context.config.search.keep_models]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune's own snapshots are not used
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        number = trial.config["model_id"]
+        for epoch, value in result.get("earlier", {}).items():
+            self.store.report(number, int(epoch), value)
+        if "failed" not in result:
+            self.store.report(number, result["epoch"], result[self.metric])
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        number, result = trial.config["model_id"], trial.last_result or {}
+        if "failed" in result:
+            self.store.fail(number, result["failed"])
+        elif "best_value" not in result:
+            self.store.fail(number, "the time budget ended before its first epoch")
+        else:
+            out_of_time = self.budget.stop_all() and not result["finished"]
+            self.store.finish(
+                number,
+                pruned=not result["finished"],
+                results=result["summary"],
+                value=result["best_value"],
+                reason="time budget" if out_of_time else "",
+            )
+            self._keep(number, result["best_value"])
+        with contextlib.suppress(OSError):  # nothing depends on it: an ended trial is not resumed
+            (self.context.model_folder(number) / LAST).unlink(missing_ok=True)
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self.store.fail(trial.config["model_id"], reason_of(trial))
+
+    def _keep(self, number: int, value: float) -> None:
+        """Count a model among the best, and delete the weights of the one that it displaces."""
+        self.kept.append((value, number))
+        self.kept.sort(key=lambda item: item[0], reverse=self.store.maximize)
+        while len(self.kept) > self.context.config.search.keep_models:
+            _, worst = self.kept.pop()
+            with contextlib.suppress(OSError):  # a file left over costs space, not a search
+                (self.context.model_folder(worst) / BEST).unlink(missing_ok=True)
+
+
+def reason_of(trial: Any) -> str:
+    """One line that says why a trial failed, out of Ray's report of several pages."""
+    error: Any = None
+    if trial.pickled_error_file:
+        # An exception may be of a kind that can't be brought over; the text file has it then.
+        with contextlib.suppress(Exception):
+            error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
+    if isinstance(error, RayActorError):
+        return "its worker died: " + " ".join(str(error).split())[:300]
+    cause = getattr(error, "cause", None) or error
+    if cause is None:
+        lines = Path(trial.error_file).read_text().splitlines() if trial.error_file else []
+        return next((line for line in reversed(lines) if line.strip()), "unknown")
+    text = str(cause).strip().splitlines()
+    return f"{type(cause).__name__}: {text[0]}" if text else type(cause).__name__

@@ -1,0 +1,108 @@
+"""All trials of a search under Ray Tune."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from math import ceil
+from typing import Any
+
+from rich.console import Console
+
+from data import Dataset
+from tuner.config import Config
+from tuner.study.space import Space
+from tuner.study.store import ResultsStore
+
+# Tune's own snapshots, loggers and metric checks: the results store has their place.
+_ENVIRONMENT = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+
+
+def run_trials(
+    config: Config, space: Space, dataset: Dataset, store: ResultsStore, console: Console
+) -> bool:
+    """Run the trials that the search still lacks.
+
+    Returns:
+        whether it was interrupted before all of them had ended.
+    """
+    from tuner.study.sampler import StudySearcher
+
+    searcher = StudySearcher(store, space, config.search)
+    if searcher.remaining == 0:
+        console.print(f"all {searcher.total} trials have ended already")
+        return False
+    console.print(f"search '{config.name}': {searcher.remaining} of {searcher.total} trials to run")
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    own = not ray.is_initialized()
+    if own:
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        _fit(config, dataset, store, searcher, console)
+    finally:
+        if own:
+            ray.shutdown()
+        shutil.rmtree(config.folder / ".tune", ignore_errors=True)
+    return bool(store.counts()["running"])
+
+
+def _fit(
+    config: Config, dataset: Dataset, store: ResultsStore, searcher: Any, console: Console
+) -> None:
+    import ray
+    from ray import tune
+
+    from tuner.study.progress import Progress
+    from tuner.study.recorder import Recorder
+    from tuner.study.schedule import TimeBudget, make_scheduler
+    from tuner.study.trial import SearchContext, Trial
+
+    for name in ("ray.tune", "ray.air", "ray.train"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    resources = config.resources
+    cluster = ray.cluster_resources()
+    workers = max(1, int(cluster.get("CPU", 1) // resources.cpus))
+    if resources.gpus:
+        workers = min(workers, max(1, int(cluster.get("GPU", 0) / resources.gpus)))
+    # Enough waiting trials that every worker starts, and not so many that they were proposed
+    # long before they run.
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(min(workers, ceil(searcher.remaining)) + 1)
+    context = SearchContext(config, dataset, config.folder)
+    budget = TimeBudget(config.search.time_budget)
+    metric = config.search.metric
+    with Progress(store, searcher.total, metric, console=console) as progress:
+        trainable = tune.with_resources(
+            tune.with_parameters(Trial, context=context),
+            {"cpu": resources.cpus, "gpu": resources.gpus},
+        )
+        tune.Tuner(
+            trainable,
+            tune_config=tune.TuneConfig(
+                search_alg=searcher,
+                scheduler=make_scheduler(config, store),
+                num_samples=searcher.remaining,
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name=".tune",
+                storage_path=str(config.folder),
+                stop=budget,
+                verbose=0,
+                callbacks=[Recorder(store, context, budget), progress],
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                failure_config=tune.FailureConfig(max_failures=config.search.retries),
+            ),
+        ).fit()

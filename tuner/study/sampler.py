@@ -1,0 +1,93 @@
+"""Optuna behind Ray Tune: proposes trials, and first those that an earlier run left unfinished."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import optuna
+from ray.tune.search import Searcher
+
+from tuner.config import SearchConfig
+from tuner.study.space import Params, Space
+from tuner.study.store import ResultsStore
+
+
+def make_sampler(search: SearchConfig, trials_done: int) -> optuna.samplers.BaseSampler:
+    """The Optuna sampler of a search.
+
+    Args:
+        trials_done: by earlier runs; the seed moves on with it, or the same would be drawn again.
+    """
+    seed = search.seed + trials_done
+    if search.sampler == "tpe":
+        # Bergstra et al. 2011; jointly over parameters, by groups that occur together, and with
+        # running trials counted as poor so that parallel workers spread out (constant liar).
+        return optuna.samplers.TPESampler(
+            seed=seed,
+            multivariate=True,
+            group=True,
+            constant_liar=True,
+            n_startup_trials=search.startup_trials,
+        )
+    return optuna.samplers.RandomSampler(seed=seed)
+
+
+def key_of(params: Params) -> str:
+    """Equal for equal parameters, also after a way through the store's JSON."""
+    return json.dumps(params, sort_keys=True)
+
+
+class StudySearcher(Searcher):
+    """Ray Tune's side of a study: `suggest` asks the study, which hears of results from `Recorder`.
+
+    Args:
+        trials: how many the search is to have in all; None is every model of a grid.
+    """
+
+    def __init__(self, store: ResultsStore, space: Space, search: SearchConfig) -> None:
+        super().__init__()
+        self.store, self.space = store, space
+        records = store.records()
+        self.unfinished = [record for record in records if record.state in ("running", "waiting")]
+        ended = len(records) - len(self.unfinished)
+        store.study.sampler = make_sampler(search, len(records))
+        self._grid: Iterator[Params] | None = None
+        total = search.trials
+        if search.sampler == "grid":
+            tried = {key_of(record.params) for record in records}
+            grid = list(space.enumerate())
+            self._grid = (params for params in grid if key_of(params) not in tried)
+            total = min(total or len(grid), len(grid))
+        assert total is not None  # tuner.search checks that only a grid leaves it open
+        self.total = total
+        self.remaining = max(0, total - ended)
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str:
+        """The next trial's `model_id` and parameters."""
+        if self.remaining == 0:
+            return Searcher.FINISHED
+        self.remaining -= 1
+        if self.unfinished:
+            record = self.unfinished.pop(0)
+            return {"model_id": record.number, "params": record.params}
+        fixed = None
+        if self._grid is not None:
+            fixed = next(self._grid, None)
+            if fixed is None:
+                return Searcher.FINISHED
+        number, params = self.store.ask(self.space, fixed)
+        return {"model_id": number, "params": params}
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Nothing: `Recorder` tells the study, with the reason, which Tune does not give here."""
+
+    # A search is resumed from the results store; Tune's own snapshots are empty.
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+    def save(self, checkpoint_path: str) -> None: ...
+    def restore(self, checkpoint_path: str) -> None: ...

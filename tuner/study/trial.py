@@ -1,0 +1,110 @@
+"""One trial as a Ray Tune Trainable: a step is an epoch, a worker serves one trial after another."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from ray import tune
+
+from data import Dataset
+from tuner.config import Config
+from tuner.study.space import resolve
+from tuner.training.dataset import FeatureClips
+from tuner.training.loop import Diverged
+from tuner.training.run import Run
+
+
+@dataclass(frozen=True)
+class SearchContext:
+    """What all trials of a search share; put once into Ray's object store."""
+
+    config: Config
+    dataset: Dataset
+    folder: Path
+
+    def model_folder(self, model_id: int) -> Path:
+        return self.folder / "models" / str(model_id)
+
+
+class Trial(tune.Trainable):
+    """Trains the model of one trial, from its own folder's checkpoint if it has one.
+
+    The checkpoint is the trial's own file and not one of Tune's, so that a retry, a move to another
+    worker and a resumed search are one thing: whoever has the trial next goes on from its folder.
+    """
+
+    def setup(self, config: dict[str, Any], context: SearchContext | None = None) -> None:
+        assert context is not None  # given by tune.with_parameters
+        self.context = context
+        self.run: Run | None = None
+        torch.set_num_threads(max(1, int(context.config.resources.cpus)))
+        self.features = FeatureClips(context.dataset, limit_bytes=context.config.data.limit_bytes)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self._close()
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train one epoch.
+
+        Returns:
+            the figures of `Training.step`, and ``model_id``; ``best_value``, the selection metric at
+            the best epoch so far; ``finished`` when the training has come to its end; ``failed``,
+            with the reason, when it can't; after a restart ``earlier``, the epochs before it.
+        """
+        try:
+            return self._step()
+        except (Diverged, torch.cuda.OutOfMemoryError) as error:
+            # Trying again would end the same way: a result, and not an exception that Tune retries.
+            reason = str(error).split("\n")[0] or type(error).__name__
+            return {"failed": reason, "done": True}
+
+    def _step(self) -> dict[str, Any]:
+        metric = self.context.config.search.metric
+        extra: dict[str, Any] = {}
+        if self.run is None:
+            self.run = self._open()
+            history = self.run.training.history
+            extra["earlier"] = {entry["epoch"]: entry[metric] for entry in history}
+        training = self.run.training
+        result = training.history[-1] if training.finished else self.run.step()
+        extra |= {
+            "best_value": training.best[metric],
+            "finished": training.finished,
+            "done": training.finished,
+            "summary": self.run.summary(),
+        }
+        return {**result, **extra}
+
+    def _open(self) -> Run:
+        config = self.context.config
+        model, training = resolve(self.config["params"])
+        return Run(
+            folder=self.context.model_folder(self.config["model_id"]),
+            config=model,
+            training_config=training,
+            features=self.features,
+            metric=config.search.metric,
+            seed=config.search.seed,
+            params={"model_id": self.config["model_id"], **self.config["params"]},
+        )
+
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
+        """Nothing more: the trial's folder has it all."""
+        return {}
+
+    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
+        """Nothing: the first step goes on from the trial's folder."""
+
+    def _close(self) -> None:
+        if self.run is not None:
+            with contextlib.suppress(OSError):  # the trial's folder may have been deleted meanwhile
+                self.run.close()
+            self.run = None
+
+    def cleanup(self) -> None:
+        self._close()

@@ -1,0 +1,110 @@
+"""One model's training with its files: built, trained epoch by epoch, checkpointed, resumed.
+
+Both a search's trials and ``tuner.train`` are this.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import models
+from models.config import ModelConfig
+from tuner.config import TrainingConfig
+from tuner.training.dataset import FeatureClips, best_device, fit_normalisation
+from tuner.training.loop import Training, trained_state
+from tuner.training.tensorboard import TrialWriter
+
+LAST, BEST = "last.pt", "best.pt"
+
+
+@dataclass
+class Run:
+    """One training in its folder; continues from the checkpoint there, if there is one.
+
+    Files: ``last.pt`` after each epoch, ``best.pt`` (the model at its best, as `models.load` reads it),
+    and TensorBoard's events.
+
+    Args:
+        folder: of this model, made if need be.
+        features: where clips come from.
+        metric, seed: as in `Training`.
+        params: what the HPARAMS tab shows.
+    """
+
+    folder: Path
+    config: ModelConfig
+    training_config: TrainingConfig
+    features: FeatureClips
+    metric: str
+    seed: int
+    params: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        torch.manual_seed(self.seed)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        classes = self.features.dataset.classes
+        train = self.features.clips(self.config, "train")
+        valid = self.features.clips(self.config, "valid")
+        self.model = models.build(self.config, classes, with_backbone=False)
+        fit_normalisation(self.model, train)
+        self.training = Training(
+            self.model,
+            train,
+            valid,
+            config=self.training_config,
+            classes=len(classes),
+            metric=self.metric,
+            seed=self.seed,
+            device=best_device(),
+        )
+        self.resumed_epochs = self._resume()
+        self.writer = TrialWriter(self.folder, self.params, epochs_done=self.resumed_epochs)
+
+    def _resume(self) -> int:
+        """Continue from the folder's checkpoint; returns the epochs that it had done."""
+        try:
+            state = torch.load(self.folder / LAST, weights_only=True, map_location="cpu")
+        except FileNotFoundError:
+            return 0
+        best = models.load(self.folder / BEST)
+        self.training.load_state_dict(state, trained_state(best))
+        return self.training.epoch
+
+    def step(self) -> dict[str, Any]:
+        """Train an epoch and put it on the disk, the best model before the checkpoint that names it."""
+        result = self.training.step()
+        if self.training.best_epoch == self.training.epoch:
+            # Also where a new round began: it begins from these weights.
+            models.save(self.model, self.folder / BEST, extra={"epoch": result["epoch"]})
+        part = self.folder / f"{LAST}.{os.getpid()}.tmp"
+        torch.save(self.training.state_dict(), part)
+        os.replace(part, self.folder / LAST)
+        self.writer.epoch(result, self.training.best)
+        return result
+
+    def summary(self) -> dict[str, Any]:
+        """The figures that the results store keeps of this run."""
+        training = self.training
+        return {
+            "best_epoch": training.best_epoch,
+            "epochs": training.epoch,
+            "best": {k: v for k, v in training.best.items() if k.startswith(("train_", "valid_"))},
+            "best_round": training.best["round"],
+            "stopped_epochs": training.stopped_epochs,
+            "model_param_count": models.param_count(self.model),
+            "num_features": self.model.num_features,
+            "seconds": sum(entry["seconds"] for entry in training.history),
+        }
+
+    def close(self) -> None:
+        """End the event file."""
+        training = self.training
+        self.writer.close(
+            training.best_confusion, self.features.dataset.classes, training.best_epoch
+        )

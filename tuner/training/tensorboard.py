@@ -1,0 +1,81 @@
+"""What TensorBoard shows of a trial: curves, hyperparameters with the best values, confusion matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
+
+from tuner.config import METRICS
+from tuner.training.metrics import plot_confusion
+
+_SCALARS = (
+    *("train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "valid_f1"),
+    *("learning_rate", "seconds", "data_wait"),
+)
+
+
+class TrialWriter:
+    """Writes the event file of one trial.
+
+    The hyperparameters are written at the start, and the best values so far every epoch: so the HPARAMS
+    tab compares all trials by their best values, also those that were pruned or killed.
+
+    Args:
+        folder: of the trial; an event file of an earlier part of the same trial may be there.
+        epochs_done: what the earlier part had done; later epochs in its file are superseded.
+    """
+
+    def __init__(self, folder: Path, params: Mapping[str, Any], *, epochs_done: int = 0) -> None:
+        self.writer = SummaryWriter(
+            str(folder), purge_step=epochs_done + 1 if epochs_done else None, flush_secs=10
+        )
+        metrics = {f"best/{name}": 0.0 for name in METRICS}
+        experiment, start, self._end = hparams(_plain(params), metrics)
+        file = self._file_writer()
+        file.add_summary(experiment)
+        file.add_summary(start)
+
+    def _file_writer(self) -> Any:
+        return self.writer._get_file_writer()  # type: ignore[no-untyped-call]
+
+    def epoch(self, result: Mapping[str, Any], best: Mapping[str, Any]) -> None:
+        """Add the scalars of an epoch, and the figures of the best epoch so far."""
+        step = result["epoch"]
+        for name in _SCALARS:
+            self.writer.add_scalar(name, result[name], step)
+        for name in METRICS:
+            self.writer.add_scalar(f"best/{name}", best[name], step)
+        self.writer.flush()
+
+    def close(self, confusion: list[list[int]], classes: list[str], step: int) -> None:
+        """Add the best epoch's confusion matrix as an image, and end the file."""
+        if confusion:
+            figure = plot_confusion(np.array(confusion), classes)
+            self.writer.add_image(
+                "confusion_matrix/valid", picture(figure), step, dataformats="HWC"
+            )
+        self._file_writer().add_summary(self._end)
+        self.writer.close()
+
+
+def picture(figure: Any) -> np.ndarray:
+    """uint8 ``[H, W, 3]`` of a matplotlib figure."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers and text only: the HPARAMS tab drops other values."""
+    return {
+        name: value if isinstance(value, (bool, int, float, str)) else str(value)
+        for name, value in params.items()
+        if value is not None
+    }
