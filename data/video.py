@@ -65,10 +65,23 @@ def probe(path: Path) -> VideoInfo:
     """
     if path.stat().st_size == 0:
         raise VideoError("the file is empty (0 bytes)")
+    # PyAV first: of what is no video, decord says so on the terminal and not in its error alone.
+    _check_stream(path)
     try:
         return _probe_decord(path)
     except VideoError:
         return _probe_pyav(path)
+
+
+def _check_stream(path: Path) -> None:
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise VideoError("it has no video stream")
+    except (av.error.FFmpegError, ValueError) as error:
+        raise VideoError(f"it can't be opened as a video ({_reason(error)})") from error
 
 
 def read_frames(info: VideoInfo) -> Iterator[np.ndarray]:
@@ -152,16 +165,19 @@ def _read_decord(info: VideoInfo) -> Iterator[np.ndarray]:
     import decord
 
     reader = _open_decord(info.path)
-    for index in range(len(info)):
+    for _ in range(len(info)):
         try:
             frame = reader.next().asnumpy()
         except StopIteration:
             return
         except (decord.DECORDError, RuntimeError) as error:
-            raise VideoError(
-                f"damaged: frame {index} does not decode (of {len(info)} declared)"
-            ) from error
+            raise _damaged(info) from error
         yield frame
+
+
+def _damaged(info: VideoInfo) -> VideoError:
+    # Where, can't be said: decord decodes ahead, and reports damage before the frames ahead of it.
+    return VideoError(f"damaged: it does not decode to its end ({len(info)} frames declared)")
 
 
 def _probe_pyav(path: Path) -> VideoInfo:
@@ -169,8 +185,6 @@ def _probe_pyav(path: Path) -> VideoInfo:
 
     try:
         with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise VideoError("it has no video stream")
             stream = container.streams.video[0]
             base = stream.time_base
             starts = sorted(
@@ -208,9 +222,7 @@ def _read_pyav(info: VideoInfo) -> Iterator[np.ndarray]:
                 # PyAV leaves the display rotation to the caller; decord applies it.
                 yield np.rot90(frame.to_ndarray(format="rgb24"), k=round(frame.rotation / 90))
     except av.error.FFmpegError as error:
-        raise VideoError(
-            f"damaged: frame {count} does not decode (of {len(info)} declared; {_reason(error)})"
-        ) from error
+        raise _damaged(info) from error
 
 
 def _reason(error: Exception) -> str:

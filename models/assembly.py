@@ -53,6 +53,7 @@ def attach_backbone(model: VideoClassifier) -> VideoClassifier:
         pretrained=config.pretrained,
         weights_path=config.model_weights_path,
     )
+    model.backbone.to(model.norm.mean.device)
     if REGISTRY[config.architecture].frozen:
         model.backbone.freeze()
     return model

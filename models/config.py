@@ -97,7 +97,8 @@ class ModelConfig(BaseModel):
             faulty = {str(details["loc"][0]) for details in errors if details["loc"]}
             try:
                 rest = {name: value for name, value in data.items() if name not in faulty}
-                model = handler({"architecture": NO_RULES, **rest})
+                # any architecture will do for a wrong one: rules that name it are skipped
+                model = handler({"architecture": names.ARCHITECTURES[0], **rest})
             except (AttributeError, ValidationError):  # not even a mapping
                 raise error from None
         for fields, rule in _broken_rules(model):
@@ -108,10 +109,6 @@ class ModelConfig(BaseModel):
         if errors:
             raise ValidationError.from_exception_data(cls.__name__, errors)
         return model
-
-
-# Stands in for a wrong architecture while the other fields are checked.
-NO_RULES = "video_mlp_concat"
 
 
 def _broken_rules(model: ModelConfig) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from data.errors import DataError
 from models import WeightsError
 from tuner.config import ConfigError
+from tuner.training.prepare import Output
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -81,8 +85,15 @@ def report(source: str, problems: list[str]) -> int:
 
 
 @contextmanager
-def progress(text: str, total: int) -> Iterator[Callable[[], None]]:
-    """A progress bar; yields what is to be called after each of `total` steps."""
+def progress(text: str, total: int | None) -> Iterator[Callable[[], None]]:
+    """Show the steps of a long work: a bar on a terminal, elsewhere a line every half minute.
+
+    Yields:
+        what is to be called after each step.
+    """
+    if not console.is_terminal:
+        yield _lines(text, total)
+        return
     columns: list[Any] = [
         *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
         TimeRemainingColumn(),
@@ -90,3 +101,40 @@ def progress(text: str, total: int) -> Iterator[Callable[[], None]]:
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(text, total=total)
         yield lambda: bar.advance(task)
+
+
+def _lines(text: str, total: int | None, every: float = 30) -> Callable[[], None]:
+    done, last = 0, time.monotonic()
+
+    def step() -> None:
+        nonlocal done, last
+        done += 1
+        if time.monotonic() - last >= every:
+            last = time.monotonic()
+            console.print(f"{text}: {done}{f' of {total}' if total else ''}")
+
+    return step
+
+
+def show_results(results: dict[str, Any], folder: Path) -> None:
+    """Print the figures of each split and where the files are."""
+    table = Table("split", "frames", "accuracy", "macro-F1", "recall", box=None, pad_edge=False)
+    for split, key in (("train", "train"), ("valid", "val"), ("test", "test")):
+        if results[f"fit_{key}_acc"] is None:
+            continue
+        recall = ", ".join(f"{k} {v:.3f}" for k, v in results[f"fit_{key}_recall"].items())
+        table.add_row(
+            split,
+            str(results[f"data_total_rows_{split}"]),
+            f"{results[f'fit_{key}_acc']:.4f}",
+            f"{results[f'fit_{key}_f1']:.4f}",
+            recall,
+        )
+    console.print()
+    console.print(table)
+    if results["fit_test_acc"] is not None:
+        console.print(f"test accuracy {results['fit_test_acc']:.4f}")
+    console.print(f"files: {folder} (frame_predictions.csv, results.json, model.pt, ...)")
+
+
+output = Output(say=console.print, bar=progress)

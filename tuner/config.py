@@ -91,6 +91,11 @@ class FixedModel(ModelConfig):
 
     architecture: str | None = None  # type: ignore[assignment]
 
+    @field_validator("architecture")
+    @classmethod
+    def _canonical_architecture(cls, value: str | None) -> str | None:
+        return None if value is None else super()._canonical_architecture(value)
+
     @model_validator(mode="wrap")
     @classmethod
     def _all_errors_at_once(cls, data: Any, handler: Any) -> Any:

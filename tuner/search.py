@@ -9,13 +9,13 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from models import WeightsError
 from models.config import ModelConfig
 from tuner import cli
 from tuner.cli import console
 from tuner.config import Config, ConfigError, absolute, load
-from tuner.study.space import Space
+from tuner.study.space import COUNT_LIMIT, Space
 
 EXAMPLES = """
 python -m tuner.search configs/seals.yaml
@@ -67,56 +67,25 @@ def check(config: Config) -> Space:
 
 def searched_models(space: Space) -> list[ModelConfig]:
     """One model for each architecture, backbone, weights and frame size of the space."""
-    names = ("architecture", "pretrained_model_name", "frame_size", "pretrained")
-    names += ("model_weights_path", "sequence_length", "sequence_model")
-    configs = {}
+    names = (
+        *("architecture", "pretrained_model_name", "frame_size", "pretrained"),
+        *("model_weights_path", "sequence_length", "sequence_model"),
+    )
+    configs: dict[tuple[Any, ...], ModelConfig] = {}
     for values in space.values(*names):
         params = dict(zip(names, values, strict=True))
         configs.setdefault(values[:5], ModelConfig(**params, convolution_kernel_size=1))
     return list(configs.values())
 
 
-def check_weights(configs: list[ModelConfig], *, download: bool) -> list[str]:
-    """Where the weights of each backbone come from, as lines.
-
-    Raises:
-        WeightsError: with `download`, weights can't be had.
-    """
-    from models.backbones import check_weights as origin
-
-    wanted = dict.fromkeys(
-        (c.pretrained_model_name, c.pretrained, c.model_weights_path) for c in configs
-    )
-    lines, missing = [], []
-    for name, pretrained, path in wanted:
-        if name is None:
-            continue
-        try:
-            source = origin(name, pretrained=pretrained, weights_path=path, download=download)
-            lines.append(f"{name}: {source}")
-        except WeightsError as error:
-            missing.append(str(error))
-    if missing:
-        raise WeightsError("\n".join(missing))
-    return lines
-
-
-def show_data(dataset) -> None:
-    """Print what the data set holds, and what is to be known about it."""
-    frames, videos = len(dataset.table), len(dataset.videos)
-    console.print(f"data: {frames} labelled frames of {videos} videos")
-    console.print(dataset.summary().rename_axis(columns=None).to_string())
-    for warning in dataset.warnings:
-        console.print(f"warning: {warning}")
-
-
 def dry_run(config: Config, space: Space, dataset) -> int:
     """Say what a search would do, having checked all that can be checked without training."""
     import models
+    from tuner.training.prepare import check_weights
 
     configs = searched_models(space)
     console.print("\nmodels:")
-    built = {}
+    built: dict[str, ModelConfig] = {}
     for model_config in configs:
         built.setdefault(model_config.architecture, model_config)
     for name, model_config in built.items():
@@ -173,39 +142,19 @@ def only_one(config: Config):
         lock.release()
 
 
-def prepare(config: Config, space: Space, *, strict: bool):
-    """The data set with its frames in the store, without the videos that don't decode.
-
-    Raises:
-        UserError: some don't decode, and `strict` is set.
-    """
-    from tuner.training.prepare import decode, frame_sizes, load_dataset, write_rejects
-
-    dataset = load_dataset(config.data, cli.progress)
-    show_data(dataset)
-    check_weights(configs := searched_models(space), download=True)
-    found = decode(dataset.videos.values(), frame_sizes(configs), config.data, cli.progress)
-    rejects = [*dataset.rejects, *found]
-    listed = write_rejects(rejects, config.folder)
-    for reject in rejects:
-        console.print(f"left out: {reject.video}: {reject.reason} ({reject.path})")
-    if listed:
-        console.print(f"{len(rejects)} videos left out, listed in {listed}")
-        if strict:
-            raise cli.UserError(f"{len(rejects)} videos don't decode, and --strict is given")
-    return dataset.without(found)
-
-
 def search(config: Config, *, resume: bool, strict: bool, command: str) -> int:
     """Run a search to its end; returns the exit status."""
     from tuner.study.run import run_trials
     from tuner.study.store import ResultsStore
+    from tuner.training.prepare import prepare
 
     space = check(config)
     start = time.monotonic()
     with only_one(config):
         store = ResultsStore.create(config, resume=resume)
-        dataset = prepare(config, space, strict=strict)
+        dataset = prepare(
+            config.data, searched_models(space), config.folder, cli.output, strict=strict
+        )
         store.set_note("classes", dataset.classes)
         store.set_note("rejects", [[r.video, str(r.path), r.reason] for r in dataset.rejects])
         interrupted = run_trials(config, space, dataset, store, console)
@@ -258,8 +207,7 @@ def main() -> int:
         from tuner.training.prepare import load_dataset
 
         space = check(config)
-        dataset = load_dataset(config.data, cli.progress)
-        show_data(dataset)
+        dataset = load_dataset(config.data, cli.output)
         for reject in dataset.rejects:
             console.print(f"left out: {reject.video}: {reject.reason} ({reject.path})")
         return dry_run(config, space, dataset)

@@ -33,6 +33,7 @@ def no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         raise ConnectionError("Name or service not known")
 
     monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", refuse)
+    monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", refuse)
     monkeypatch.setattr(hub.urllib.request, "urlopen", refuse)  # type: ignore[attr-defined]
     return tmp_path
 

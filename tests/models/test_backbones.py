@@ -38,6 +38,19 @@ def test_frame_size_and_width_of_the_known_backbones(name: str) -> None:
     assert spec(name).num_features == width
 
 
+def test_names_stand_for_timms_networks() -> None:
+    assert {name: spec(name).timm_name for name in ORIGINAL} == {
+        "efficientnet_lite0": "tf_efficientnet_lite0",
+        "vgg16": "vgg16",
+        "resnet50": "resnet50",
+        "mobilenetv2_1.00_224": "mobilenetv2_100",
+        "xception": "legacy_xception",
+        "inception_v3": "inception_v3",
+        "inception_resnet_v2": "inception_resnet_v2",
+    }
+    assert spec("resnet50.tv_in1k").timm_name == "resnet50.tv_in1k"
+
+
 def test_each_has_its_own_normalisation() -> None:
     assert spec("vgg16").mean == (0.485, 0.456, 0.406)
     assert spec("vgg16").std == (0.229, 0.224, 0.225)

@@ -149,6 +149,15 @@ def test_frames_and_their_features_give_the_same_logits(architecture: str) -> No
         assert torch.allclose(model(clips), model(clips.float() / 255), atol=1e-5)
 
 
+def test_features_are_normalised_before_the_head() -> None:
+    model = build(config("video_mlp_concat"), CLASSES, with_backbone=False).eval()
+    features = torch.randn(2, 3, 1280)
+    normalised = (features - 2) / 0.5
+    expected = model(normalised)
+    model.norm.fit(torch.full((1280,), 2.0), torch.full((1280,), 0.5))
+    assert torch.allclose(model(features), expected, atol=1e-4)
+
+
 def test_many_frames_go_through_a_frozen_backbone_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     model = build(config("video_mlp_concat"), CLASSES).eval()
     clips = torch.rand(3, 3, 3, 32, 32)

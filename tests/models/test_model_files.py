@@ -66,10 +66,16 @@ def test_extra_is_kept_when_saved_again(tmp_path: Path) -> None:
     assert load(tmp_path / "deeper" / "b.pt").extra == {"epoch": 3}
 
 
+def test_a_file_is_replaced(tmp_path: Path) -> None:
+    for epoch in (1, 2):
+        save(small(), tmp_path / "model.pt", {"epoch": epoch})
+    assert load(tmp_path / "model.pt").extra == {"epoch": 2}
+
+
 def test_extra_is_json_like(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         save(small(), tmp_path / "model.pt", {"weights": torch.zeros(1)})
-    assert os.listdir(tmp_path) == []
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_save_that_fails_leaves_the_old_file_alone(
@@ -84,7 +90,7 @@ def test_a_save_that_fails_leaves_the_old_file_alone(
     monkeypatch.setattr(torch, "save", half)
     with pytest.raises(OSError, match="No space"):
         save(small(), tmp_path / "model.pt", {"epoch": 2})
-    assert os.listdir(tmp_path) == ["model.pt"]
+    assert [file.name for file in tmp_path.iterdir()] == ["model.pt"]
     assert load(tmp_path / "model.pt").extra == {"epoch": 1}
 
 

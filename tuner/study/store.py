@@ -51,7 +51,8 @@ class TrialRecord:
     epochs: dict[int, float]
     results: dict[str, Any]
     reason: str
-    seconds: float | None
+    started: datetime | None
+    ended: datetime | None
 
 
 def _storage(url: str) -> optuna.storages.RDBStorage:
@@ -116,8 +117,12 @@ class ResultsStore:
         self._ids: dict[int, int] = {}  # trial number to the database's id
 
     @classmethod
-    def create(cls, config: Config, *, resume: bool) -> ResultsStore:
+    def create(cls, config: Config, *, resume: bool, same: bool = True) -> ResultsStore:
         """The store of a search that is about to run.
+
+        Args:
+            resume: go on with a search of this name, if there is one.
+            same: it must have the same configuration.
 
         Raises:
             StoreError: a search of this name is there already and `resume` is false, or it was
@@ -135,7 +140,9 @@ class ResultsStore:
                     f"search '{name}' is in {_without_password(config.results_url)} already, with "
                     f"{count} trials: add --resume to go on with it, or --set name=ANOTHER for a new one"
                 )
-            store._check_same(config)
+            if same and count:
+                store._check_same(config)
+            store.study.set_user_attr("config", json.loads(config.model_dump_json()))
             return store
         study = optuna.create_study(
             study_name=name, storage=storage, direction=config.search.direction
@@ -185,7 +192,6 @@ class ResultsStore:
                 f"search '{config.name}' can't go on with another configuration "
                 f"({'; '.join(changed)}): undo the change, or --set name=ANOTHER for a new search"
             )
-        self.study.set_user_attr("config", new)
 
     @property
     def name(self) -> str:
@@ -207,10 +213,10 @@ class ResultsStore:
     def maximize(self) -> bool:
         return self.study.direction == optuna.study.StudyDirection.MAXIMIZE
 
-    def ask(self, space: Space, fixed: Params | None = None) -> tuple[int, Params]:
+    def ask(self, space: Space | None, fixed: Params | None = None) -> tuple[int, Params]:
         """A new trial: its number and parameters, proposed by the study's sampler or given."""
         trial = self.study.ask()
-        params = fixed if fixed is not None else space.sample(trial)
+        params = space.sample(trial) if space and fixed is None else dict(fixed or {})
         self._ids[trial.number] = trial._trial_id
         self._set(trial.number, "parameters", params)
         return trial.number, params
@@ -254,6 +260,10 @@ class ResultsStore:
     def note(self, name: str) -> Any:
         return self.study.user_attrs.get(name)
 
+    def notes(self, prefix: str) -> dict[str, Any]:
+        """The facts whose names begin so."""
+        return {k: v for k, v in self.study.user_attrs.items() if k.startswith(prefix)}
+
     def records(self) -> list[TrialRecord]:
         """Every trial, by number."""
         return [self._record(trial) for trial in self.study.get_trials(deepcopy=False)]
@@ -294,7 +304,6 @@ class ResultsStore:
         return self._ids[number]
 
     def _record(self, trial: FrozenTrial) -> TrialRecord:
-        duration = trial.duration
         return TrialRecord(
             number=trial.number,
             state=STATES[trial.state],
@@ -303,5 +312,6 @@ class ResultsStore:
             epochs=dict(sorted(trial.intermediate_values.items())),
             results=trial.user_attrs.get("results", {}),
             reason=trial.user_attrs.get("reason", ""),
-            seconds=None if duration is None else duration.total_seconds(),
+            started=trial.datetime_start,
+            ended=trial.datetime_complete,
         )

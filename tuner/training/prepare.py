@@ -1,4 +1,4 @@
-"""From a configuration to a checked data set on this machine: read, opened, decoded, in the stores."""
+"""From a configuration to a checked data set in the stores: read, opened, decoded, said so."""
 
 from __future__ import annotations
 
@@ -7,24 +7,31 @@ import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 import data
+import models
+from data.errors import DataError
 from data.sample import make_sample
 from data.store import default_folder
 from data.video import VideoError
 from data.videos import Reject, Video
+from models import WeightsError
 from models.config import ModelConfig
 from tuner.config import DataConfig
 
-Bar = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
+
+@dataclass(frozen=True)
+class Output:
+    """Where to say things: `say` a line, and `bar` (text, total) to show the steps of a long work."""
+
+    say: Callable[[str], None]
+    bar: Callable[[str, int | None], AbstractContextManager[Callable[[], None]]]
 
 
-def load_dataset(config: DataConfig, bar: Bar) -> data.Dataset:
-    """Read the labels and open every labelled video.
-
-    Args:
-        bar: shows progress, as `tuner.cli.progress`.
+def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
+    """Read the labels, open every labelled video, and say what there is.
 
     Raises:
         DataError: everything that is wrong with the labels, at once.
@@ -32,12 +39,13 @@ def load_dataset(config: DataConfig, bar: Bar) -> data.Dataset:
     videos, labels = config.videos, config.labels
     if videos == "sample":
         folder = default_folder() / "sample"
-        labels = str(make_sample(folder))
+        with output.bar("drawing the sample's videos", 14) as advance:
+            labels = str(make_sample(folder, on_video=lambda _: advance()))
         videos = str(folder)
     assert labels is not None  # says DataConfig
     splits = config.splits
-    with bar("opening videos", 0) as advance:
-        return data.load(
+    with output.bar("opening videos", None) as advance:
+        dataset = data.load(
             Path(videos).expanduser(),
             Path(labels).expanduser(),
             fps=config.fps,
@@ -46,10 +54,49 @@ def load_dataset(config: DataConfig, bar: Bar) -> data.Dataset:
             seed=0 if splits is None else splits.seed,
             on_open=lambda count: advance,
         )
+    output.say(f"data: {len(dataset.table)} labelled frames of {len(dataset.videos)} videos")
+    output.say(dataset.summary().rename_axis(index=None, columns=None).to_string())
+    for warning in dataset.warnings:
+        output.say(f"warning: {warning}")
+    return dataset
+
+
+def prepare(
+    config: DataConfig,
+    searched: list[ModelConfig],
+    folder: Path,
+    output: Output,
+    *,
+    strict: bool = False,
+) -> data.Dataset:
+    """Everything that trials need before the first one starts.
+
+    Args:
+        searched: one model for each backbone and frame size that will be asked for.
+        folder: gets ``rejects.csv``, the videos that don't decode and are left out.
+
+    Raises:
+        DataError: the labels are wrong, or without the rejects a split or a class is empty; with
+            `strict`, there are rejects.
+        WeightsError: weights of a backbone can't be had.
+    """
+    dataset = load_dataset(config, output)
+    check_weights(searched, download=True)
+    sizes = list(dict.fromkeys(models.frame_size(model) for model in searched))
+    found = decode(dataset.videos.values(), sizes, config, output)
+    rejects = [*dataset.rejects, *found]
+    listed = write_rejects(rejects, folder)
+    for reject in rejects:
+        output.say(f"left out: {reject.video}: {reject.reason} ({reject.path})")
+    if listed:
+        output.say(f"{len(rejects)} labelled videos don't decode and are left out: {listed}")
+    if rejects and strict:
+        raise DataError([f"{r.path} does not decode: {r.reason} (--strict)" for r in rejects])
+    return dataset.without(found)
 
 
 def decode(
-    videos: Iterable[Video], sizes: list[tuple[int, int]], config: DataConfig, bar: Bar
+    videos: Iterable[Video], sizes: list[tuple[int, int]], config: DataConfig, output: Output
 ) -> list[Reject]:
     """Bring the frames of all videos into the frame store, each video decoded once.
 
@@ -68,12 +115,15 @@ def decode(
             advance()
         return None
 
-    with bar("decoding videos", len(videos)) as advance, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with (
+        output.bar("decoding videos", len(videos)) as advance,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
         return [reject for reject in pool.map(attempt, videos) if reject]
 
 
 def write_rejects(rejects: list[Reject], folder: Path) -> Path | None:
-    """``rejects.csv``: every video that was left out and why; None, and no file, if there is none."""
+    """``rejects.csv``: each video left out, and why; None, and no file, if there is none."""
     path = folder / "rejects.csv"
     if not rejects:
         path.unlink(missing_ok=True)
@@ -86,8 +136,26 @@ def write_rejects(rejects: list[Reject], folder: Path) -> Path | None:
     return path
 
 
-def frame_sizes(configs: Iterable[ModelConfig]) -> list[tuple[int, int]]:
-    """The distinct frame sizes that models need."""
-    import models
+def check_weights(searched: Iterable[ModelConfig], *, download: bool) -> list[str]:
+    """Where the weights of each backbone come from, as lines.
 
-    return list(dict.fromkeys(models.frame_size(config) for config in configs))
+    Raises:
+        WeightsError: all the weights that can't be had (only with `download`, those to download).
+    """
+    from models.backbones import check_weights as origin
+
+    wanted = dict.fromkeys(
+        (c.pretrained_model_name, c.pretrained, c.model_weights_path) for c in searched
+    )
+    lines, missing = [], []
+    for name, pretrained, path in wanted:
+        if name is None:
+            continue
+        try:
+            source = origin(name, pretrained=pretrained, weights_path=path, download=download)
+            lines.append(f"{name}: {source}")
+        except WeightsError as error:
+            missing.append(str(error))
+    if missing:
+        raise WeightsError("\n".join(missing))
+    return lines

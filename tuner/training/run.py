@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 
 import models
@@ -20,14 +21,14 @@ from tuner.training.dataset import FeatureClips, best_device, fit_normalisation
 from tuner.training.loop import Training, trained_state
 from tuner.training.tensorboard import TrialWriter
 
-LAST, BEST = "last.pt", "best.pt"
+LAST, BEST, HISTORY = "last.pt", "best.pt", "fit_history.csv"
 
 
 @dataclass
 class Run:
     """One training in its folder; continues from the checkpoint there, if there is one.
 
-    Files: ``last.pt`` after each epoch, ``best.pt`` (the model at its best, as `models.load` reads it),
+    Files: ``last.pt`` and ``fit_history.csv`` after each epoch, ``best.pt`` (the model at its best, as `models.load` reads it),
     and TensorBoard's events.
 
     Args:
@@ -85,6 +86,7 @@ class Run:
         part = self.folder / f"{LAST}.{os.getpid()}.tmp"
         torch.save(self.training.state_dict(), part)
         os.replace(part, self.folder / LAST)
+        pd.DataFrame(self.training.history).to_csv(self.folder / HISTORY, index=False)
         self.writer.epoch(result, self.training.best)
         return result
 

@@ -1,0 +1,89 @@
+"""A trained model on its own data set, test included: every file of its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import models
+from data import Dataset
+from tuner.analysis import artifacts
+from tuner.analysis.prediction import predict, with_labels
+from tuner.training.prepare import Output
+from tuner.training.run import BEST, HISTORY
+
+PREDICTIONS, MODEL = "frame_predictions.csv", "model.pt"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model that a trial left in its folder, and what the results store knows of it."""
+
+    model_id: int
+    folder: Path
+    params: Mapping[str, Any]
+    summary: Mapping[str, Any]
+    started: datetime | None
+    ended: datetime | None
+
+    def load(self) -> models.VideoClassifier:
+        """The model over stored features.
+
+        Raises:
+            FileNotFoundError: its weights were not among those kept.
+        """
+        return models.load(self.folder / BEST)
+
+
+def evaluate(
+    trained: Trained, dataset: Dataset, *, limit_bytes: int | None, output: Output
+) -> dict[str, Any]:
+    """Predict every frame of the data set and write all the model's files.
+
+    Returns:
+        what ``results.json`` holds.
+    """
+    model, folder = trained.load(), trained.folder
+    begin = datetime.now()
+    with output.bar("computing features", len(dataset.videos)) as advance:
+        predictions = predict(
+            model, list(dataset.videos.values()), limit_bytes=limit_bytes, on_video=advance
+        )
+    predictions = with_labels(predictions, dataset.table)
+    figures = artifacts.evaluate(predictions, model.classes)
+    end = datetime.now()
+    predictions.to_csv(folder / PREDICTIONS, index=False)
+    split = "test" if "test" in figures else "valid"
+    artifacts.write_confusion(predictions, model.classes, folder, split)
+    artifacts.write_curves(
+        pd.read_csv(folder / HISTORY), folder, int(trained.summary["best_epoch"])
+    )
+    artifacts.write_json(folder / "params.json", dict(trained.params))
+    results = artifacts.results(
+        model.config,
+        trained.summary,
+        figures,
+        model_id=trained.model_id,
+        batch_size=int(trained.params["batch_size"]),
+        classes=model.classes,
+        folder=folder,
+        times=_times("train", trained.started, trained.ended) | _times("test", begin, end),
+    )
+    artifacts.write_json(folder / "results.json", results)
+    complete = models.attach_backbone(model.cpu())
+    models.save(complete, folder / MODEL, extra={"params": dict(trained.params)})
+    return results
+
+
+def _times(name: str, start: datetime | None, end: datetime | None) -> dict[str, Any]:
+    seconds = (end - start).total_seconds() if start and end else None
+    return {
+        f"fit_dt_{name}_start": start and start.isoformat(sep=" ", timespec="seconds"),
+        f"fit_dt_{name}_end": end and end.isoformat(sep=" ", timespec="seconds"),
+        f"fit_dt_{name}_duration_seconds": seconds,
+    }

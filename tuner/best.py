@@ -1,0 +1,177 @@
+"""``python -m tuner.best``: the best model of a search, and its predictions."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.table import Table
+
+from tuner import cli
+from tuner.cli import console
+from tuner.config import Config, default_results_url
+
+EXAMPLES = """
+python -m tuner.best
+python -m tuner.best --predict
+python -m tuner.best --predict --videos new_videos/ another.mp4
+python -m tuner.best --results sqlite:///runs/results.db --search seals --model 7 --predict
+"""
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = cli.parser("best", "Show a search's best model, evaluate it, predict.", EXAMPLES)
+    parser.add_argument(
+        "--results",
+        metavar="URL",
+        help="the results store (default: the SQLite file in runs/)",
+    )
+    parser.add_argument("--search", metavar="NAME", help="the search (default: the latest)")
+    parser.add_argument(
+        "--model", type=int, metavar="ID", help="another model than the best, by its model_id"
+    )
+    parser.add_argument(
+        "--predict",
+        action="store_true",
+        help="evaluate the model on its data, test included, and write its predictions and files",
+    )
+    parser.add_argument(
+        "--videos",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        help="with --predict: predict these new videos (files or folders) instead",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="where predictions of new videos go"
+    )
+    return parser
+
+
+def show(store, chosen) -> None:
+    """Print the chosen model and the ten best."""
+    from tuner.study.progress import describe
+
+    counts = ", ".join(f"{count} {state}" for state, count in store.counts().items() if count)
+    metric = store.config.search.metric
+    console.print(f"search '{store.name}': {counts}")
+    console.print(f"\nmodel {chosen.number} ({chosen.state}): {metric} {chosen.value:.4f}")
+    for name, value in chosen.params.items():
+        if value is not None:
+            console.print(f"  {name}: {value}")
+    results = chosen.results
+    if results:
+        best = ", ".join(f"{k} {v:.4f}" for k, v in results["best"].items())
+        console.print(
+            f"validation, epoch {results['best_epoch']} of {results['epochs']}: {best}\n"
+            f"{results['model_param_count']:,} parameters trained in {results['seconds']:.0f} s"
+        )
+    table = Table("", "model", metric, "epochs", "state", "parameters", box=None, pad_edge=False)
+    for place, record in enumerate(store.ranking()[:10], 1):
+        epochs = str(record.results.get("epochs", ""))
+        row = [str(place), str(record.number), f"{record.value:.4f}", epochs, record.state]
+        table.add_row(*row, describe(record.params))
+    console.print("\nthe ten best:")
+    console.print(table)
+
+
+def evaluate(store, config: Config, trained) -> None:
+    """Evaluate on the data of the search, and say how well it does."""
+    from tuner.analysis.evaluation import evaluate as run_evaluation
+    from tuner.study.space import resolve
+    from tuner.training.prepare import prepare
+
+    model, _ = resolve(trained.params)
+    dataset = prepare(config.data, [model], config.folder, cli.output)
+    results = run_evaluation(
+        trained, dataset, limit_bytes=config.data.limit_bytes, output=cli.output
+    )
+    store.set_note(f"results of model {trained.model_id}", results)
+    cli.show_results(results, trained.folder)
+    looked = store.notes("results of model ")
+    if len(looked) > 1:
+        console.print(
+            f"note: the test videos have been used for {len(looked)} models of this search; choosing "
+            "among them by their test figures makes these too good"
+        )
+
+
+def predict_new(config: Config, trained, paths: list[Path], out: Path | None) -> int:
+    """Predict videos that nobody labelled; those that don't decode are listed."""
+    from data.videos import find_files, open_videos
+    from tuner.analysis.evaluation import PREDICTIONS
+    from tuner.analysis.prediction import predict
+    from tuner.training.prepare import decode, write_rejects
+
+    files: dict[str, Path] = {}
+    for path in paths:
+        for file in find_files(path):
+            name = str(file.relative_to(path)) if path.is_dir() else file.name
+            files[name if name not in files else str(file)] = file
+    model = trained.load()
+    videos, rejects = open_videos(files, config.data.fps)
+    import models
+
+    size = models.frame_size(model.config)
+    rejects += decode(videos.values(), [size], config.data, cli.output)
+    gone = {reject.video for reject in rejects}
+    good = [video for name, video in videos.items() if name not in gone]
+    with cli.progress("computing features", len(good)) as advance:
+        table = predict(model, good, limit_bytes=config.data.limit_bytes, on_video=advance)
+    folder = (out or trained.folder / "new_videos").absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    table.to_csv(folder / PREDICTIONS, index=False)
+    listed = write_rejects(rejects, folder)
+    for video, rows in table.groupby("video"):
+        shares = rows["prediction"].value_counts(normalize=True)
+        text = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+        console.print(f"{video}: {len(rows)} frames: {text}")
+    for reject in rejects:
+        console.print(f"left out: {reject.video}: {reject.reason}")
+    console.print(f"predictions: {folder / PREDICTIONS}")
+    if listed:
+        console.print(f"{len(rejects)} videos don't decode: {listed}")
+    if not good:
+        raise cli.UserError(f"none of the {len(files)} videos decodes")
+    return 0
+
+
+def main() -> int:
+    args = arguments().parse_args()
+    from tuner.analysis.evaluation import Trained
+    from tuner.study.store import ResultsStore
+
+    if args.videos and not args.predict:
+        raise cli.UserError("--videos says what to predict: add --predict")
+    store = ResultsStore.open(args.results or default_results_url(), args.search)
+    ranking = store.ranking()
+    if not ranking:
+        raise cli.UserError(f"search '{store.name}' has no trained model yet")
+    chosen = ranking[0] if args.model is None else store.record(args.model)
+    if chosen.value is None:
+        raise cli.UserError(
+            f"model {chosen.number} is {chosen.state}: {chosen.reason or 'no epoch'}"
+        )
+    show(store, chosen)
+    if not args.predict:
+        return 0
+    config = store.config
+    folder = config.folder / "models" / str(chosen.number)
+    trained = Trained(
+        chosen.number, folder, chosen.params, chosen.results, chosen.started, chosen.ended
+    )
+    try:
+        trained.load()
+    except FileNotFoundError as error:
+        raise cli.UserError(
+            f"{error}: the search keeps the weights of its {config.search.keep_models} best models "
+            "(search.keep_models); is this the machine that it ran on?"
+        ) from error
+    if args.videos:
+        return predict_new(config, trained, args.videos, args.out)
+    evaluate(store, config, trained)
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)

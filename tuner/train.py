@@ -1,0 +1,118 @@
+"""``python -m tuner.train CONFIG``: train one model, without a search."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from tuner import cli
+from tuner.cli import console
+from tuner.config import PARAMETERS, Config, ConfigError, absolute, load
+
+EXAMPLES = """
+python -m tuner.train configs/seals.yaml --set model.architecture=image_mlp_frozen
+python -m tuner.train configs/seals.yaml --set model.architecture=video_lrcnn_frozen \\
+    --set model.sequence_model=GRU --set model.sequence_length=5 --set training.learning_rate=5e-4
+"""
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = cli.parser(
+        "train", "Train one model with the parameters under model: and training:.", EXAMPLES
+    )
+    parser.add_argument("config", type=Path, help="the YAML file; its space: is not used")
+    cli.add_set(parser)
+    parser.add_argument(
+        "--strict", action="store_true", help="stop if any labelled video does not decode"
+    )
+    return parser
+
+
+def parameters(config: Config) -> dict[str, Any]:
+    """Every parameter of the one model.
+
+    Raises:
+        ConfigError: they don't make a model.
+    """
+    from pydantic import ValidationError
+
+    from tuner.study.space import Space, resolve
+
+    if config.model.architecture is None:
+        raise ConfigError(
+            config.name, ["model.architecture: is missing; add --set model.architecture=NAME"]
+        )
+    fixed = config.model_copy(update={"space": {}})
+    params: dict[str, Any] = {}
+    space = Space(fixed)
+    for name in PARAMETERS:
+        choices = space.domain(name, params).choices
+        # What a rule forbids is left as it was written, for the message of the model's own check.
+        params[name] = choices[0] if choices else getattr(config.model, name)
+    try:
+        resolve(params)
+    except ValidationError as error:
+        problems = [f"model.{e['loc'][0]}: {e['msg']}" for e in error.errors()]
+        raise ConfigError(config.name, problems) from error
+    return params
+
+
+def train(config: Config, params: dict[str, Any], *, strict: bool) -> int:
+    """Train, record and evaluate one model; returns the exit status."""
+    from tuner.analysis.evaluation import Trained, evaluate
+    from tuner.study.space import resolve
+    from tuner.study.store import ResultsStore
+    from tuner.training.dataset import FeatureClips
+    from tuner.training.prepare import prepare
+    from tuner.training.run import Run
+
+    model, training = resolve(params)
+    # Single trainings have a study of their own: they are no trials that a sampler proposed.
+    config = config.model_copy(update={"name": f"{config.name}-train"})
+    dataset = prepare(config.data, [model], config.folder, cli.output, strict=strict)
+    store = ResultsStore.create(config, resume=True, same=False)
+    number, params = store.ask(None, params)
+    folder = config.folder / "models" / str(number)
+    console.print(f"model {number}: {folder}")
+    metric = config.search.metric
+    try:
+        run = Run(
+            folder=folder,
+            config=model,
+            training_config=training,
+            features=FeatureClips(dataset, limit_bytes=config.data.limit_bytes),
+            metric=metric,
+            seed=config.search.seed,
+            params={"model_id": number, **params},
+        )
+        while not run.training.finished:
+            result = run.step()
+            store.report(number, result["epoch"], result[metric])
+            console.print(
+                f"epoch {result['epoch']:3} (round {result['round']}): "
+                f"train_loss {result['train_loss']:.4f}, valid_loss {result['valid_loss']:.4f}, "
+                f"valid_accuracy {result['valid_accuracy']:.4f}, valid_f1 {result['valid_f1']:.4f}"
+            )
+        run.close()
+    except BaseException as error:  # whatever ends it, the store must not say that it still runs
+        store.fail(number, f"{type(error).__name__}: {error}".strip(": "))
+        raise
+    summary, value = run.summary(), run.training.best[metric]
+    store.finish(number, pruned=False, results=summary, value=value)
+    record = store.record(number)
+    trained = Trained(number, folder, params, summary, record.started, record.ended)
+    results = evaluate(trained, dataset, limit_bytes=config.data.limit_bytes, output=cli.output)
+    store.set_note(f"results of model {number}", results)
+    cli.show_results(results, folder)
+    return 0
+
+
+def main() -> int:
+    args = arguments().parse_args()
+    config = absolute(load(args.config, args.overrides))
+    return train(config, parameters(config), strict=args.strict)
+
+
+if __name__ == "__main__":
+    cli.run(main)
