@@ -8,9 +8,9 @@ from pathlib import Path
 import filelock
 import numpy as np
 
-from data.videos import Video
 from data.frames import FrameStore
 from data.store import Store, make_key
+from data.videos import Video
 
 # uint8 frames [n, H, W, 3] to features [n, F]; what it is, the store does not need to know.
 Backbone = Callable[[np.ndarray], np.ndarray]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from data.videos import Video
 from data.store import Store, make_key
 from data.transforms import resize
 from data.video import VideoError, read_frames
+from data.videos import Video
 
 _CHUNK = 64  # frames resized at a time: enough to be fast, 80 MB at 704x576
 _FORMAT = "bilinear-1"  # changes whenever what is stored for the same file would differ
@@ -41,7 +41,7 @@ class FrameStore:
         Raises:
             VideoError: the video does not decode to its end; nothing of it is stored.
         """
-        wanted = {self.key(video, size): tuple(size) for size in sizes}
+        wanted = {self.key(video, size): size for size in sizes}
         if all(self.store.path(key).exists() for key in wanted):
             return
         with self.store.lock(video.key):

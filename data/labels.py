@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,7 @@ def _read_text(path: Path) -> str:
 
 
 def _form_of(columns: list[str], path: Path) -> str:
-    known = {*sum(FORMS.values(), []), "split"}
+    known = {*chain(*FORMS.values()), "split"}
     forms = "; ".join(", ".join(columns) for columns in FORMS.values())
     problems = [
         f"{path}: unknown column '{column}'{nearest(column, known)}; a label file has the columns "

@@ -28,7 +28,7 @@ def named_splits(
         f"data.splits: '{name}' is named for both valid and test"
         for name in sorted(set(valid) & set(test))
     ]
-    chosen = {name: "valid" for name in valid} | {name: "test" for name in test}
+    chosen = dict.fromkeys(valid, "valid") | dict.fromkeys(test, "test")
     return {video: chosen.get(video, "train") for video in videos}, problems
 
 

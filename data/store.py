@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import filelock
@@ -105,7 +105,7 @@ class Store:
 
     @contextlib.contextmanager
     def writers(
-        self, keys: dict[str, tuple[int, ...]], dtype: np.dtype
+        self, keys: Mapping[str, tuple[int, ...]], dtype: np.dtype
     ) -> Iterator[dict[str, ArrayWriter]]:
         """Write several arrays at once; they appear at the end, or none does on an exception.
 

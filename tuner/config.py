@@ -22,7 +22,11 @@ from pydantic import (
 
 from models.config import ModelConfig
 
-METRICS = {"valid_f1": "maximize", "valid_accuracy": "maximize", "valid_loss": "minimize"}
+METRICS: dict[str, Literal["maximize", "minimize"]] = {
+    "valid_f1": "maximize",
+    "valid_accuracy": "maximize",
+    "valid_loss": "minimize",
+}
 
 
 class ConfigError(ValueError):
@@ -93,7 +97,7 @@ class FixedModel(ModelConfig):
 
     @field_validator("architecture")
     @classmethod
-    def _canonical_architecture(cls, value: str | None) -> str | None:
+    def _canonical_architecture(cls, value: str | None) -> str | None:  # type: ignore[override]
         return None if value is None else super()._canonical_architecture(value)
 
     @model_validator(mode="wrap")
@@ -133,7 +137,7 @@ class SearchConfig(_Section):
     keep_models: int = Field(default=5, ge=1)
 
     @property
-    def direction(self) -> str:
+    def direction(self) -> Literal["maximize", "minimize"]:
         return METRICS[self.metric]
 
 
@@ -180,9 +184,9 @@ class Domain(_Section):
         return self
 
 
-PARAMETERS = {
-    **{name: FixedModel for name in FixedModel.model_fields},
-    **{name: TrainingConfig for name in TrainingConfig.model_fields},
+PARAMETERS: dict[str, type[BaseModel]] = {
+    **dict.fromkeys(FixedModel.model_fields, FixedModel),
+    **dict.fromkeys(TrainingConfig.model_fields, TrainingConfig),
 }
 
 

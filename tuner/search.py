@@ -15,7 +15,7 @@ from models.config import ModelConfig
 from tuner import cli
 from tuner.cli import console
 from tuner.config import Config, ConfigError, absolute, load
-from tuner.study.space import COUNT_LIMIT, Space
+from tuner.study.space import Space
 
 EXAMPLES = """
 python -m tuner.search configs/seals.yaml

@@ -64,7 +64,7 @@ class StudySearcher(Searcher):
         self.total = total
         self.remaining = max(0, total - ended)
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str:
+    def suggest(self, trial_id: str) -> dict[str, Any] | str:  # type: ignore[override]
         """The next trial's `model_id` and parameters."""
         if self.remaining == 0:
             return Searcher.FINISHED

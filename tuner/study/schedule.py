@@ -23,7 +23,7 @@ class ASHA(AsyncHyperBandScheduler):
         """Fill the rungs with what the trials in the store had reached at each."""
         (bracket,) = self._brackets
         for record in store.records():
-            trial = SimpleNamespace(trial_id=str(record.number))
+            trial: Any = SimpleNamespace(trial_id=str(record.number))
             for milestone, _ in reversed(bracket._rungs):
                 reached = [sign * v for epoch, v in record.epochs.items() if epoch <= milestone]
                 if record.epochs and max(record.epochs) >= milestone:
@@ -33,7 +33,7 @@ class ASHA(AsyncHyperBandScheduler):
         if self._time_attr not in result or self._metric not in result:
             return TrialScheduler.CONTINUE
         # By its number in the study, which stays the same when a trial is resumed.
-        known = SimpleNamespace(trial_id=str(trial.config["model_id"]))
+        known: Any = SimpleNamespace(trial_id=str(trial.config["model_id"]))
         bracket = self._trial_info[trial.trial_id]
         return bracket.on_result(
             known, result[self._time_attr], self._metric_op * result[self._metric]

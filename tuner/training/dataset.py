@@ -80,7 +80,7 @@ def backbone_callable(
     network: torch.nn.Module, device: torch.device
 ) -> Callable[[np.ndarray], np.ndarray]:
     """`network` over uint8 frames ``[n, H, W, 3]``, giving float32 ``[n, F]``."""
-    network = network.eval().to(device, memory_format=torch.channels_last)
+    network = network.eval().to(device).to(memory_format=torch.channels_last)
 
     def run(frames: np.ndarray) -> np.ndarray:
         # The transposed view of [n, H, W, 3] is channels_last as it stands: nothing is copied.

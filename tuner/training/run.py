@@ -28,8 +28,8 @@ LAST, BEST, HISTORY = "last.pt", "best.pt", "fit_history.csv"
 class Run:
     """One training in its folder; continues from the checkpoint there, if there is one.
 
-    Files: ``last.pt`` and ``fit_history.csv`` after each epoch, ``best.pt`` (the model at its best, as `models.load` reads it),
-    and TensorBoard's events.
+    Files: ``last.pt`` and ``fit_history.csv`` after each epoch, ``best.pt`` (the model at its best,
+    as `models.load` reads it), and TensorBoard's events.
 
     Args:
         folder: of this model, made if need be.

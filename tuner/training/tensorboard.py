@@ -41,7 +41,7 @@ class TrialWriter:
         file.add_summary(start)
 
     def _file_writer(self) -> Any:
-        return self.writer._get_file_writer()  # type: ignore[no-untyped-call]
+        return self.writer._get_file_writer()
 
     def epoch(self, result: Mapping[str, Any], best: Mapping[str, Any]) -> None:
         """Add the scalars of an epoch, and the figures of the best epoch so far."""
