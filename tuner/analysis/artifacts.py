@@ -47,7 +47,7 @@ def evaluate(predictions: pd.DataFrame, classes: list[str]) -> dict[str, dict[st
 
 def _tensors(rows: pd.DataFrame, classes: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
     code = {name: number for number, name in enumerate(classes)}
-    labels = rows["label"].map(code).to_numpy(np.int64)
+    labels = rows["label"].map(code).to_numpy(np.int64, copy=True)
     return torch.tensor(rows[classes].to_numpy(float)), torch.from_numpy(labels)
 
 

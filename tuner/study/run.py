@@ -28,6 +28,12 @@ _ENVIRONMENT = {
 }
 
 
+def environment() -> None:
+    """Set what Ray and its workers read when they start."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
 def run_trials(
     config: Config, space: Space, dataset: Dataset, store: ResultsStore, console: Console
 ) -> bool:
@@ -43,8 +49,7 @@ def run_trials(
         console.print(f"all {searcher.total} trials have ended already")
         return False
     console.print(f"search '{config.name}': {searcher.remaining} of {searcher.total} trials to run")
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    environment()
     import ray
 
     own = not ray.is_initialized()

@@ -1,0 +1,123 @@
+"""What tests share: real videos where they are, drawn ones with numbered frames, a cache apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
+CODECS = {".wmv": "wmv2", ".asf": "wmv2", ".avi": "mpeg4", ".mpg": "mpeg1video", ".webm": "vp9"}
+BITS = 16  # of a frame's number, as two rows of eight black or white squares
+
+MakeVideo = Callable[..., Path]
+FrameNumber = Callable[[np.ndarray], int]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "shared_cache: use one cache folder for the session, not a new one for the test"
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """No test ever touches the user's own cache, nor does a fixture of wider scope."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TUNER_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def _cache_of_the_test(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A cache folder that no other test has seen, unless the test is marked `shared_cache`."""
+    if request.node.get_closest_marker("shared_cache") is None:
+        monkeypatch.setenv("TUNER_CACHE", str(tmp_path_factory.mktemp("own-cache")))
+
+
+@pytest.fixture(scope="session")
+def seals() -> Path:
+    """The real sample: three videos of seals, `labels.csv` and `labels_intervals.csv`."""
+    return _folder("seals")
+
+
+@pytest.fixture(scope="session")
+def damaged_videos() -> Path:
+    """Real videos of many codecs and containers, some of them damaged, and `manifest.csv`."""
+    return _folder("videos")
+
+
+def _folder(name: str) -> Path:
+    folder = FOLDER / name
+    if not folder.is_dir():
+        pytest.skip(
+            f"there is no folder ../shared/data/{name} of real videos beside the repository"
+        )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_video() -> MakeVideo:
+    """``make_video(path, frames=20, fps=10, size=(32, 128))``: a video with numbered frames.
+
+    The suffix chooses container and codec (.mp4 and .mov H.264, .avi MPEG-4, .wmv WMV2, .mpg MPEG-1,
+    .webm VP9) unless `codec` is given. `size` is height and width. `numbers` are the numbers drawn
+    instead of 0, 1, 2...; `colour` (RGB) fills every frame instead. `frame_number` reads them back.
+    """
+    return encode
+
+
+def encode(
+    path: Path,
+    frames: int = 20,
+    fps: float | Fraction = 10,
+    size: tuple[int, int] = (32, 128),
+    *,
+    codec: str | None = None,
+    numbers: list[int] | None = None,
+    colour: tuple[int, int, int] | None = None,
+) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    height, width = size
+    codec = codec or CODECS.get(path.suffix.lower(), "libx264")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=Fraction(fps).limit_denominator(10**5))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.bit_rate = 1_000_000
+        for number in numbers if numbers is not None else range(frames):
+            image = draw_number(number, size) if colour is None else np.full((*size, 3), colour)
+            frame = av.VideoFrame.from_ndarray(image.astype(np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def draw_number(number: int, size: tuple[int, int]) -> np.ndarray:
+    """The number's bits as black and white squares, uint8 ``[H, W, 3]``."""
+    bits = np.array([number >> bit & 1 for bit in range(BITS)], np.uint8).reshape(2, 8) * 255
+    rows = np.arange(size[0]) * 2 // size[0]
+    columns = np.arange(size[1]) * 8 // size[1]
+    return np.repeat(bits[rows][:, columns][:, :, None], 3, axis=2)
+
+
+@pytest.fixture(scope="session")
+def frame_number() -> FrameNumber:
+    """The number that `make_video` drew into a frame, of any size."""
+    return read_number
+
+
+def read_number(frame: np.ndarray) -> int:
+    height, width = frame.shape[:2]
+    rows = (np.arange(2) * 2 + 1) * height // 4  # the middles of the squares
+    columns = (np.arange(8) * 2 + 1) * width // 16
+    bits = frame.mean(axis=2)[rows][:, columns].ravel() > 127
+    return int(bits @ (1 << np.arange(BITS)))
