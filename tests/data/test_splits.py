@@ -90,7 +90,7 @@ def test_shares_of_the_frames_are_near_the_wanted(seed: int) -> None:
 def test_every_class_is_in_train(seed: int) -> None:
     counts = {f"v{index}": {"common": 100} for index in range(10)}
     counts["v3"] = {"rare": 5}  # one video alone shows it
-    assert draw_splits(counts, 0.3, 0.3, seed)["v3"] == "train"
+    assert draw_splits(counts, 0.5, 0.2, seed)["v3"] == "train"
 
 
 def test_no_test_split_where_none_is_wanted() -> None:

@@ -140,9 +140,11 @@ def test_a_full_disk_says_what_to_do(store: Store, monkeypatch: pytest.MonkeyPat
     assert _names(store) == []
 
 
+# A store needs no torch, which would take seconds to import.
 HOLDER = """
-import sys, time
+import sys, time, types
 from pathlib import Path
+sys.modules["torch"] = types.ModuleType("torch")
 import numpy as np
 from data.store import Store
 

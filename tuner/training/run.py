@@ -6,6 +6,7 @@ Both a search's trials and ``tuner.train`` are this.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ from tuner.config import TrainingConfig
 from tuner.training.dataset import FeatureClips, best_device, fit_normalisation
 from tuner.training.loop import Training, trained_state
 from tuner.training.tensorboard import TrialWriter
+
+# A checksum of each tensor nearly doubles the time of a checkpoint, and is not checked on loading.
+torch.serialization.set_crc32_options(False)
 
 LAST, BEST, HISTORY = "last.pt", "best.pt", "fit_history.csv"
 
@@ -101,6 +105,7 @@ class Run:
             "stopped_epochs": training.stopped_epochs,
             "model_param_count": models.param_count(self.model),
             "num_features": self.model.num_features,
+            "worker": f"{socket.gethostname()}:{os.getpid()}",
             "seconds": sum(entry["seconds"] for entry in training.history),
         }
 

@@ -73,9 +73,11 @@ def picture(figure: Any) -> np.ndarray:
 
 
 def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Numbers and text only: the HPARAMS tab drops other values."""
+    """Numbers and text only, and each parameter in every trial.
+
+    The HPARAMS tab drops values of other kinds, and columns that the first trial it reads lacks.
+    """
     return {
-        name: value if isinstance(value, (bool, int, float, str)) else str(value)
+        name: value if isinstance(value, (bool, int, float, str)) else str(value).lower()
         for name, value in params.items()
-        if value is not None
     }

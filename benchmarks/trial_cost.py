@@ -1,0 +1,60 @@
+"""What a trial costs above its training: start, set-up, reporting, the search's own bookkeeping.
+
+A search of many short trials over the sample. For each worker, the time from the end of its first
+trial to the end of its last, less the epochs of the trials in between, a trial.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+from benchmarks.report import report
+from tuner import cli
+from tuner.config import absolute, load
+from tuner.search import check, searched_models
+from tuner.study.run import run_trials
+from tuner.study.store import ResultsStore
+from tuner.training.prepare import prepare
+
+CONFIG = Path(__file__).parents[1] / "configs" / "seals.yaml"
+
+
+def measure(trials: int, folder: str) -> tuple[float, int, float]:
+    """Seconds a trial above its epochs, workers that trained, seconds of training a trial."""
+    overrides = [f"storage={folder}", f"search.trials={trials}", "search.sampler=random"]
+    config = absolute(load(CONFIG, overrides))
+    space = check(config)
+    store = ResultsStore.create(config, resume=False)
+    dataset = prepare(config.data, searched_models(space), config.folder, cli.output)
+    run_trials(config, space, dataset, store, cli.console)
+    by_worker = defaultdict(list)
+    for record in store.records():
+        by_worker[record.results["worker"]].append(record)
+    above, counted, training = 0.0, 0, 0.0
+    for records in by_worker.values():
+        first, *rest = sorted(records, key=lambda record: record.ended)
+        if rest:
+            busy = sum(record.results["seconds"] for record in rest)
+            above += (rest[-1].ended - first.ended).total_seconds() - busy
+            counted += len(rest)
+            training += busy
+    return above / counted, len(by_worker), training / counted
+
+
+def main(trials: int = 32) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        cost, workers, training = measure(trials, folder)
+    report(
+        "trial_cost",
+        {
+            "cost of a trial / 0.3 s": (cost / 0.3, "below 1"),
+            "cost of a trial / its training": (cost / training, "small"),
+        },
+        {"trials": trials, "seconds": cost, "workers": workers, "training_seconds": training},
+    )
+
+
+if __name__ == "__main__":
+    main()
