@@ -99,7 +99,8 @@ def load(
         problems += check_splits(table)
     if problems:
         raise DataError(problems)
-    unlabelled = [path for path in files if path not in set(paths.values())]
+    labelled = set(paths.values())
+    unlabelled = [path for path in files if path not in labelled]
     if unlabelled:
         warnings.append(
             f"{len(unlabelled)} of {len(files)} videos have no labels and are left out: "
@@ -122,7 +123,6 @@ def _with_splits(
             note = f"{file.path} has a column 'split' and data.splits is set too; set one of them"
             return table, [note], []
         return table[COLUMNS], [], []
-    videos = sorted(set(table["video"]))
     if isinstance(valid, (list, tuple)) or isinstance(test, (list, tuple)):
         if isinstance(valid, float) or isinstance(test, float):
             return (
@@ -130,10 +130,10 @@ def _with_splits(
                 ["data.splits: valid and test are both names or both shares"],
                 [],
             )
-        splits, problems = named_splits(videos, list(valid or []), list(test or []))
+        splits, problems = named_splits(file.videos, list(valid or []), list(test or []))
         return table.assign(split=table["video"].map(splits))[COLUMNS], problems, []
     shares = (0.15, 0.15) if not given else (float(valid or 0), float(test or 0))  # type: ignore[arg-type]
-    if len(videos) < 2:
+    if len(file.videos) == 1:
         return (
             table.assign(split="train"),
             [
@@ -145,8 +145,10 @@ def _with_splits(
     counts = {
         str(video): rows["label"].value_counts().to_dict() for video, rows in table.groupby("video")
     }
+    if len(counts) < 2:  # the others don't open, or have problems: that will be said
+        return table.assign(split="train")[COLUMNS], [], []
     splits = draw_splits(counts, *shares, seed)
-    drawn = {split: [v for v in videos if splits[v] == split] for split in ("valid", "test")}
+    drawn = {split: [v for v in counts if splits[v] == split] for split in ("valid", "test")}
     note = (
         f"splits were drawn by video (data.splits): valid {some(drawn['valid'])}; "
         f"test {some(drawn['test']) or 'none'}"

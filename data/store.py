@@ -1,8 +1,8 @@
 """The cache folder that every trial on a machine shares: keys, locks, whole files only, a limit.
 
 An array is one ``.npy`` under a key of all that determines its content. It is written to a temporary
-name under a lock and renamed, so a process killed in the middle leaves nothing that counts: the
-lock goes with the process, and what it had begun is deleted by the next one to hold the lock.
+name under a lock and renamed, so a process killed in the middle leaves nothing that counts: its
+locks go with the process, and what it had begun is deleted by the next one to write anything.
 """
 
 from __future__ import annotations
@@ -113,29 +113,41 @@ class Store:
             keys: key to row shape. The caller holds the lock that guards them.
         """
         writers: dict[str, ArrayWriter] = {}
+        self._delete_leftovers()
         try:
-            for key, row_shape in keys.items():
-                for leftover in self.folder.glob(f"{key}.*.tmp"):
-                    leftover.unlink(missing_ok=True)
-                part = self.folder / f"{key}.{os.getpid()}.tmp"
-                writers[key] = ArrayWriter(part, row_shape, np.dtype(dtype))
-            yield writers
-            for key, writer in writers.items():
-                writer.close()
-                os.replace(writer.path, self.path(key))
+            with contextlib.ExitStack() as stack:
+                for key, row_shape in keys.items():
+                    stack.enter_context(self._part_lock(key))
+                    part = self.folder / f"{key}.{os.getpid()}.tmp"
+                    writers[key] = ArrayWriter(part, row_shape, np.dtype(dtype))
+                    stack.callback(writers[key].abort)
+                yield writers
+                for key, writer in writers.items():
+                    writer.close()
+                    os.replace(writer.path, self.path(key))
         except OSError as error:
             free = shutil.disk_usage(self.folder).free
             raise OSError(
                 f"can't write to {self.folder} ({error.strerror or error}; {free / 1e9:.1f} GB free): "
                 "free some space, or set TUNER_CACHE to a folder on a larger disk"
             ) from error
-        finally:
-            for writer in writers.values():
-                writer.abort()
         self.trim(keep=set(keys))
 
+    def _part_lock(self, key: str) -> filelock.FileLock:
+        """Held as long as a temporary file of `key` is written: without it, one is a leftover."""
+        return self.lock(f"{key}.tmp")
+
+    def _delete_leftovers(self) -> None:
+        for part in self.folder.glob("*.tmp"):
+            with (
+                contextlib.suppress(OSError),  # it is being written, or another user's
+                self._part_lock(part.name.split(".")[0]).acquire(blocking=False),
+            ):
+                part.unlink(missing_ok=True)
+
     def trim(self, keep: set[str]) -> None:
-        """Delete the least recently used arrays until the store is within its limit."""
+        """Delete what killed processes began, and the least recently used arrays above the limit."""
+        self._delete_leftovers()
         if self.limit_bytes is None:
             return
         entries = []

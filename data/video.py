@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -66,20 +67,29 @@ def probe(path: Path) -> VideoInfo:
     if path.stat().st_size == 0:
         raise VideoError("the file is empty (0 bytes)")
     # PyAV first: of what is no video, decord says so on the terminal and not in its error alone.
-    _check_stream(path)
-    try:
-        return _probe_decord(path)
-    except VideoError:
-        return _probe_pyav(path)
+    if _decord_reads(path):
+        with contextlib.suppress(VideoError):
+            return _probe_decord(path)
+    return _probe_pyav(path)
 
 
-def _check_stream(path: Path) -> None:
+def _decord_reads(path: Path) -> bool:
+    """Whether decord, if it opens the video, gives the frames that a player shows.
+
+    Of transport streams it leaves out the first group of pictures, of edit lists it counts the frames
+    that they cut; either way it repeats the last frame until the number is full.
+
+    Raises:
+        VideoError: it is no video.
+    """
     import av
 
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
                 raise VideoError("it has no video stream")
+            cut = any(entry.is_discard for entry in container.streams.video[0].index_entries)
+            return "mpegts" not in container.format.name.split(",") and not cut
     except (av.error.FFmpegError, ValueError) as error:
         raise VideoError(f"it can't be opened as a video ({_reason(error)})") from error
 
@@ -186,13 +196,13 @@ def _probe_pyav(path: Path) -> VideoInfo:
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
-            base = stream.time_base
-            starts = sorted(
-                float(packet.pts * base)
+            packets = [
+                (packet.pts, packet.dts)
                 for packet in container.demux(stream)
-                if packet.pts is not None and base is not None
-            )
-            if not starts:
+                if packet.pts is not None and not packet.is_discard
+            ]
+            base = stream.time_base
+            if not packets or base is None:
                 raise VideoError("it has no frames")
             rate = stream.average_rate or stream.guessed_rate or 25
             width, height = stream.width, stream.height
@@ -200,13 +210,38 @@ def _probe_pyav(path: Path) -> VideoInfo:
             for frame in container.decode(video=0):
                 if frame.rotation % 180:
                     width, height = height, width
+                first = frame.pts
                 break
             else:
                 raise VideoError("no frame of it decodes")
     except (av.error.FFmpegError, ValueError, IndexError) as error:
         raise VideoError(f"no decoder opens it ({_reason(error)})") from error
     fps = float(rate)
-    return VideoInfo(path, _clean_times(np.array(starts), fps), fps, width, height, "pyav")
+    times = _clean_times(_starts(_decodable(packets, first)) * float(base), fps)
+    return VideoInfo(path, times, fps, width, height, "pyav")
+
+
+def _decodable(
+    packets: list[tuple[int, int | None]], first: int | None
+) -> list[tuple[int, int | None]]:
+    """Packets (pts, dts) without those before the `first` frame that decodes.
+
+    A recording that begins between two key frames has such packets, before its first key frame and,
+    where they are shown before it, right after.
+    """
+    shown = [pts for pts, _ in packets]
+    if first not in shown:
+        return packets
+    later = range(shown.index(first) + 1, len(shown))
+    settled = next((index for index in later if shown[index] > first), len(shown))
+    return [packet for packet in packets[:settled] if packet[0] >= first] + packets[settled:]
+
+
+def _starts(packets: list[tuple[int, int | None]]) -> np.ndarray:
+    """When packets (pts, dts) are shown, in order; NaN where their clock starts anew on the way."""
+    decoded = np.array([dts for _, dts in packets if dts is not None])
+    shown = np.sort(np.array([pts for pts, _ in packets], np.float64))
+    return np.full(len(shown), np.nan) if np.any(np.diff(decoded) < 0) else shown
 
 
 def _read_pyav(info: VideoInfo) -> Iterator[np.ndarray]:

@@ -99,12 +99,43 @@ def find_files(folder: Path) -> list[Path]:
     return files
 
 
-def _spellings(path: Path) -> list[str]:
-    """How labels may name a file: stem or name, alone or after any of its parent folders."""
-    parts = [unicodedata.normalize("NFC", part) for part in path.parts]
-    stem = unicodedata.normalize("NFC", path.stem)
-    tails = ["/".join(parts[-depth - 1 : -1]) for depth in range(len(parts))]
-    return [f"{tail}/{name}" if tail else name for tail in tails for name in (stem, parts[-1])]
+class _Names:
+    """How labels may name each file, from the strictest way to the loosest.
+
+    By its path under the folder; by stem or name, alone or after any of its parent folders; and by
+    either in whatever case. What several files are called in one way names none of them.
+    """
+
+    def __init__(self, files: Iterable[Path], folder: Path) -> None:
+        self.ways: list[dict[str, set[Path]]] = [defaultdict(set) for _ in range(4)]
+        self.paths: dict[Path, list[str]] = {}
+        paths, spellings, any_case_paths, any_case_spellings = self.ways
+        for file in files:
+            relative = file.relative_to(folder) if file.is_relative_to(folder) else file
+            *parents, name = (unicodedata.normalize("NFC", part) for part in relative.parts)
+            stem = unicodedata.normalize("NFC", file.stem)
+            self.paths[file] = ["/".join([*parents, stem]), "/".join([*parents, name])]
+            # A stem alone is no path: it may mean the file of that stem in any folder.
+            for path in self.paths[file] if parents else [name]:
+                paths[path].add(file)
+                any_case_paths[path.lower()].add(file)
+            for start in range(len(parents) + 1):
+                for last in (stem, name):
+                    spelling = "/".join([*parents[start:], last])
+                    spellings[spelling].add(file)
+                    any_case_spellings[spelling.lower()].add(file)
+
+    def find(self, name: str) -> list[Path]:
+        """The files that `name` may mean: one if it is clear, none if it isn't there."""
+        name = unicodedata.normalize("NFC", name).replace("\\", "/").removeprefix("./")
+        keys = (name, name, name.lower(), name.lower())
+        found = (way[key] for way, key in zip(self.ways, keys, strict=True) if key in way)
+        return sorted(next(found, ()))
+
+    def clear_name(self, file: Path) -> str:
+        """The shortest path of `file` that means no other file."""
+        stem, name = self.paths[file]
+        return stem if self.find(stem) == [file] else name
 
 
 def match_files(
@@ -112,27 +143,25 @@ def match_files(
 ) -> tuple[dict[str, Path], list[str]]:
     """Find each label's video among `files`, by stem or name, with parent folders where needed.
 
+    Args:
+        folder: where the files are, or the one file itself.
+
     Returns:
         name to path for those found, and a problem for each that is missing or ambiguous.
     """
-    by_spelling: dict[str, list[Path]] = defaultdict(list)
-    for path in files:
-        relative = path.relative_to(folder) if path.is_relative_to(folder) else path
-        for spelling in set(_spellings(relative)):
-            by_spelling[spelling].append(path)
-            if spelling.lower() != spelling:
-                by_spelling[spelling.lower()].append(path)
+    known = _Names(files, folder.parent if folder in files else folder)
     found, problems = {}, []
     for name in names:
-        spelling = unicodedata.normalize("NFC", name).replace("\\", "/").removeprefix("./")
-        paths = by_spelling.get(spelling) or by_spelling.get(spelling.lower()) or []
-        paths = sorted(set(paths))
+        paths = known.find(name)
         if len(paths) == 1:
             found[name] = paths[0]
         elif paths:
+            advice = known.clear_name(paths[0])
+            parts = {"folder": "/" in advice, "ending": advice.endswith(paths[0].suffix)}
+            needed = " and ".join(part for part, needed in parts.items() if needed)
             problems.append(
-                f"video '{name}' could be any of {some(paths)}; write it with its folder, "
-                f"as '{paths[0].relative_to(folder).with_suffix('')}'"
+                f"video '{name}' could be any of {some(paths)}; write it with its {needed}, "
+                f"as '{advice}'"
             )
         else:
             stems = [path.stem for path in files]

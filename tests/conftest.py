@@ -69,9 +69,10 @@ def _folder(name: str) -> Path:
 def make_video() -> MakeVideo:
     """``make_video(path, frames=20, fps=10, size=(32, 128))``: a video with numbered frames.
 
-    The suffix chooses container and codec (.mp4 and .mov H.264, .avi MPEG-4, .wmv WMV2, .mpg MPEG-1,
-    .webm VP9) unless `codec` is given. `size` is height and width. `numbers` are the numbers drawn
-    instead of 0, 1, 2...; `colour` (RGB) fills every frame instead. `frame_number` reads them back.
+    The suffix chooses container and codec (.mp4, .mov and .ts H.264, .avi MPEG-4, .wmv WMV2, .mpg
+    MPEG-1, .webm VP9) unless `codec` is given; `options` are the codec's. `size` is height and width.
+    `numbers` are the numbers drawn instead of 0, 1, 2...; `colour` (RGB) fills every frame instead.
+    `frame_number` reads them back.
     """
     return encode
 
@@ -83,6 +84,7 @@ def encode(
     size: tuple[int, int] = (32, 128),
     *,
     codec: str | None = None,
+    options: dict[str, str] | None = None,
     numbers: list[int] | None = None,
     colour: tuple[int, int, int] | None = None,
 ) -> Path:
@@ -90,7 +92,9 @@ def encode(
     height, width = size
     codec = codec or CODECS.get(path.suffix.lower(), "libx264")
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=Fraction(fps).limit_denominator(10**5))
+        stream = container.add_stream(
+            codec, rate=Fraction(fps).limit_denominator(10**5), options=options
+        )
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.bit_rate = 1_000_000
         for number in numbers if numbers is not None else range(frames):

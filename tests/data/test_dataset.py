@@ -127,6 +127,35 @@ def test_misnamed_splits(drawn: Path) -> None:
     assert "data.splits: 'e' is named for test" in second
 
 
+@pytest.mark.parametrize("split", ["valid", "test"])
+def test_a_named_video_that_does_not_open_is_a_reject(split: str, videos: Path) -> None:
+    (videos / "bad.mp4").write_text("no video")
+    names = {"valid": ["c"], "test": []}
+    names[split] = [*names[split], "bad"]
+    text = "video,frame,label\na,0,x\na,1,y\nb,0,y\nc,0,x\nbad,0,x\n"
+    dataset = _load(videos, text, **names)
+    assert _splits(dataset) == {"a": "train", "b": "train", "c": "valid"}
+    assert [reject.video for reject in dataset.rejects] == ["bad"]
+
+
+def test_rejects_are_named_where_too_few_videos_are_left_to_draw_from(videos: Path) -> None:
+    (videos / "bad.mp4").write_text("no video")
+    problems = _problems(videos, "video,label\na,x\nbad,y\n")
+    assert not any("has one labelled video" in problem for problem in problems)
+    assert "left out because they don't decode: bad (" in problems[-1]
+
+
+@pytest.mark.parametrize("names", [{}, {"valid": ["d"], "test": []}], ids=["drawn", "named"])
+def test_a_misspelt_video_is_one_problem(names: dict[str, list[str]], drawn: Path) -> None:
+    (problem,) = _problems(drawn, "video,frame,label\na,0,x\nd,1,y\n", **names)
+    assert "video 'd' is not among" in problem
+
+
+def test_a_video_without_a_good_row_may_be_named(drawn: Path) -> None:
+    (problem,) = _problems(drawn, "video,frame,label\na,0,x\nc,two,y\n", valid=["c"], test=[])
+    assert "'two' is no frame" in problem
+
+
 def test_drawn_splits_are_said(videos: Path, make_video: MakeVideo) -> None:
     text = "video,frame,label\n"
     for name in "abcdefgh":
@@ -170,9 +199,40 @@ def test_one_labelled_video_is_too_few(drawn: Path) -> None:
 
 
 def test_a_video_in_two_splits(drawn: Path) -> None:
-    (problem,) = _problems(drawn, GOOD + "a,5,x,test\n")
-    for words in ("'a'", "2 splits (test, train)", "put each video in one"):
+    (problem,) = _problems(drawn, GOOD + "a,5,x,test\na,6,x,test\n")
+    for words in (
+        f"{drawn.name}.csv, rows 2, 6",
+        "'a'",
+        "2 splits (test, train)",
+        "put each video in one",
+    ):
         assert words in problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "video,label,split\na,x,train\na,x,test\nb,y,train\nc,x,valid\n",
+        "video,frame,label,split\na,0,x,train\na,0,x,test\nb,1,y,train\nc,0,x,valid\n",
+    ],
+    ids=["video", "frame"],
+)
+def test_the_same_video_or_frame_in_two_splits(text: str, drawn: Path) -> None:
+    (problem,) = _problems(drawn, text)
+    assert "rows 2, 3: video 'a' is in 2 splits" in problem
+
+
+def test_two_splits_come_with_the_other_problems(drawn: Path) -> None:
+    text = "video,frame,label,split\na,0,x,train\na,1,y,test\na,99,x,train\nc,0,x,valid\n"
+    problems = _problems(drawn, text)
+    assert len(problems) == 2
+    for words in ("rows 2, 3: video 'a' is in 2 splits", "row 4: frame 99 is beyond"):
+        assert sum(f"{drawn.name}.csv, {words}" in problem for problem in problems) == 1, words
+
+
+def test_no_range_is_of_the_video(drawn: Path) -> None:
+    (problem,) = _problems(drawn, "video,time_start,time_end,label,split\na,50,60,x,train\n")
+    assert "row 2: ends at 60, beyond video 'a'" in problem
 
 
 def test_a_label_whose_video_is_not_there(drawn: Path) -> None:

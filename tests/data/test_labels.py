@@ -265,6 +265,25 @@ def test_quotes_and_empty_lines(labels: Path) -> None:
     assert rows["row"].tolist() == [3, 5]  # what a spreadsheet calls them
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "video,frame,label\nv,1,a,\nv,2,b,\n",
+        "video,frame,label,\nv,1,a,\nv,2,b,\n",
+        "video,frame,label,,\nv,1,a\nv,2,b,,,\n",
+        "\n,,\nvideo,frame,label\nv,1,a\nv,2,b\n",
+        "video,frame,label\r\rv,1,a\rv,2,b",
+    ],
+    ids=["a cell too many", "separators at the end", "uneven", "empty lines first", "old Mac"],
+)
+def test_empty_cells_beyond_the_table_and_empty_lines_before_it(labels: Path, text: str) -> None:
+    assert _rows(labels, text) == [("v", 1, "a"), ("v", 2, "b")]
+
+
+def test_rows_are_numbered_as_in_the_file_after_empty_lines(labels: Path) -> None:
+    assert f"{labels}, row 5: " in _one(labels, "\n;;\nvideo;frame;label\nv;1;a\nv;two;a\n")
+
+
 def test_na_is_a_label(labels: Path) -> None:
     assert _rows(labels, "video,frame,label\nv,1,NA\nv,2,None\n") == [
         ("v", 1, "NA"),
@@ -292,6 +311,23 @@ def test_empty_file(labels: Path) -> None:
     problem = _one(labels, "")
     assert str(labels) in problem
     assert "not a table of labels" in problem
+
+
+@pytest.mark.parametrize("text", ["\n \n", ",,\n,,\n"])
+def test_a_file_of_empty_lines(labels: Path, text: str) -> None:
+    assert f"{labels}: not a table of labels: it is empty" in _one(labels, text)
+
+
+def test_a_quote_that_does_not_end(labels: Path) -> None:
+    problem = _one(labels, 'video,frame,label\nv,1,"a\nv,2,b\n')
+    for words in (str(labels), "not a table of labels"):
+        assert words in problem
+
+
+def test_cells_beyond_the_header(labels: Path) -> None:
+    problem = _one(labels, "video,frame,label,split\nv,1,a,train\nv,2,grey, seal,train\n")
+    for words in (f"{labels}, row 3", "more cells than the header", "'train'", "put quotes around"):
+        assert words in problem
 
 
 def test_header_alone(labels: Path) -> None:
@@ -352,6 +388,12 @@ def test_frame_that_is_none(labels: Path) -> None:
         assert words in problem
 
 
+@pytest.mark.parametrize("frame", ["-1", "1.5", "1e3", '"1,5"', "+1", "99999999999999999999", "٣"])
+def test_numbers_that_are_no_frame(labels: Path, frame: str) -> None:
+    problem = _one(labels, f"video,frame,label\nv,{frame},a\n")
+    assert "'{}' is no frame".format(frame.strip('"')) in problem
+
+
 @pytest.mark.parametrize(
     ("column", "row"),
     [("time_start", "v,25:61:00,26:00:00,a"), ("time_end", "v,00:00:00,25:61:00,a")],
@@ -390,6 +432,17 @@ def test_range_beyond_the_video(labels: Path) -> None:
         assert words in problem
 
 
+def test_ranges_beyond_their_videos_leave_the_others(labels: Path) -> None:
+    text = "video,time_start,time_end,label,split\nv,0.5,20,a,train\nw,0,0.2,b,train\n"
+    labels.write_text(text)
+    table, problems, _ = expand(read_labels(labels), {"v": _video("v"), "w": _video("w")})
+    assert table[["video", "frame", "split"]].values.tolist() == [
+        ["w", 0, "train"],
+        ["w", 1, "train"],
+    ]
+    assert len(problems) == 1
+
+
 def test_range_between_two_frames(labels: Path) -> None:
     problem = _one(labels, "video,time_start,time_end,label\nv,0.31,0.34,a\n")
     for words in (f"{labels}, row 2", "0.31 to 0.34", "no sampled frame", "'v'", "0.1 seconds"):
@@ -402,6 +455,13 @@ def test_empty_cells(labels: Path) -> None:
     assert f"{labels}, row 4: 1 with no 'video'" in problems[0]
     assert f"{labels}, rows 2, 5: 2 with no 'label'" in problems[1]
     assert "unlabelled" in problems[1]
+
+
+def test_every_empty_cell_of_a_row_is_told(labels: Path) -> None:
+    problems = _problems(labels, "video,frame,label\nv,,\nv,1,a\n,2,\n")
+    assert len(problems) == 3
+    for words in ("row 4: 1 with no 'video'", "row 2: 1 with no 'frame'", "rows 2, 4: 2 with no '"):
+        assert sum(words in problem for problem in problems) == 1, words
 
 
 def test_short_rows_are_empty_cells(labels: Path) -> None:

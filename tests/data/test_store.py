@@ -128,6 +128,29 @@ def test_what_a_killed_process_began_is_deleted_by_the_next(store: Store) -> Non
     assert _names(store) == ["a.npy"]
 
 
+@pytest.mark.parametrize("limit", [None, 10**6])
+def test_what_a_killed_process_began_is_deleted_whatever_its_key(
+    tmp_path: Path, limit: int | None
+) -> None:
+    store = Store("arrays", folder=tmp_path, limit_bytes=limit)
+    (store.folder / "b.99999.tmp").write_bytes(b"half")
+    _put(store, "a", np.zeros((4, 2), np.uint8))
+    assert _names(store) == ["a.npy"]
+    (store.folder / "c.99999.tmp").write_bytes(b"half")
+    store.trim(keep=set())
+    assert _names(store) == ["a.npy"]
+
+
+def test_what_is_being_written_is_no_leftover(store: Store) -> None:
+    with store.writers({"a": (2,), "b": (2,)}, np.dtype(np.uint8)) as writers:
+        for writer in writers.values():
+            writer.append(np.ones((4, 2), np.uint8))
+        _put(store, "c", np.zeros((4, 2), np.uint8))
+        store.trim(keep=set())
+        assert sum(name.endswith(".tmp") for name in _names(store)) == 2
+    assert _names(store) == ["a.npy", "b.npy", "c.npy"]
+
+
 def test_a_full_disk_says_what_to_do(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(self: ArrayWriter, rows: np.ndarray) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -172,6 +195,8 @@ def test_a_process_killed_while_writing_neither_counts_nor_blocks(store: Store) 
             assert store.get("a") is None
             with pytest.raises(filelock.Timeout):
                 store.lock("a").acquire(timeout=0.05)
+            store.trim(keep=set())
+            assert part.exists()
             rows = np.full((7, 1000), 9, np.uint8)
             next_one = threading.Thread(target=_put, args=(store, "a", rows), daemon=True)
             next_one.start()

@@ -38,6 +38,8 @@ READABLE = {  # height and width, upright
     "mpeg4.avi": (240, 320),
     "wmv2.wmv": (240, 320),
     "mpeg1.mpg": (240, 320),
+    "mpeg2.ts": (240, 320),
+    "discard_first_keyframe.mp4": (64, 64),
     "hevc.mp4": (240, 320),
     "vp9.webm": (240, 320),
     "av1.mp4": (240, 320),
@@ -121,7 +123,10 @@ def test_why_a_file_is_not_readable(name: str, damaged_videos: Path) -> None:
     assert reason in str(caught.value)
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".avi", ".wmv", ".mpg", ".webm", ".mkv"])
+@pytest.mark.parametrize(
+    "suffix",
+    [".mp4", ".mov", ".avi", ".wmv", ".mpg", ".webm", ".mkv", ".ts", ".mts", ".m2ts"],
+)
 def test_frames_come_in_order_in_every_container(
     suffix: str, tmp_path: Path, make_video: MakeVideo, frame_number: FrameNumber
 ) -> None:
@@ -129,6 +134,47 @@ def test_frames_come_in_order_in_every_container(
     assert [frame_number(frame) for frame in read_frames(info)] == list(range(60))
     assert info.times == pytest.approx(np.arange(60) / 25, abs=1e-6)
     assert info.duration == pytest.approx(60 / 25)
+
+
+def test_frames_cut_by_an_edit_list_are_not_there(damaged_videos: Path) -> None:
+    info = probe(damaged_videos / "discard_first_keyframe.mp4")
+    assert len(list(read_frames(info))) == len(info) == 25
+
+
+@pytest.mark.parametrize("options", [{"g": "12"}, {"g": "12", "bf": "2"}], ids=["ip", "ipb"])
+@pytest.mark.parametrize("codec", ["mpeg2video", "libx264", "libx265"])
+def test_a_transport_stream_begins_where_it_decodes(
+    codec: str,
+    options: dict[str, str],
+    tmp_path: Path,
+    make_video: MakeVideo,
+    frame_number: FrameNumber,
+) -> None:
+    path = make_video(tmp_path / "v.ts", frames=60, fps=25, codec=codec, options=options)
+    info = probe(path)
+    assert [frame_number(frame) for frame in read_frames(info)] == list(range(60))
+    assert info.times == pytest.approx(np.arange(60) / 25, abs=1e-6)
+    # Cut anywhere, as broadcasts and cameras that write in pieces do: 188 bytes are a packet.
+    content = path.read_bytes()
+    path.write_bytes(content[len(content) // 188 // 4 * 188 :])
+    info = probe(path)
+    numbers = [frame_number(frame) for frame in read_frames(info)]
+    assert numbers[0] in (12, 24)  # a key frame
+    assert numbers == list(range(numbers[0], 60))
+    assert info.times == pytest.approx(np.arange(len(numbers)) / 25, abs=1e-6)
+
+
+def test_transport_streams_one_after_the_other_in_a_file(
+    tmp_path: Path, make_video: MakeVideo, frame_number: FrameNumber
+) -> None:
+    """Their clocks overlap; neither frames nor times do."""
+    first = make_video(tmp_path / "a.ts", numbers=list(range(5, 30)), fps=25)
+    second = make_video(tmp_path / "b.ts", frames=5, fps=25)
+    (path := tmp_path / "c.ts").write_bytes(first.read_bytes() + second.read_bytes())
+    info = probe(path)
+    numbers = [frame_number(frame) for frame in read_frames(info)]
+    assert numbers == [*range(5, 30), *range(5)]
+    assert info.times == pytest.approx(np.arange(30) / 25)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".avi", ".wmv"])

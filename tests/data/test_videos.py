@@ -132,6 +132,52 @@ def test_folders_tell_the_same_stem_apart() -> None:
     assert problems == []
 
 
+def test_names_that_differ_in_case_alone() -> None:
+    wanted = {"a": "a.mp4", "A": "A.mp4"}
+    assert _match("a", "A", files=["A.mp4", "a.mp4"]) == (wanted, [])
+    _, (problem,) = _match("Seal", files=["SEAL.mp4", "seal.mp4"])
+    assert "as 'SEAL'" in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [
+        ("a", ["a.mp4", "a.avi"]),
+        ("a", ["a.mp4", "sub/a.mp4"]),
+        ("a", ["sub/a.mp4", "sub/a.avi"]),
+        ("sub/a", ["sub/a.mp4", "sub/a.avi"]),
+        ("a.mp4", ["b/a.mp4", "c/b/a.mp4"]),
+        ("A", ["sub/a.mp4", "sub/a.MP4"]),
+    ],
+)
+def test_the_advice_on_an_ambiguous_name_works(name: str, files: list[str]) -> None:
+    found, (problem,) = _match(name, files=files)
+    assert found == {}
+    advice = problem.rsplit("as '", 1)[1].rstrip("'")
+    assert _match(advice, files=files) == ({advice: sorted(files)[0]}, [])
+
+
+def test_the_advice_says_what_it_adds() -> None:
+    _, (problem,) = _match("a", files=["a.mp4", "a.avi"])
+    assert "write it with its ending, as 'a.avi'" in problem
+    _, (problem,) = _match("a", files=["sub/a.mp4", "sub/a.avi"])
+    assert "write it with its folder and ending, as 'sub/a.avi'" in problem
+
+
+@pytest.mark.parametrize("name", ["day1/seal", "day1/seal.mp4"])
+def test_a_path_under_the_folder_is_clear(name: str) -> None:
+    files = ["day1/seal.mp4", "old/day1/seal.mp4"]
+    assert _match(name, files=files) == ({name: "day1/seal.mp4"}, [])
+
+
+@pytest.mark.parametrize("name", ["a", "a.mp4"])
+def test_one_file_in_place_of_a_folder(name: str, tmp_path: Path) -> None:
+    (path,) = _touch(tmp_path, "a.mp4")
+    assert match_files([name], find_files(path), path) == ({name: path}, [])
+    _, (problem,) = match_files(["b"], find_files(path), path)
+    assert "'b' is not among the 1 videos" in problem
+
+
 def test_two_names_of_one_video() -> None:
     _, problems = _match("seal", "seal.mp4", files=["seal.mp4"])
     assert len(problems) == 1

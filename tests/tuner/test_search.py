@@ -18,7 +18,13 @@ import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import models
+from tuner import cli
 from tuner.analysis.evaluation import MODEL, PREDICTIONS
+from tuner.config import load
+from tuner.study.space import resolve
+from tuner.training.dataset import FeatureClips, feature_store
+from tuner.training.prepare import load_dataset
+from tuner.training.run import Run
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.shared_cache
@@ -121,6 +127,23 @@ def test_a_search_from_videos_to_predictions(searched, command, drawn, tmp_path)
     assert "note.mp4" in (out_folder / "rejects.csv").read_text()
 
 
+def test_the_search_never_looks_at_test(searched, tmp_path, monkeypatch):
+    """Not even its features are computed before `tuner.best` evaluates."""
+    path, _ = searched
+    fresh = tmp_path / "cache"
+    monkeypatch.setenv("TUNER_CACHE", str(fresh))
+    config = load(path)
+    dataset = load_dataset(config.data, cli.output)
+    features = FeatureClips(dataset, limit_bytes=None)
+    model, training = resolve(study_of(path).best_trial.user_attrs["parameters"])
+    run = Run(tmp_path / "run", model, training, features, "valid_f1", 0, {})
+    run.step()
+    run.close()
+    store = feature_store(model, limit_bytes=None)
+    there = {name for name, v in dataset.videos.items() if store.store.path(store.key(v)).exists()}
+    assert there == {"a1", "a2", "b1"}
+
+
 def test_tensorboard_holds_every_trial(searched, tmp_path):
     path, _ = searched
     for trial in study_of(path).trials:
@@ -174,6 +197,18 @@ def test_failing_trials_are_recorded_and_do_not_end_the_search(write_config, com
     assert "loss is" in diverged.user_attrs["reason"]
     assert "RuntimeError" in raised.user_attrs["reason"]
     assert "2 failed" in out and "loss is" in out
+
+
+def test_a_time_budget_ends_a_search_with_what_it_has(write_config, command, ray_session):
+    path = write_config(search={"trials": 5000, "time_budget": "15s", "scheduler": "none"})
+    start = time.monotonic()
+    status, out, err = command("search", path)
+    assert status == 0, out + err
+    assert time.monotonic() - start < 90
+    trials = study_of(path).trials
+    assert 0 < len(trials) < 5000
+    assert not [trial for trial in trials if not trial.state.is_finished()]
+    assert "best: model" in out
 
 
 def test_a_search_is_resumed_and_extended(write_config, command, ray_session):
