@@ -1,7 +1,8 @@
 """What a trial costs above its training: start, set-up, reporting, the search's own bookkeeping.
 
 A search of many short trials over the sample. For each worker, the time from the end of its first
-trial to the end of its last, less the epochs of the trials in between, a trial.
+trial to the end of its last, less the epochs of the trials in between and the checkpoints that
+belong to them, a trial.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from tuner.training.prepare import prepare
 CONFIG = Path(__file__).parents[1] / "configs" / "seals.yaml"
 
 
-def measure(trials: int, folder: str) -> tuple[float, int, float]:
-    """Seconds a trial above its epochs, workers that trained, seconds of training a trial."""
+def measure(trials: int, folder: str) -> dict[str, float]:
+    """Seconds a trial: above its epochs, of training, of checkpoints; and workers that trained."""
     overrides = [f"storage={folder}", f"search.trials={trials}", "search.sampler=random"]
     config = absolute(load(CONFIG, overrides))
     space = check(config)
@@ -32,27 +33,37 @@ def measure(trials: int, folder: str) -> tuple[float, int, float]:
     by_worker = defaultdict(list)
     for record in store.records():
         by_worker[record.results["worker"]].append(record)
-    above, counted, training = 0.0, 0, 0.0
+    above, counted, training, checkpoints = 0.0, 0, 0.0, 0.0
     for records in by_worker.values():
         first, *rest = sorted(records, key=lambda record: record.ended)
         if rest:
             busy = sum(record.results["seconds"] for record in rest)
-            above += (rest[-1].ended - first.ended).total_seconds() - busy
+            saved = sum(record.results["checkpoint_seconds"] for record in rest)
+            above += (rest[-1].ended - first.ended).total_seconds() - busy - saved
+            checkpoints += saved
             counted += len(rest)
             training += busy
-    return above / counted, len(by_worker), training / counted
+    return {
+        "seconds": above / counted,
+        "training_seconds": training / counted,
+        "checkpoint_seconds": checkpoints / counted,
+        "workers": len(by_worker),
+        "trials": trials,
+    }
 
 
 def main(trials: int = 32) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        cost, workers, training = measure(trials, folder)
+        figures = measure(trials, folder)
+    cost, training = figures["seconds"], figures["training_seconds"]
     report(
         "trial_cost",
         {
             "cost of a trial / 0.3 s": (cost / 0.3, "below 1"),
             "cost of a trial / its training": (cost / training, "small"),
+            "checkpoints / training": (figures["checkpoint_seconds"] / training, "small"),
         },
-        {"trials": trials, "seconds": cost, "workers": workers, "training_seconds": training},
+        figures,
     )
 
 

@@ -10,21 +10,17 @@ from ray import cloudpickle
 from ray.exceptions import RayActorError
 from ray.tune import Callback
 
-from tuner.study.schedule import TimeBudget
 from tuner.study.store import ResultsStore
 from tuner.study.trial import SearchContext
 from tuner.training.run import BEST, LAST
 
 
 class Recorder(Callback):
-    """Tells the study of every epoch and of every trial's end.
+    """Tells the study of every epoch and of every trial's end."""
 
-    Args:
-        budget: to tell a trial that ran out of time from one that was pruned.
-    """
-
-    def __init__(self, store: ResultsStore, context: SearchContext, budget: TimeBudget) -> None:
-        self.store, self.context, self.budget = store, context, budget
+    def __init__(self, store: ResultsStore, context: SearchContext) -> None:
+        self.store, self.context = store, context
+        self.latest: dict[int, dict[str, Any]] = {}  # results of the running trials
         self.metric = context.config.search.metric
         self.kept: list[tuple[float, int]] = [
             (record.value, record.number) for record in store.ranking() if record.value is not None
@@ -41,28 +37,39 @@ class Recorder(Callback):
             self.store.report(number, int(epoch), value)
         if "failed" not in result:
             self.store.report(number, result["epoch"], result[self.metric])
+            self.latest[number] = result
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        number, result = trial.config["model_id"], trial.last_result or {}
+        self._end(trial.config["model_id"], trial.last_result or {})
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        number = trial.config["model_id"]
+        self.latest.pop(number, None)
+        self.store.fail(number, reason_of(trial))
+
+    def end_of_time(self) -> None:
+        """End the trials that were running when the time budget ended; Tune says nothing of them."""
+        for record in self.store.records():
+            if record.state == "running":
+                self._end(record.number, self.latest.get(record.number, {}), "time budget")
+
+    def _end(self, number: int, result: dict[str, Any], reason: str = "") -> None:
+        self.latest.pop(number, None)
         if "failed" in result:
             self.store.fail(number, result["failed"])
         elif "best_value" not in result:
-            self.store.fail(number, "the time budget ended before its first epoch")
+            self.store.fail(number, reason or "it ended before its first epoch")
         else:
-            out_of_time = self.budget.stop_all() and not result["finished"]
             self.store.finish(
                 number,
                 pruned=not result["finished"],
                 results=result["summary"],
                 value=result["best_value"],
-                reason="time budget" if out_of_time else "",
+                reason=reason,
             )
             self._keep(number, result["best_value"])
         with contextlib.suppress(OSError):  # nothing depends on it: an ended trial is not resumed
             (self.context.model_folder(number) / LAST).unlink(missing_ok=True)
-
-    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self.store.fail(trial.config["model_id"], reason_of(trial))
 
     def _keep(self, number: int, value: float) -> None:
         """Count a model among the best, and delete the weights of the one that it displaces."""

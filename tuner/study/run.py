@@ -88,6 +88,7 @@ def _fit(
     context = SearchContext(config, dataset, config.folder)
     budget = TimeBudget(config.search.time_budget)
     metric = config.search.metric
+    recorder = Recorder(store, context)
     with Progress(store, searcher.total, metric, console=console) as progress:
         trainable = tune.with_resources(
             tune.with_parameters(Trial, context=context),
@@ -106,8 +107,10 @@ def _fit(
                 storage_path=str(config.folder),
                 stop=budget,
                 verbose=0,
-                callbacks=[Recorder(store, context, budget), progress],
+                callbacks=[recorder, progress],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=config.search.retries),
             ),
         ).fit()
+    if budget.stop_all():
+        recorder.end_of_time()

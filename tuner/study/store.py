@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import optuna
+import sqlalchemy
 from optuna.trial import FrozenTrial, TrialState
 
 from tuner.config import Config, ConfigError, parse
@@ -61,12 +62,25 @@ def _storage(url: str) -> optuna.storages.RDBStorage:
         # Several searches may write to one file; each waits for the others.
         options = {"connect_args": {"timeout": 60}}
     try:
-        return optuna.storages.RDBStorage(url, engine_kwargs=options)
+        storage = optuna.storages.RDBStorage(url, engine_kwargs=options)
     except ImportError as error:
         raise StoreError(f"results: {url} needs a driver that is not installed: {error}") from error
     except Exception as error:  # SQLAlchemy's drivers raise their own errors, each its own
         text = str(getattr(error, "orig", None) or error).split("\n")[0]
         raise StoreError(f"results: can't open {_without_password(url)}: {text}") from error
+    if url.startswith("sqlite"):
+        sqlalchemy.event.listen(storage.engine, "connect", _write_ahead)
+        storage.engine.dispose()  # connections that were opened before
+    return storage
+
+
+def _write_ahead(connection: Any, _: Any) -> None:
+    """A write-ahead log: readers don't wait for writers, and a commit does not wait for the disk.
+
+    What was committed outlives the process; only a power cut may cost the last commits.
+    """
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
 
 
 def _without_password(url: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,7 @@ class Run:
             seed=self.seed,
             device=best_device(),
         )
+        self.checkpoint_seconds = 0.0
         self.resumed_epochs = self._resume()
         self.writer = TrialWriter(self.folder, self.params, epochs_done=self.resumed_epochs)
 
@@ -84,6 +86,7 @@ class Run:
     def step(self) -> dict[str, Any]:
         """Train an epoch and put it on the disk, the best model before the checkpoint that names it."""
         result = self.training.step()
+        start = time.perf_counter()
         if self.training.best_epoch == self.training.epoch:
             # Also where a new round began: it begins from these weights.
             models.save(self.model, self.folder / BEST, extra={"epoch": result["epoch"]})
@@ -92,6 +95,7 @@ class Run:
         os.replace(part, self.folder / LAST)
         pd.DataFrame(self.training.history).to_csv(self.folder / HISTORY, index=False)
         self.writer.epoch(result, self.training.best)
+        self.checkpoint_seconds += time.perf_counter() - start
         return result
 
     def summary(self) -> dict[str, Any]:
@@ -107,6 +111,7 @@ class Run:
             "num_features": self.model.num_features,
             "worker": f"{socket.gethostname()}:{os.getpid()}",
             "seconds": sum(entry["seconds"] for entry in training.history),
+            "checkpoint_seconds": self.checkpoint_seconds,
         }
 
     def close(self) -> None:
