@@ -16,7 +16,8 @@ import models
 from benchmarks.report import report
 from models import ModelConfig
 from tuner import cli
-from tuner.config import DataConfig, TrainingConfig
+from tuner.config import DataConfig
+from tuner.parameters import TrainingConfig
 from tuner.training.dataset import Clips, FeatureClips, fit_normalisation
 from tuner.training.loop import Training
 from tuner.training.prepare import load_dataset

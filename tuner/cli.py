@@ -16,7 +16,7 @@ from rich.table import Table
 
 from data.errors import DataError
 from models import WeightsError
-from tuner.config import ConfigError
+from tuner.messages import ConfigError
 from tuner.training.prepare import Output
 
 console = Console(highlight=False, soft_wrap=True)

@@ -14,7 +14,8 @@ from typing import Any
 from models.config import ModelConfig
 from tuner import cli
 from tuner.cli import console
-from tuner.config import Config, ConfigError, absolute, load
+from tuner.config import Config, absolute, load
+from tuner.messages import ConfigError
 from tuner.study.space import Space
 
 EXAMPLES = """

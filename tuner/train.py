@@ -8,7 +8,9 @@ from typing import Any
 
 from tuner import cli
 from tuner.cli import console
-from tuner.config import PARAMETERS, Config, ConfigError, absolute, load
+from tuner.config import Config, absolute, load
+from tuner.messages import ConfigError
+from tuner.parameters import PARAMETERS
 
 EXAMPLES = """
 python -m tuner.train configs/seals.yaml --set model.architecture=image_mlp_frozen

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tuner.config import ConfigError, absolute, load, parse
+from tuner.config import absolute, load, parse
+from tuner.messages import ConfigError
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

@@ -7,7 +7,7 @@ import torch
 
 import models
 from models import ModelConfig
-from tuner.config import TrainingConfig
+from tuner.parameters import TrainingConfig
 from tuner.training.dataset import Clips, fit_normalisation
 from tuner.training.loop import Diverged, Training, trained_state
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import optuna
 import pytest
 
-from tuner.config import ConfigError, load, parse
+from tuner.config import load, parse
+from tuner.messages import ConfigError
 from tuner.study.space import Space, resolve
 
 CONFIGS = Path(__file__).parents[2] / "configs"

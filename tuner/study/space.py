@@ -12,7 +12,9 @@ from typing import Any, Protocol
 
 from models.config import ModelConfig
 from models.names import ARCHITECTURES, REGISTRY
-from tuner.config import PARAMETERS, Config, ConfigError, Domain, FixedModel, TrainingConfig
+from tuner.config import Config
+from tuner.messages import ConfigError
+from tuner.parameters import PARAMETERS, Domain, FixedModel, TrainingConfig
 
 Params = dict[str, Any]
 COUNT_LIMIT = 1_000_000

@@ -13,7 +13,8 @@ import optuna
 import sqlalchemy
 from optuna.trial import FrozenTrial, TrialState
 
-from tuner.config import Config, ConfigError, parse
+from tuner.config import Config, parse
+from tuner.messages import ConfigError
 from tuner.study.space import Params, Space
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tuner.config import METRICS, TrainingConfig
+from tuner.config import METRICS
+from tuner.parameters import TrainingConfig
 from tuner.training.dataset import Clips
 from tuner.training.metrics import class_weights, confusion, scores
 

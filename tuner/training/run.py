@@ -18,7 +18,7 @@ import torch
 
 import models
 from models.config import ModelConfig
-from tuner.config import TrainingConfig
+from tuner.parameters import TrainingConfig
 from tuner.training.dataset import FeatureClips, best_device, fit_normalisation
 from tuner.training.loop import Training, trained_state
 from tuner.training.tensorboard import TrialWriter

@@ -1,0 +1,71 @@
+"""How mistakes in a configuration are worded."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+
+class ConfigError(ValueError):
+    """What is wrong with a configuration, each problem a sentence that starts with its key."""
+
+    def __init__(self, source: str, problems: Sequence[str]) -> None:
+        self.source, self.problems = source, list(problems)
+        super().__init__(f"{source}: " + "; ".join(problems))
+
+
+class Several(ValueError):
+    """Several mistakes below one key, each a sentence that starts with its key."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = list(problems)
+        super().__init__("; ".join(problems))
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """What to append to "unknown ...": the known word that was probably meant, or all of them."""
+    known = list(known)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f" (did you mean '{close[0]}'?)" if close else f"; known are {', '.join(known)}"
+
+
+def message(detail: Any) -> str:
+    """One of pydantic's error details as a clause that follows the key."""
+    if detail["type"] == "value_error":
+        return str(detail["ctx"]["error"])
+    if detail["type"] == "missing":
+        return "is missing"
+    text = detail["msg"][:1].lower() + detail["msg"][1:]
+    return f"{text}, not {detail['input']!r}"
+
+
+def sentences(error: ValidationError, root: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """A sentence a mistake, each beginning with `prefix` and the key below `root`."""
+    for detail in error.errors():
+        # pydantic names the tried type of a union in the location; users know keys only.
+        keys = [str(p) for p in detail["loc"] if not isinstance(p, int) and p not in _UNION_TAGS]
+        where = ".".join([prefix, *keys] if prefix else keys)
+        cause = detail.get("ctx", {}).get("error")
+        if detail["type"] == "extra_forbidden":
+            known = _section_fields(root, keys[:-1])
+            yield f"{where}: unknown key{nearest(keys[-1], known)}"
+        elif isinstance(cause, Several):
+            yield from cause.problems
+        else:
+            yield f"{where}: {message(detail)}"
+
+
+_UNION_TAGS = {"list[str]", "float"}
+
+
+def _section_fields(root: type[BaseModel], location: Sequence[str]) -> list[str]:
+    """Names that are known in the section at `location` below `root`."""
+    section: Any = root
+    for part in location:
+        annotation = section.model_fields[part].annotation
+        options = [annotation, *getattr(annotation, "__args__", [])]
+        section = next(o for o in options if isinstance(o, type) and issubclass(o, BaseModel))
+    return list(section.model_fields)

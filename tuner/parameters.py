@@ -1,0 +1,141 @@
+"""The parameters of a model and its training: fixed for a search, or a domain to choose from."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from models.config import ModelConfig
+from tuner.messages import message, nearest
+
+
+class Section(BaseModel):
+    """Part of a configuration: immutable, and without keys that it doesn't know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FixedModel(ModelConfig):
+    """Values of some model parameters; rules between them wait until the space gave the others."""
+
+    architecture: str | None = None  # type: ignore[assignment]
+
+    @field_validator("architecture")
+    @classmethod
+    def _canonical_architecture(cls, value: str | None) -> str | None:  # type: ignore[override]
+        return None if value is None else super()._canonical_architecture(value)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _all_errors_at_once(cls, data: Any, handler: Any) -> Any:
+        return handler(data)
+
+
+class TrainingConfig(Section):
+    """Rounds at falling learning rates, each from the best weights so far, each stopped early."""
+
+    learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rate_decay: float = Field(default=0.1, gt=0, le=1)
+    rounds: int = Field(default=3, ge=1)
+    epochs: int = Field(default=20, ge=1)
+    patience: int = Field(default=3, ge=1)
+    batch_size: int = Field(default=32, ge=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+    class_weights: Literal["balanced", "none"] = "balanced"
+
+    @property
+    def max_epochs(self) -> int:
+        return self.rounds * self.epochs
+
+
+class Domain(Section):
+    """The values that a parameter may take, and for which earlier choices."""
+
+    choices: list[Any] | None = None
+    low: float | None = None
+    high: float | None = None
+    step: float | None = Field(default=None, gt=0)
+    log: bool = False
+    when: dict[str, list[Any]] = Field(default_factory=dict)
+
+    @field_validator("when", mode="before")
+    @classmethod
+    def _lists(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {k: v if isinstance(v, list) else [v] for k, v in value.items()}
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        ranged = self.low is not None or self.high is not None
+        if (self.choices is not None) == ranged:
+            raise ValueError("needs either choices: [...] or low: and high:")
+        if self.choices is not None and not self.choices:
+            raise ValueError("has no choices")
+        if ranged:
+            if self.low is None or self.high is None:
+                raise ValueError("needs both low: and high:")
+            if self.low > self.high:
+                raise ValueError(f"is upside down: low {self.low:g} is above high {self.high:g}")
+            if self.log and self.low <= 0:
+                raise ValueError(f"low must be above 0 on a log scale, not {self.low:g}")
+            if self.log and self.step:
+                raise ValueError("can't have both step: and log:")
+        return self
+
+
+PARAMETERS: dict[str, type[BaseModel]] = {
+    **dict.fromkeys(FixedModel.model_fields, FixedModel),
+    **dict.fromkeys(TrainingConfig.model_fields, TrainingConfig),
+}
+
+
+def alternatives(value: Any) -> list[Any]:
+    """The ways to write a parameter's domain, as a list of mappings."""
+    if isinstance(value, dict):
+        return [value]
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        return value
+    return [{"choices": value if isinstance(value, list) else [value]}]
+
+
+def check_domain(name: str, domain: Domain, problems: list[str]) -> Domain:
+    """`domain` with its values in canonical form; what is wrong with them goes to `problems`."""
+    update: dict[str, Any] = {}
+    if domain.choices is not None:
+        update["choices"] = [
+            _check_value(name, v, f"space.{name}", problems) for v in domain.choices
+        ]
+    else:
+        assert domain.low is not None and domain.high is not None  # says Domain._one_kind
+        kind = PARAMETERS[name].model_fields[name].annotation
+        if kind not in (int, float):
+            problems.append(f"space.{name}: a range is for numbers; list its choices: [...]")
+        elif kind is int:
+            for bound in (domain.low, domain.high, domain.step or 1):
+                if bound != int(bound):
+                    problems.append(f"space.{name}: takes whole numbers, not {bound:g}")
+        if kind in (int, float):
+            for bound in (domain.low, domain.high):
+                value = int(bound) if kind is int and bound == int(bound) else bound
+                _check_value(name, value, f"space.{name}", problems)
+    when = {}
+    for other, values in domain.when.items():
+        where = f"space.{name}.when.{other}"
+        if other not in PARAMETERS:
+            problems.append(f"{where}: unknown parameter{nearest(other, PARAMETERS)}")
+            continue
+        names = list(PARAMETERS)
+        if names.index(other) >= names.index(name):
+            problems.append(f"{where}: {name} is chosen before {other}; turn the condition round")
+        when[other] = [_check_value(other, value, where, problems) for value in values]
+    return domain.model_copy(update={**update, "when": when})
+
+
+def _check_value(name: str, value: Any, where: str, problems: list[str]) -> Any:
+    try:
+        return getattr(PARAMETERS[name].model_validate({name: value}), name)
+    except ValidationError as error:
+        problems += [f"{where}: {message(detail)}" for detail in error.errors()]
+        return value
