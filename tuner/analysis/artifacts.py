@@ -78,6 +78,7 @@ def results(
         "model_id": model_id,
         "model_param_count": summary["model_param_count"],
         "num_features": summary["num_features"],
+        "seed": summary["seed"],
         "path_model": str(folder),
         "fit_best_epoch": summary["best_epoch"],
         "fit_best_round": summary["best_round"],

@@ -89,7 +89,8 @@ class Trial(tune.Trainable):
             training_config=training,
             features=self.features,
             metric=config.search.metric,
-            seed=config.search.seed,
+            # Each its own: a lucky or unlucky start must not be that of all trials.
+            seed=config.search.seed * 10_000 + self.config["model_id"],
             params={"model_id": self.config["model_id"], **self.config["params"]},
         )
 

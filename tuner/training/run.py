@@ -109,6 +109,7 @@ class Run:
             "stopped_epochs": training.stopped_epochs,
             "model_param_count": models.param_count(self.model),
             "num_features": self.model.num_features,
+            "seed": self.seed,
             "worker": f"{socket.gethostname()}:{os.getpid()}",
             "seconds": sum(entry["seconds"] for entry in training.history),
             "checkpoint_seconds": self.checkpoint_seconds,
