@@ -58,7 +58,9 @@ def show(store, chosen) -> None:
     console.print(f"\nmodel {chosen.number} ({chosen.state}): {metric} {chosen.value:.4f}")
     for name, value in chosen.params.items():
         if value is not None:
-            console.print(f"  {name}: {value}")
+            console.print(
+                f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}"
+            )
     results = chosen.results
     if results:
         best = ", ".join(f"{k} {v:.4f}" for k, v in results["best"].items())

@@ -165,4 +165,4 @@ class Progress(Callback):
                 describe(state["params"]),
             )
         bar = ProgressBar(total=self.total, completed=self._ended(), width=60)
-        return Group(table, bar, Text(self.line()))
+        return Group(table, Text(self.line()), bar)  # the bar ends no line: it comes last
