@@ -9,7 +9,7 @@ import numpy as np
 
 from data.store import Store, make_key
 from data.transforms import resize
-from data.video import VideoError, read_frames
+from data.video import read_frames
 from data.videos import Video
 
 _CHUNK = 64  # frames resized at a time: enough to be fast, 80 MB at 704x576
@@ -69,6 +69,3 @@ class FrameStore:
                 if len(chunk) >= _CHUNK:
                     flush()
             flush()
-
-
-__all__ = ["FrameStore", "VideoError"]
