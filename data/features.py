@@ -1,18 +1,24 @@
-"""The feature store: a frozen backbone's output for each frame, computed once for every trial."""
+"""The feature store: a frozen backbone's output for each frame, computed once for every trial.
+
+A backbone of images is given the frame, one of videos the clip that ends at it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import filelock
 import numpy as np
 
+from data.clips import clip_indices
+from data.direct import read_clips
 from data.frames import FrameStore
 from data.store import Store, make_key
 from data.videos import Video
 
-# uint8 frames [n, H, W, 3] to features [n, F]; what it is, the store does not need to know.
+# uint8 frames [n, H, W, 3], or clips [n, L, H, W, 3] of a store with a window, to features [n, F];
+# what it is, the store does not need to know.
 Backbone = Callable[[np.ndarray], np.ndarray]
 
 
@@ -24,6 +30,10 @@ class FeatureStore:
         size: height and width of the frames that the backbone is given.
         backbone_key: all that determines the backbone's output (network, weights, pooling).
         backbone: makes the callable; called only if some feature is missing.
+        batch_size: frames given to the backbone at a time; of clips as many as have so many frames.
+        window: length and stride of the clip that the backbone is given for each frame, which ends
+            at it as in `clip_indices`; None: the frame alone.
+        direct: decode frames from the file, without keeping them in the frame store.
     """
 
     def __init__(
@@ -35,17 +45,21 @@ class FeatureStore:
         num_features: int,
         backbone: Callable[[], Backbone],
         batch_size: int = 32,
+        window: tuple[int, int] | None = None,
+        direct: bool = False,
         folder: Path | None = None,
         limit_bytes: int | None = None,
     ) -> None:
         self.frames, self.size, self.batch_size = frames, size, batch_size
         self.backbone_key, self.num_features = backbone_key, num_features
+        self.window, self.direct = window, direct
         self.store = Store("features", folder=folder, limit_bytes=limit_bytes)
         self._make_backbone = backbone
         self._backbone: Backbone | None = None
 
     def key(self, video: Video) -> str:
-        return make_key(self.frames.key(video, self.size), self.backbone_key)
+        window = ("window", *self.window) if self.window else ()
+        return make_key(self.frames.key(video, self.size), self.backbone_key, *window)
 
     def open(self, video: Video) -> np.memmap:
         """The stored features, computing them first if they aren't there."""
@@ -89,13 +103,37 @@ class FeatureStore:
         return True
 
     def _compute(self, video: Video, key: str) -> None:
-        frames = self.frames.open(video, self.size)
         if self._backbone is None:
             self._backbone = self._make_backbone()
         shape = {key: (self.num_features,)}
         with self.store.writers(shape, np.dtype(np.float16)) as writers:
-            for start in range(0, len(frames), self.batch_size):
-                features = self._backbone(np.asarray(frames[start : start + self.batch_size]))
+            for inputs in self._direct(video) if self.direct else self._stored(video):
+                features = self._backbone(inputs)
                 # float16 ends at 65504; a feature beyond it would be stored as infinity.
                 limit = np.finfo(np.float16).max
                 writers[key].append(np.clip(features, -limit, limit).astype(np.float16))
+
+    def _stored(self, video: Video) -> Iterator[np.ndarray]:
+        """What the backbone is given for each frame of `video`, in batches."""
+        frames, step = self.frames.open(video, self.size), self._step()
+        for start in range(0, len(frames), step):
+            if self.window is None:
+                yield np.asarray(frames[start : start + step])
+            else:
+                ends = np.arange(start, min(start + step, len(frames)))
+                yield np.asarray(frames[clip_indices(ends, *self.window)])
+
+    def _direct(self, video: Video) -> Iterator[np.ndarray]:
+        """The same without the frame store."""
+        windows = clip_indices(np.arange(len(video)), *(self.window or (1, 1)))
+        batch: list[np.ndarray] = []
+        for _, clip in read_clips(video, windows, size=self.size):
+            batch.append(clip if self.window else clip[0])
+            if len(batch) == self._step():
+                yield np.stack(batch)
+                batch = []
+        if batch:
+            yield np.stack(batch)
+
+    def _step(self) -> int:
+        return max(1, self.batch_size // self.window[0]) if self.window else self.batch_size

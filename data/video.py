@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,7 +94,7 @@ def _decord_reads(path: Path) -> bool:
         raise VideoError(f"it can't be opened as a video ({_reason(error)})") from error
 
 
-def read_frames(info: VideoInfo) -> Iterator[np.ndarray]:
+def read_frames(info: VideoInfo) -> Generator[np.ndarray, None, None]:
     """Yield every frame in order as uint8 ``[H, W, 3]`` RGB, upright.
 
     Always in sequence: decord returns wrong frames at random positions of ASF and MPEG-1 files.

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 
 import data.frames
 from data import FeatureStore, FrameStore, Video
+from data.clips import clip_indices
 from data.transforms import resize
 from data.video import VideoError, VideoInfo, read_frames
 from data.videos import open_video
@@ -246,6 +248,71 @@ def test_a_changed_video_gets_its_own_features(video: Video, make_video: MakeVid
     after = store.open(open_video("v", video.info.path, None))
     assert after.shape == before.shape
     assert not np.array_equal(after, before)
+
+
+def describe_clips(clips: np.ndarray) -> np.ndarray:
+    """In place of a backbone of videos: `describe` of the mean, and the clip's order by its sum."""
+    weights = np.arange(1, clips.shape[1] + 1)
+    squares = np.stack([describe(clips[:, step]) for step in range(clips.shape[1])], axis=1)
+    return (squares * weights[None, :, None]).mean(axis=1)
+
+
+@pytest.mark.parametrize("window", [(1, 1), (3, 1), (5, 2), (7, 30)])
+def test_features_of_the_clip_that_ends_at_each_frame(
+    window: tuple[int, int], video: Video
+) -> None:
+    shapes: list[tuple[int, ...]] = []
+
+    def backbone(clips: np.ndarray) -> np.ndarray:
+        assert clips.dtype == np.uint8
+        shapes.append(clips.shape)
+        return describe_clips(clips)
+
+    features = _features(backbone=lambda: backbone, window=window, batch_size=12).open(video)
+    frames = np.asarray(FrameStore().open(video, SIZE))
+    expected = describe_clips(frames[clip_indices(np.arange(20), *window)])
+    assert np.array_equal(features, expected.astype(np.float16))
+    assert {shape[1:] for shape in shapes} == {(window[0], *SIZE, 3)}
+    assert sum(shape[0] for shape in shapes) == 20
+
+
+@pytest.mark.parametrize(
+    ("length", "batches"), [(1, [8, 8, 4]), (3, [2] * 10), (8, [1] * 20), (50, [1] * 20)]
+)
+def test_a_batch_of_clips_has_no_more_frames_than_one_of_frames(
+    length: int, batches: list[int], video: Video
+) -> None:
+    seen: list[int] = []
+
+    def backbone(clips: np.ndarray) -> np.ndarray:
+        seen.append(len(clips))
+        return describe_clips(clips)
+
+    _features(backbone=lambda: backbone, window=(length, 1), batch_size=8).ensure([video])
+    assert seen == batches
+
+
+def test_clips_are_not_copies_of_the_whole_video(tmp_path: Path, make_video: MakeVideo) -> None:
+    size, length = (64, 128), 16
+    path = make_video(tmp_path / "v.mp4", frames=200, size=size)
+    video = open_video("v", path, None)
+    frame_bytes = len(FrameStore().open(video, size)[0].tobytes())
+    options = {"size": size, "num_features": 1, "window": (length, 4), "batch_size": 32}
+    store = _features(backbone=lambda: lambda clips: clips[:, 0, 0, 0, :1], **options)
+    tracemalloc.start()
+    try:
+        store.ensure([video])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # Two batches at most (one being gathered, one not yet let go); the clips of all are 3200 frames.
+    assert peak < (2 * 32 + 10) * frame_bytes
+
+
+def test_each_window_has_features_of_its_own(video: Video) -> None:
+    windows = [None, (1, 1), (5, 1), (5, 2), (52, 1)]
+    keys = {_features(window=window).key(video) for window in windows}
+    assert len(keys) == len(windows)
 
 
 def test_a_failing_backbone_leaves_nothing(video: Video) -> None:
