@@ -18,7 +18,8 @@ from models import ModelConfig
 from tuner import cli
 from tuner.config import DataConfig
 from tuner.parameters import TrainingConfig
-from tuner.training.dataset import Clips, FeatureClips, fit_normalisation
+from tuner.training.clips import FeatureClips
+from tuner.training.dataset import ClipSource, fit_normalisation
 from tuner.training.loop import Training
 from tuner.training.prepare import load_dataset
 
@@ -44,8 +45,10 @@ def peer_epoch(
 def main(epochs: int = 15) -> None:
     torch.set_num_threads(1)
     dataset = load_dataset(DataConfig(), cli.output)
-    train = FeatureClips(dataset, limit_bytes=None).clips(CONFIG, "train")
-    empty = Clips(train.features, train.index[:1], train.labels[:1])  # no validation to speak of
+    train = ClipSource(dataset, DataConfig()).clips(CONFIG, "train")
+    empty = FeatureClips(
+        train.features, train.index[:1], train.labels[:1]
+    )  # no validation to speak of
 
     ours = models.build(CONFIG, dataset.classes, with_backbone=False)
     fit_normalisation(ours, train)

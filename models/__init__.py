@@ -12,7 +12,7 @@ Importing this package costs little: torch and timm are imported when first need
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from models.config import ModelConfig
+from models.config import ModelConfig, feature_length
 from models.errors import WeightsError
 from models.names import ARCHITECTURES, REGISTRY
 
@@ -29,6 +29,7 @@ __all__ = [
     "WeightsError",
     "attach_backbone",
     "build",
+    "feature_length",
     "frame_size",
     "load",
     "param_count",

@@ -9,7 +9,7 @@ from models.backbones import load_backbone
 from models.base import VideoClassifier
 from models.config import ModelConfig
 from models.names import REGISTRY
-from models.specs import BackboneSpec, spec
+from models.specs import spec
 
 
 def family(architecture: str) -> type[VideoClassifier]:
@@ -28,34 +28,45 @@ def build(
         config (ModelConfig): its parameters.
         classes (Sequence[str]): names of the classes, in the order of the logits.
         with_backbone (bool): False for a model that takes stored features only, which neither
-            builds nor loads the image network. The other layers start the same either way.
+            builds nor loads the backbone. The other layers start the same either way. A backbone
+            that is trained is part of its model, with or without.
 
     Raises:
-        ValueError: if there are less than two classes, or two of the same name.
+        ValueError: if there are less than two classes, or two of the same name; if clips or frames
+            are too small for the architecture, or its backbone can't be trained as asked for.
         WeightsError: if the backbone's weights can't be had or don't fit.
     """
-    model = family(config.architecture)(
-        config=config, classes=classes, num_features=_backbone_spec(config).num_features
-    )
-    return attach_backbone(model) if with_backbone else model
+    kind = family(config.architecture)
+    model = kind(config=config, classes=classes, num_features=kind.feature_width(config))
+    trained = not REGISTRY[config.architecture].frozen
+    return attach_backbone(model) if with_backbone or trained else model
 
 
 def attach_backbone(model: VideoClassifier) -> VideoClassifier:
     """Give a model that takes features the backbone they come from, so that it takes frames.
 
+    A model of an architecture without a backbone is returned as it is.
+
     Raises:
+        ValueError: if the backbone can't be trained as its parameters say.
         WeightsError: if its weights can't be had or don't fit.
     """
     config = model.config
-    model.backbone = load_backbone(
-        _backbone_spec(config).name,
+    if config.pretrained_model_name is None:
+        return model
+    backbone = load_backbone(
+        config.pretrained_model_name,
         pooling=config.pooling,
         pretrained=config.pretrained,
         weights_path=config.model_weights_path,
     )
-    model.backbone.to(model.norm.mean.device)
     if REGISTRY[config.architecture].frozen:
-        model.backbone.freeze()
+        backbone.freeze()
+    else:
+        backbone.unfreeze(config.trainable_layers)
+        if config.gradient_checkpointing:
+            backbone.checkpoint_gradients()
+    model.backbone = backbone.to(model.norm.mean.device)
     return model
 
 
@@ -65,7 +76,12 @@ def frame_size(config: ModelConfig) -> tuple[int, int]:
     Raises:
         ValueError: if ``config.frame_size`` is not the only size that its backbone takes.
     """
-    own = _backbone_spec(config)
+    if config.pretrained_model_name is None:
+        size = config.frame_size or REGISTRY[config.architecture].frame_size
+        if size is None:
+            raise ValueError(f"{config.architecture} needs a pretrained_model_name, not None")
+        return size
+    own = spec(config.pretrained_model_name)
     if own.fixed_size and config.frame_size not in (None, own.frame_size):
         raise ValueError(
             f"frame_size {config.frame_size} does not go with {own.name}, which takes"
@@ -77,9 +93,3 @@ def frame_size(config: ModelConfig) -> tuple[int, int]:
 def param_count(model: nn.Module) -> int:
     """Return how many numbers training changes: those of a frozen backbone don't count."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
-
-
-def _backbone_spec(config: ModelConfig) -> BackboneSpec:
-    if config.pretrained_model_name is None:
-        raise ValueError(f"{config.architecture} needs a pretrained_model_name, not None")
-    return spec(config.pretrained_model_name)

@@ -1,100 +1,35 @@
-"""Image networks with their weights: from frames to one pooled feature a frame."""
+"""Pretrained networks by name, with their weights: over images, and over whole clips."""
 
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any
 
 import timm
 import torch
-from torch import Tensor, nn
+import torchvision
+from timm.models import PretrainedCfg
+from torch import nn
 
-from models import hub, weights
+from models import hub, video_backbones, weights
 from models.errors import WeightsError
+from models.networks import Backbone, Pooling
 from models.specs import BackboneSpec, spec
+from models.video_backbones import VideoBackbone
 from models.weights import PACKAGE, PACKAGED
 
 __all__ = [
     "Backbone",
     "BackboneSpec",
+    "Pooling",
+    "VideoBackbone",
     "WeightsError",
     "check_weights",
     "load_backbone",
     "spec",
     "weights_key",
 ]
-
-Pooling = Literal["max", "avg"]
-
-
-class Backbone(nn.Module):
-    """An image network with its normalisation in front and global pooling behind.
-
-    Args:
-        spec (BackboneSpec): what it is.
-        network (nn.Module): the timm model.
-        pooling (str): ``max`` or ``avg``, over the last feature map.
-    """
-
-    mean: Tensor
-    std: Tensor
-    network: Any
-
-    def __init__(self, *, spec: BackboneSpec, network: nn.Module, pooling: Pooling) -> None:
-        super().__init__()
-        for part in spec.classifier:
-            if hasattr(network, part):
-                setattr(network, part, nn.Identity())
-        self.spec = spec
-        self.pooling = pooling
-        self.frozen = False
-        self.network = network.to(memory_format=torch.channels_last)
-        self.register_buffer("mean", torch.tensor(spec.mean).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(spec.std).view(1, 3, 1, 1))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return one feature vector an image.
-
-        Args:
-            images (Tensor): RGB, shape ``[N, 3, H, W]``; uint8, or floating point from 0 to 1.
-
-        Returns:
-            Tensor: shape ``[N, num_features]``.
-
-        Raises:
-            ValueError: if the shape is another one, or not the only size that this network takes.
-        """
-        if images.ndim != 4 or images.shape[1] != 3:
-            raise ValueError(f"images must be [N, 3, H, W], not {list(images.shape)}")
-        size = tuple(images.shape[2:])
-        if self.spec.fixed_size and size != self.spec.frame_size:
-            raise ValueError(
-                f"{self.spec.name} takes frames of {self.spec.frame_size}, not {size}:"
-                " leave frame_size out"
-            )
-        if images.dtype == torch.uint8:
-            images = images.to(self.mean.dtype) / 255
-        images = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
-        return self._pool(self.network.forward_features(images))
-
-    def _pool(self, features: Tensor) -> Tensor:
-        if features.ndim == 3:  # tokens; a class token and the like come first
-            features = features[:, getattr(self.network, "num_prefix_tokens", 0) :]
-        if features.ndim == 2:
-            return features
-        dims = self.spec.spatial_dims
-        return features.amax(dims) if self.pooling == "max" else features.mean(dims)
-
-    def freeze(self) -> Self:
-        """Never train this backbone: no gradients, and batch statistics stay as they are."""
-        self.frozen = True
-        self.requires_grad_(False)
-        return self.eval()
-
-    def train(self, mode: bool = True) -> Self:
-        """As any module, except that a frozen backbone stays in evaluation mode."""
-        return super().train(mode and not self.frozen)
 
 
 def load_backbone(
@@ -103,8 +38,8 @@ def load_backbone(
     """Build a backbone with its weights, in evaluation mode.
 
     The weights are those of the file ``weights_path`` if given; else random ones if not
-    ``pretrained``; else those of its package for efficientnet_lite0; else timm's, downloaded
-    if need be.
+    ``pretrained``; else those of its package for efficientnet_lite0; else timm's, or for a network
+    over clips torchvision's, downloaded if need be.
 
     Raises:
         ValueError: if there is no such backbone.
@@ -113,28 +48,42 @@ def load_backbone(
     about = spec(name)
     path = _weights_file(about, pretrained=pretrained, weights_path=weights_path)
     network = _published(about) if path is None and pretrained else _random(about)
-    backbone = Backbone(spec=about, network=network, pooling=pooling)
+    backbone = _wrap(about, network, pooling)
     if path is not None:
         state, ignore = weights.read_file(path), _classifier(about)
         weights.load_strictly(backbone.network, state, source=str(path), ignore=ignore)
     return backbone.eval()
 
 
-def _random(about: BackboneSpec) -> nn.Module:
+def _wrap(about: BackboneSpec, network: nn.Module, pooling: Pooling) -> Backbone:
+    kind = VideoBackbone if about.video else Backbone
+    return kind(spec=about, network=network, pooling=pooling)
+
+
+def _random(about: BackboneSpec, **options: Any) -> nn.Module:
     """Return the network with random weights, which depend on its name alone."""
     with _seeded(about.timm_name):
-        return timm.create_model(about.timm_name, num_classes=0)
+        if about.video:
+            return video_backbones.create(about.name)
+        return timm.create_model(about.timm_name, num_classes=0, **options)
+
+
+def _entry(about: BackboneSpec) -> PretrainedCfg:
+    """Return where the weights of a network are published."""
+    if about.video:
+        return video_backbones.published(about.name)
+    return hub.published(about.name, about.timm_name)
 
 
 def _published(about: BackboneSpec) -> nn.Module:
-    """Return the network with the weights that timm publishes."""
-    file = hub.download(about.name, hub.published(about.name, about.timm_name))
-    own = {"file": str(file)}
+    """Return the network with the weights that timm or torchvision publishes."""
+    file = hub.download(about.name, _entry(about))
     try:
-        with _seeded(about.timm_name):  # timm draws random weights first
-            return timm.create_model(
-                about.timm_name, pretrained=True, num_classes=0, pretrained_cfg_overlay=own
-            )
+        if not about.video:  # timm draws random weights first
+            return _random(about, pretrained=True, pretrained_cfg_overlay={"file": str(file)})
+        network, state = _random(about), weights.read_file(file)
+        weights.load_strictly(network, state, source=str(file), ignore=set())
+        return network
     except Exception as error:  # a damaged file: pickle, zip, safetensors raise their own
         raise WeightsError(
             f"{file}, the cached weights of {about.name}, can't be loaded:"
@@ -187,14 +136,13 @@ def check_weights(name: str, *, pretrained: bool, weights_path: str | None, down
     path = _weights_file(about, pretrained=pretrained, weights_path=weights_path)
     if path is not None:
         with torch.device("meta"):
-            network = timm.create_model(about.timm_name, num_classes=0)
-        network = Backbone(spec=about, network=network, pooling="max").network
+            network = _wrap(about, _random(about), "max").network
         state, ignore = weights.read_file(path), _classifier(about)
         weights.check_fit(network, state, source=str(path), ignore=ignore)
         return f"file {path}" if weights_path is not None else f"package {PACKAGE}"
     if not pretrained:
         return "random"
-    entry = hub.published(about.name, about.timm_name)
+    entry = _entry(about)
     if download:
         hub.download(about.name, entry)
     return "cache" if hub.cached(entry) else f"to be downloaded from {hub.origin(entry)}"
@@ -210,7 +158,11 @@ def weights_key(name: str, pretrained: bool, weights_path: str | None) -> str:
     if weights_path is not None:
         return weights.file_key(Path(weights_path).expanduser())
     if not pretrained:
-        return f"random:{about.timm_name}:timm-{timm.__version__}"
+        maker = torchvision if about.video else timm
+        version = maker.__version__.split("+")[0]
+        return f"random:{about.timm_name}:{maker.__name__}-{version}"
+    if about.video:
+        return f"torchvision:{video_backbones.weights_name(about.name)}"
     if about.name == PACKAGED:
         return weights.package_key()
     return f"timm:{about.timm_name.split('.')[0]}.{hub.published(about.name, about.timm_name).tag}"

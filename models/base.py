@@ -7,11 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.backbones import Backbone
 from models.config import ModelConfig
 from models.heads import FeatureNorm
+from models.names import REGISTRY
+from models.networks import Backbone
+from models.specs import spec
 
-FRAMES_AT_ONCE = 64  # through a frozen backbone, so that long clips don't need more memory
+FRAMES_AT_ONCE = 64  # through the backbone, so that long clips don't need more memory
 
 
 class VideoClassifier(nn.Module, ABC):
@@ -20,9 +22,10 @@ class VideoClassifier(nn.Module, ABC):
     Args:
         config (ModelConfig): its parameters.
         classes (Sequence[str]): names of the classes, in the order of the logits.
-        num_features (int): width of a frame's feature.
+        num_features (int): width of a feature.
 
     Attributes:
+        steps (int): features of a clip: one a frame, or one in all from a network over clips.
         backbone (Backbone | None): turns frames into features; None if it takes features only.
         norm (FeatureNorm): applied to the features; does nothing until it is fitted.
         extra (dict): whatever is to be kept in the model's file, JSON-like.
@@ -35,16 +38,29 @@ class VideoClassifier(nn.Module, ABC):
         self.config = config
         self.classes = [str(name) for name in classes]
         self.num_features = num_features
+        each_frame = REGISTRY[config.architecture].backbone == "image"
+        self.steps = config.sequence_length if each_frame else 1
         self.backbone: Backbone | None = None
         self.norm = FeatureNorm(num_features=num_features)
         self.extra: dict[str, Any] = {}
+
+    @classmethod
+    def feature_width(cls, config: ModelConfig) -> int:
+        """Return the ``num_features`` that a model of ``config`` is to be built with.
+
+        Raises:
+            ValueError: if there is no backbone to say so.
+        """
+        if config.pretrained_model_name is None:
+            raise ValueError(f"{config.architecture} needs a pretrained_model_name, not None")
+        return spec(config.pretrained_model_name).num_features
 
     @abstractmethod
     def classify(self, features: Tensor) -> Tensor:
         """Return the logits of clips given by their normalised features.
 
         Args:
-            features (Tensor): shape ``[B, L, F]``.
+            features (Tensor): shape ``[B, steps, F]``.
 
         Returns:
             Tensor: shape ``[B, C]``.
@@ -54,7 +70,7 @@ class VideoClassifier(nn.Module, ABC):
         """Return the logits of the classes.
 
         Args:
-            clips (Tensor): features, shape ``[B, L, F]``; or RGB frames, shape
+            clips (Tensor): features, shape ``[B, steps, F]``; or RGB frames, shape
                 ``[B, L, 3, H, W]``, uint8 or floating point from 0 to 1.
 
         Returns:
@@ -63,35 +79,45 @@ class VideoClassifier(nn.Module, ABC):
         Raises:
             ValueError: if the shape is another one, or frames are given without a backbone.
         """
-        features = self.extract(clips) if clips.ndim == 5 else clips
-        expected = [self.config.sequence_length, self.num_features]
-        if features.ndim != 3 or list(features.shape[1:]) != expected:
+        length, width = self.config.sequence_length, self.num_features
+        expected = {3: [self.steps, width], 5: [length, 3]}.get(clips.ndim)
+        if expected is None or list(clips.shape[1:3]) != expected:
             raise ValueError(
-                f"clips must be [B, {expected[0]}, {expected[1]}] or [B, {expected[0]}, 3, H, W],"
+                f"clips must be [B, {self.steps}, {width}] or [B, {length}, 3, H, W],"
                 f" not {list(clips.shape)}"
             )
+        features = self.extract(clips) if clips.ndim == 5 else clips
         return self.classify(self.norm(features))
 
     def extract(self, clips: Tensor) -> Tensor:
-        """Return the backbone's features of each frame.
+        """Return the backbone's features of each clip.
 
         Args:
             clips (Tensor): shape ``[B, L, 3, H, W]``.
 
         Returns:
-            Tensor: shape ``[B, L, F]``.
+            Tensor: shape ``[B, steps, F]``.
 
         Raises:
             ValueError: if there is no backbone.
         """
-        if self.backbone is None:
+        backbone = self.backbone
+        if backbone is None:
             raise ValueError(
                 f"this {self.config.architecture} has no backbone and takes features, not frames:"
                 " models.attach_backbone(model) gives it one"
             )
-        frames = clips.flatten(0, 1)
-        if self.backbone.frozen:
-            with torch.no_grad():
-                parts = [self.backbone(part) for part in frames.split(FRAMES_AT_ONCE)]
-            return torch.cat(parts).unflatten(0, clips.shape[:2])
-        return self.backbone(frames).unflatten(0, clips.shape[:2])
+        inputs, at_once = clips.flatten(0, 1), FRAMES_AT_ONCE
+        if backbone.spec.video:
+            inputs, at_once = clips, max(1, FRAMES_AT_ONCE // clips.shape[1])
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not backbone.frozen):
+            features = torch.cat([backbone(part) for part in inputs.split(at_once)])
+        return features.unflatten(0, (len(clips), self.steps))
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Return what training changes: under ``backbone`` the fine-tuned part, and ``head``."""
+        groups: dict[str, list[nn.Parameter]] = {"backbone": [], "head": []}
+        for name, parameter in self.named_parameters():
+            if parameter.requires_grad:
+                groups["backbone" if name.startswith("backbone.") else "head"].append(parameter)
+        return groups

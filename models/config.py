@@ -1,6 +1,6 @@
 """The parameters of a model, as written under ``model:`` in a YAML file, and their rules."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any, Literal, Self, cast
 
 from pydantic import (
@@ -15,9 +15,12 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from models import names
+from models.rules import broken_rules
 
 Size = tuple[int, int]
-SequenceModel = Literal["LSTM", "SimpleRNN", "GRU", "Convolution1D"]
+SequenceModel = Literal[
+    "LSTM", "SimpleRNN", "GRU", "Convolution1D", "Transformer", "AttentionPooling", "MeanPooling"
+]
 
 
 class ModelConfig(BaseModel):
@@ -31,14 +34,17 @@ class ModelConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     architecture: str
-    sequence_length: int = Field(default=1, ge=1)
+    sequence_length: int = Field(default=1, ge=1)  # unless the architecture has its own
     sequence_stride: int = Field(default=1, ge=1)  # frames from one of a clip to the next
     frame_size: Size | None = None  # height, width; None is the backbone's own
-    pretrained_model_name: str | None = "efficientnet_lite0"
+    pretrained_model_name: str | None = "efficientnet_lite0"  # likewise
     pretrained: bool = True
     model_weights_path: str | None = None
     pooling: Literal["max", "avg"] = "max"
+    trainable_layers: int | Literal["all"] = "all"  # last stages of a backbone that is not frozen
+    gradient_checkpointing: bool = False  # of it: less memory, more time
     sequence_model: SequenceModel | None = None
+    bidirectional: bool = False  # of recurrent layers
     sequence_model_layers: int = Field(default=1, ge=1, le=3)
     layer_1_size: int = Field(default=256, ge=0)
     layer_2_size: int = Field(default=0, ge=0)
@@ -72,6 +78,15 @@ class ModelConfig(BaseModel):
         known = (*names.SEQUENCE_MODELS, "max", "avg")
         return (names.match(value, known) or value) if isinstance(value, str) else value
 
+    @field_validator("trainable_layers", mode="before")
+    @classmethod
+    def _count_or_all(cls, value: Any) -> Any:
+        if isinstance(value, str) and value.strip().lower() == "all":
+            return "all"
+        if type(value) is not int or value < 1:
+            raise ValueError(f"must be a whole number of stages from 1, or all, not {value!r}")
+        return value
+
     @field_validator("frame_size", mode="before")
     @classmethod
     def _square(cls, value: Any) -> Any:
@@ -83,6 +98,22 @@ class ModelConfig(BaseModel):
         if value is not None and min(value) < 1:
             raise ValueError(f"height and width must be at least 1, not {value[0]} and {value[1]}")
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_architecture(cls, data: Any) -> Any:
+        """Fill in what is not given and depends on the architecture, if that is known."""
+        given = data.get("architecture") if isinstance(data, Mapping) else None
+        name = names.match(given, names.REGISTRY) if isinstance(given, str) else None
+        if name is None:
+            return data
+        architecture = names.REGISTRY[name]
+        backbone = names.DEFAULT_BACKBONES[architecture.backbone]
+        return {
+            "sequence_length": architecture.length,
+            "pretrained_model_name": backbone,
+            **data,
+        }
 
     @model_validator(mode="wrap")
     @classmethod
@@ -101,7 +132,7 @@ class ModelConfig(BaseModel):
                 model = handler({"architecture": names.ARCHITECTURES[0], **rest})
             except (AttributeError, ValidationError):  # not even a mapping
                 raise error from None
-        for fields, rule in _broken_rules(model):
+        for fields, rule in broken_rules(model):
             if faulty.isdisjoint(fields):
                 kind = PydanticCustomError("broken_rule", "{rule}", {"rule": rule})
                 value = getattr(model, fields[0])
@@ -111,51 +142,11 @@ class ModelConfig(BaseModel):
         return model
 
 
-def _broken_rules(model: ModelConfig) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield, for every rule that ``model`` breaks, its fields and what is wrong."""
-    sizes = model.layer_sizes
-    for i in (1, 2):
-        if sizes[i] and not sizes[i - 1]:
-            later, earlier = f"layer_{i + 1}_size", f"layer_{i}_size"
-            yield (
-                (later, earlier),
-                f"{later} ({sizes[i]}) must be 0 because {earlier} is 0:"
-                " no layer comes after one that is absent",
-            )
-    if model.pretrained_model_name is None:
-        yield (
-            ("pretrained_model_name", "architecture"),
-            f"{model.architecture} needs a pretrained_model_name, for example efficientnet_lite0",
-        )
-    length, kernel = model.sequence_length, model.convolution_kernel_size
-    if model.sequence_model == "Convolution1D" and kernel > length:
-        yield (
-            ("convolution_kernel_size", "sequence_length", "sequence_model"),
-            f"convolution_kernel_size ({kernel}) must not exceed sequence_length ({length})",
-        )
-    architecture = names.REGISTRY[model.architecture]
-    if architecture.single_frame and length != 1:
-        yield (
-            ("sequence_length", "architecture"),
-            f"sequence_length ({length}) must be 1 for {model.architecture},"
-            " which sees one frame at a time",
-        )
-    if architecture.sequential:
-        yield from _broken_sequence_rules(model)
+def feature_length(config: ModelConfig) -> int:
+    """Return how many stored features make up the input of one clip.
 
-
-def _broken_sequence_rules(model: ModelConfig) -> Iterator[tuple[tuple[str, ...], str]]:
-    """As ``_broken_rules``, for architectures that have a sequence model."""
-    if model.sequence_model is None:
-        yield (
-            ("sequence_model", "architecture"),
-            f"{model.architecture} needs a sequence_model: {', '.join(names.SEQUENCE_MODELS)}",
-        )
-    layers = model.sequence_model_layers
-    absent = [f"layer_{i + 1}_size" for i in range(layers) if not model.layer_sizes[i]]
-    if absent:
-        yield (
-            ("sequence_model_layers", "architecture", *absent),
-            f"sequence_model_layers ({layers}) needs as many layer sizes that are not 0,"
-            f" but {', '.join(absent)} {'is' if len(absent) == 1 else 'are'} 0",
-        )
+    A network over clips has one feature for all of a clip; others have one a frame.
+    """
+    architecture = names.REGISTRY[config.architecture]
+    one = architecture.frozen and architecture.backbone == "video"
+    return 1 if one else config.sequence_length

@@ -1,4 +1,4 @@
-"""Weights that timm publishes: found in this machine's caches, or downloaded into them.
+"""Weights that timm and torchvision publish: found in this machine's caches, or downloaded into them.
 
 timm loads them by itself, but without a connection it retries for half a minute even when the
 file is cached. So the file is looked for here first, and timm is handed its path.
@@ -20,6 +20,7 @@ from huggingface_hub.errors import EntryNotFoundError
 from timm.models import PretrainedCfg
 
 from models.errors import WeightsError
+from models.names import VIDEO_BACKBONES
 from models.weights import PACKAGED, first_line
 
 SECONDS = 4.0  # how long a hub may take to answer at all
@@ -81,6 +82,7 @@ def download(name: str, entry: PretrainedCfg) -> Path:
             return fetch(entry)
         except Exception as error:  # each hub's client raises its own
             failures.append(first_line(error))
+    other = "" if name not in VIDEO_BACKBONES else " with an architecture over images"
     raise WeightsError(
         f"the weights of backbone {name} ({origin(entry)}) are not on this machine and could not"
         f" be downloaded: {'; '.join(dict.fromkeys(failures))}\n"
@@ -89,7 +91,8 @@ def download(name: str, entry: PretrainedCfg) -> Path:
         " the cache (HF_HOME and TORCH_HOME choose its folder)\n"
         "  - model.model_weights_path: FILE   (a .pth, .pt or .safetensors file of this network)\n"
         "  - model.pretrained: false   (random weights)\n"
-        f"  - model.pretrained_model_name: {PACKAGED}   (its weights come with the installation)"
+        f"  - model.pretrained_model_name: {PACKAGED}{other}"
+        "   (its weights come with the installation)"
     )
 
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from models.base import VideoClassifier
 from models.config import ModelConfig
 from models.heads import DenseStack, linear
+from models.pooling import POOLING, Pooling
 from models.sequence import SequenceStack
 
 
@@ -16,7 +17,8 @@ class LRCN(VideoClassifier):
     The first ``sequence_model_layers`` layer sizes are layers over time, the others dense ones.
     A recurrent stack hands on its last step; with two recurrent layers and a dense one it hands
     on every step, flattened, as ``Convolution1D`` always does. Dropout comes before the logits
-    once, whether a dense layer brings it or not.
+    once, whether a dense layer brings it or not. A pooling over the steps has no width of its own:
+    all layer sizes are dense layers after it.
 
     Source: Donahue et al., Long-term recurrent convolutional networks for visual recognition
     and description, CVPR 2015.
@@ -32,14 +34,20 @@ class LRCN(VideoClassifier):
         if config.sequence_model is None:
             raise ValueError(f"{config.architecture} needs a sequence_model, not None")
         layers = config.sequence_model_layers
-        self.sequence = SequenceStack(
-            kind=config.sequence_model,
-            in_features=num_features,
-            sizes=config.layer_sizes[:layers],
-            dropout=config.dropout,
-            kernel_size=config.convolution_kernel_size,
-            return_sequence=layers == 2 and config.layer_3_size > 0,
-        )
+        self.sequence: SequenceStack | Pooling
+        if config.sequence_model in POOLING:
+            layers = 0
+            self.sequence = POOLING[config.sequence_model](num_features=num_features)
+        else:
+            self.sequence = SequenceStack(
+                kind=config.sequence_model,  # type: ignore[arg-type]
+                in_features=num_features,
+                sizes=config.layer_sizes[:layers],
+                dropout=config.dropout,
+                kernel_size=config.convolution_kernel_size,
+                return_sequence=layers == 2 and config.layer_3_size > 0,
+                bidirectional=config.bidirectional,
+            )
         self.dense = DenseStack(
             in_features=self.sequence.out_features(config.sequence_length),
             sizes=config.layer_sizes[layers:],

@@ -7,6 +7,7 @@ against it before anything heavy is loaded.
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,14 +18,34 @@ class Architecture:
     frozen: bool  # the backbone is not trained, so its features can be computed once and stored
     single_frame: bool = False  # takes clips of one frame
     sequential: bool = False  # needs a sequence_model over the frames' features
+    backbone: Literal["image", "video"] | None = "image"  # None: trained from scratch
+    length: int = 1  # sequence_length unless given
+    layers: bool = True  # has the layers of layer_1_size to layer_3_size
+    frame_size: tuple[int, int] | None = None  # unless given; None is the backbone's own
 
 
 # To add an architecture: a subclass of models.base.VideoClassifier, and one line here.
 # fmt: off
 REGISTRY: dict[str, Architecture] = {
     "image_mlp_frozen": Architecture(model="models.frame:Frame", frozen=True, single_frame=True),
+    "image_mlp_trainable": Architecture(model="models.frame:Frame", frozen=False, single_frame=True),
     "video_mlp_concat": Architecture(model="models.concat:Concat", frozen=True),
     "video_lrcnn_frozen": Architecture(model="models.lrcn:LRCN", frozen=True, sequential=True),
+    "video_lrcnn_trainable": Architecture(model="models.lrcn:LRCN", frozen=False, sequential=True),
+    "c3d": Architecture(
+        model="models.conv3d:C3D", frozen=False,
+        backbone=None, length=16, layers=False, frame_size=(112, 112),
+    ),
+    "c3dsmall": Architecture(
+        model="models.conv3d:C3DSmall", frozen=False,
+        backbone=None, length=16, layers=False, frame_size=(112, 112),
+    ),
+    "video_3d_frozen": Architecture(
+        model="models.video3d:Video3D", frozen=True, backbone="video", length=16
+    ),
+    "video_3d_trainable": Architecture(
+        model="models.video3d:Video3D", frozen=False, backbone="video", length=16
+    ),
 }
 # fmt: on
 ARCHITECTURES = tuple(REGISTRY)
@@ -40,7 +61,16 @@ BACKBONES: dict[str, str] = {
     "inception_resnet_v2": "inception_resnet_v2",
 }
 
-SEQUENCE_MODELS = ("LSTM", "SimpleRNN", "GRU", "Convolution1D")
+# Networks over whole clips, pretrained on Kinetics-400, as torchvision names them.
+VIDEO_BACKBONES = ("r3d_18", "mc3_18", "r2plus1d_18", "s3d", "mvit_v2_s", "swin3d_t")
+CLIP_SHAPES = {"mvit_v2_s": (16, 224, 224)}  # the only frames, height, width that they take
+SHORTEST_CLIPS = {"s3d": (5, 17)}  # frames, pixels: of less its pools would leave nothing
+
+DEFAULT_BACKBONES = {"image": "efficientnet_lite0", "video": "r3d_18", None: None}
+
+RECURRENT_MODELS = ("LSTM", "SimpleRNN", "GRU")
+POOLING_MODELS = ("AttentionPooling", "MeanPooling")  # have no width: every layer is a dense one
+SEQUENCE_MODELS = (*RECURRENT_MODELS, "Convolution1D", "Transformer", *POOLING_MODELS)
 
 
 def match(value: str, known: Iterable[str]) -> str | None:
@@ -59,13 +89,13 @@ def backbone_name(value: str) -> str:
     """Return the name of a backbone as this package writes it.
 
     Args:
-        value (str): a name of ``BACKBONES`` (in any case) or of a timm model, with or without
-            its weights' tag (``resnet50``, ``resnet50.tv_in1k``).
+        value (str): a name of ``BACKBONES`` or ``VIDEO_BACKBONES`` (in any case) or of a timm
+            model, with or without its weights' tag (``resnet50``, ``resnet50.tv_in1k``).
 
     Raises:
         ValueError: if nothing is known by this name; the message holds the nearest names.
     """
-    if alias := match(value, BACKBONES):
+    if alias := match(value, (*BACKBONES, *VIDEO_BACKBONES)):
         return alias
     import timm  # takes seconds, so only for names that are not in the table above
 
@@ -75,9 +105,10 @@ def backbone_name(value: str) -> str:
             return name
     architecture = value.split(".")[0]
     tags = timm.list_pretrained(f"{architecture}.*") if timm.is_model(architecture) else []
-    known = [*BACKBONES, *(tags or timm.list_models())]
+    known = [*BACKBONES, *VIDEO_BACKBONES, *(tags or timm.list_models())]
     raise ValueError(
         f"unknown backbone {value!r}.{nearest(value, known)}"
         f" Known short names are {', '.join(BACKBONES)};"
         " any name that timm.list_models() gives works too."
+        f" Networks over clips are {', '.join(VIDEO_BACKBONES)}."
     )

@@ -1,18 +1,21 @@
-"""Layers over time: recurrent ones, and a one-dimensional convolution, stacked."""
+"""Layers over time, stacked: recurrent ones, a one-dimensional convolution, a Transformer's."""
 
 from collections.abc import Sequence
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Kind = Literal["LSTM", "SimpleRNN", "GRU", "Convolution1D"]
+from models.attention import TransformerLayer
+
+Kind = Literal["LSTM", "SimpleRNN", "GRU", "Convolution1D", "Transformer"]
 Recurrent = nn.LSTM | nn.GRU | nn.RNN
 
 RECURRENT: dict[str, type[Recurrent]] = {"LSTM": nn.LSTM, "GRU": nn.GRU, "SimpleRNN": nn.RNN}
 
 
-def recurrent(kind: str, *, in_features: int, size: int) -> Recurrent:
+def recurrent(kind: str, *, in_features: int, size: int, bidirectional: bool = False) -> Recurrent:
     """Return one recurrent layer that starts as in Keras.
 
     Input weights are Glorot uniform, recurrent ones orthogonal (Saxe et al., Exact solutions to
@@ -20,7 +23,7 @@ def recurrent(kind: str, *, in_features: int, size: int) -> Recurrent:
     except an LSTM's forget gate, at 1 (Jozefowicz et al., An empirical exploration of recurrent
     network architectures, ICML 2015). PyTorch adds up two biases a gate; the 1 is in one of them.
     """
-    layer = RECURRENT[kind](in_features, size, batch_first=True)
+    layer = RECURRENT[kind](in_features, size, batch_first=True, bidirectional=bidirectional)
     for name, parameter in layer.named_parameters():
         if name.startswith("weight_ih"):
             nn.init.xavier_uniform_(parameter)
@@ -68,16 +71,22 @@ class SequenceStack(nn.Module):
     """One kind of layer over time, stacked, with dropout between the layers.
 
     Args:
-        kind (str): ``LSTM``, ``GRU``, ``SimpleRNN`` or ``Convolution1D``.
+        kind (str): ``LSTM``, ``GRU``, ``SimpleRNN``, ``Convolution1D`` or ``Transformer``.
         in_features (int): width of a step.
         sizes (Sequence[int]): widths of the layers, at least one.
         dropout (float): rate between two layers; there is none after the last one.
         kernel_size (int): steps that a ``Convolution1D`` filter sees.
         return_sequence (bool): whether every step of the last layer is returned, flattened,
             instead of the last step alone. A ``Convolution1D`` always returns every step.
+        bidirectional (bool): whether recurrent layers read the clip both ways, each way with the
+            layer's width. The last step is then the last that each way has read: for the way
+            back that is the first of the clip.
+
+    Source of reading both ways: Schuster and Paliwal, Bidirectional recurrent neural networks,
+    IEEE Transactions on Signal Processing 45, 1997.
 
     Raises:
-        ValueError: if there is no layer, or one of width 0.
+        ValueError: if there is no layer, or one of width 0; if ``bidirectional`` and not recurrent.
     """
 
     def __init__(
@@ -89,20 +98,31 @@ class SequenceStack(nn.Module):
         dropout: float,
         kernel_size: int,
         return_sequence: bool,
+        bidirectional: bool = False,
     ) -> None:
         super().__init__()
         if not sizes or min(sizes) < 1:
             raise ValueError(f"sizes must be one or more positive widths, not {list(sizes)}")
+        if bidirectional and kind not in RECURRENT:
+            raise ValueError(f"{kind} can't be bidirectional: only {', '.join(RECURRENT)} can")
         self.return_sequence = return_sequence or kind == "Convolution1D"
-        self.size = sizes[-1]
+        self.bidirectional = bidirectional
+        self.size = sizes[-1] * (2 if bidirectional else 1)
         self.dropout = nn.Dropout(dropout)
         self.layers = nn.ModuleList()
-        for width, size in zip((in_features, *sizes), sizes, strict=False):
-            self.layers.append(
-                Convolution1D(in_features=width, size=size, kernel_size=kernel_size)
-                if kind == "Convolution1D"
-                else recurrent(kind, in_features=width, size=size)
-            )
+        width = in_features
+        for i, size in enumerate(sizes):
+            layer: nn.Module
+            if kind == "Convolution1D":
+                layer = Convolution1D(in_features=width, size=size, kernel_size=kernel_size)
+            elif kind == "Transformer":
+                layer = TransformerLayer(
+                    in_features=width, size=size, dropout=dropout, positions=i == 0
+                )
+            else:
+                layer = recurrent(kind, in_features=width, size=size, bidirectional=bidirectional)
+            self.layers.append(layer)
+            width = 2 * size if bidirectional else size
 
     def out_features(self, sequence_length: int) -> int:
         """Return the width of the output for clips of ``sequence_length`` steps."""
@@ -122,4 +142,9 @@ class SequenceStack(nn.Module):
                 steps = self.dropout(steps)
             output = layer(steps)
             steps = output if isinstance(output, Tensor) else output[0]
-        return steps.flatten(1) if self.return_sequence else steps[:, -1]
+        if self.return_sequence:
+            return steps.flatten(1)
+        if self.bidirectional:
+            forward, back = steps.chunk(2, dim=-1)
+            return torch.cat([forward[:, -1], back[:, 0]], dim=-1)
+        return steps[:, -1]

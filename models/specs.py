@@ -6,9 +6,10 @@ from typing import Any
 
 import timm
 import torch
+import torchvision
 from torch import Tensor
 
-from models.names import BACKBONES, backbone_name
+from models.names import BACKBONES, CLIP_SHAPES, VIDEO_BACKBONES, backbone_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +17,7 @@ class BackboneSpec:
     """What is known of a backbone before its weights are loaded."""
 
     name: str
-    timm_name: str
+    timm_name: str  # or torchvision's, of a network over clips
     frame_size: tuple[int, int]  # height, width
     mean: tuple[float, float, float]  # red, green, blue, of values from 0 to 1
     std: tuple[float, float, float]
@@ -24,6 +25,7 @@ class BackboneSpec:
     fixed_size: bool  # whether it takes frames of frame_size only
     spatial_dims: tuple[int, ...]  # dimensions of its last feature map that are pooled away
     classifier: frozenset[str]  # its parts that only its own classifier uses
+    video: bool = False  # whether it takes whole clips, [B, L, 3, H, W]
 
 
 @cache
@@ -36,6 +38,8 @@ def spec(name: str) -> BackboneSpec:
         ValueError: if there is no such backbone, or it does not give one feature map.
     """
     name = backbone_name(name)
+    if name in VIDEO_BACKBONES:
+        return _video_spec(name)
     timm_name = BACKBONES.get(name, name)
     with torch.device("meta"):
         network: Any = timm.create_model(timm_name, num_classes=0).eval()
@@ -74,3 +78,28 @@ def _trace(network: Any, input_size: tuple[int, int, int]) -> tuple[Any, set[str
             module.register_forward_pre_hook(lambda *_, name=name: used.add(name))
     with torch.no_grad():
         return network.forward_features(torch.empty(1, *input_size)), used
+
+
+def kinetics(name: str) -> Any:
+    """Return torchvision's entry for the weights of a network over clips: address, transforms."""
+    return torchvision.models.get_model_weights(name).DEFAULT
+
+
+def _video_spec(name: str) -> BackboneSpec:
+    with torch.device("meta"):
+        network = torchvision.models.get_model(name)
+    *_, (classifier, weight), _bias = network.named_parameters()
+    transforms = kinetics(name).transforms()
+    height, width = transforms.crop_size
+    return BackboneSpec(
+        name=name,
+        timm_name=name,
+        frame_size=(height, width),
+        mean=tuple(transforms.mean),
+        std=tuple(transforms.std),
+        num_features=weight.shape[1],
+        fixed_size=name in CLIP_SHAPES,
+        spatial_dims=(2, 3, 4),
+        classifier=frozenset({classifier.split(".")[0]}),
+        video=True,
+    )

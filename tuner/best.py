@@ -85,9 +85,7 @@ def evaluate(store, config: Config, trained) -> None:
 
     model, _ = resolve(trained.params)
     dataset = prepare(config.data, [model], config.folder, cli.output)
-    results = run_evaluation(
-        trained, dataset, limit_bytes=config.data.limit_bytes, output=cli.output
-    )
+    results = run_evaluation(trained, dataset, config.data, output=cli.output)
     store.set_note(f"results of model {trained.model_id}", results)
     cli.show_results(results, trained.folder)
     looked = store.notes("results of model ")
@@ -118,8 +116,8 @@ def predict_new(config: Config, trained, paths: list[Path], out: Path | None) ->
     rejects += decode(videos.values(), [size], config.data, cli.output)
     gone = {reject.video for reject in rejects}
     good = [video for name, video in videos.items() if name not in gone]
-    with cli.progress("computing features", len(good)) as advance:
-        table = predict(model, good, limit_bytes=config.data.limit_bytes, on_video=advance)
+    with cli.progress("predicting", len(good)) as advance:
+        table = predict(model, good, config.data, on_video=advance)
     folder = (out or trained.folder / "new_videos").absolute()
     folder.mkdir(parents=True, exist_ok=True)
     table.to_csv(folder / PREDICTIONS, index=False)

@@ -63,6 +63,7 @@ class DataConfig(Section):
     labels: str | None = None
     fps: float | None = Field(default=None, gt=0)
     splits: SplitsConfig | None = None
+    frames: Literal["stored", "direct"] = "stored"
     cache_limit_gb: float | None = Field(default=100, gt=0)
 
     @model_validator(mode="after")

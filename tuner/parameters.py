@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -33,20 +33,45 @@ class FixedModel(ModelConfig):
 
 
 class TrainingConfig(Section):
-    """Rounds at falling learning rates, each from the best weights so far, each stopped early."""
+    """How a model is trained.
+
+    With ``schedule: rounds``, rounds at falling learning rates, each from the best weights so far and
+    stopped early; with ``cosine``, one of `epochs` epochs whose rate falls to zero.
+    """
 
     learning_rate: float = Field(default=1e-3, gt=0)
+    backbone_learning_rate: float | None = Field(default=None, gt=0)  # None: a tenth of the head's
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    schedule: Literal["rounds", "cosine"] = "rounds"
+    warmup_epochs: int = Field(default=0, ge=0)
     learning_rate_decay: float = Field(default=0.1, gt=0, le=1)
     rounds: int = Field(default=3, ge=1)
     epochs: int = Field(default=20, ge=1)
     patience: int = Field(default=3, ge=1)
     batch_size: int = Field(default=32, ge=1)
+    accumulate: int = Field(default=1, ge=1)  # batches whose gradients make up one step
     weight_decay: float = Field(default=0.0, ge=0)
+    gradient_clip: float | None = Field(default=None, gt=0)  # the gradient's largest norm
+    ema: float = Field(default=0.0, ge=0, lt=1)  # decay of the average of the weights; 0: none
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    sampling: Literal["shuffled", "balanced"] = "shuffled"
     class_weights: Literal["balanced", "none"] = "balanced"
+    loss: Literal["cross_entropy", "focal"] = "cross_entropy"
+    focal_gamma: float = Field(default=2.0, ge=0)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    views: int = Field(default=1, ge=1)  # of each frame in the feature store: itself and augmented
+    flip: bool = False
+    rotation: float = Field(default=0.0, ge=0, le=180)  # degrees
+    shift: float = Field(default=0.0, ge=0, lt=1)  # share of height and width
+    zoom: float = Field(default=0.0, ge=0, lt=1)
+    colour: float = Field(default=0.0, ge=0, lt=1)
+    time_jitter: int = Field(default=0, ge=0)  # frames
+    frame_drop: float = Field(default=0.0, ge=0, lt=1)
+    warm_start: str | None = None  # "best", or the file of a model whose head is taken over
 
     @property
     def max_epochs(self) -> int:
-        return self.rounds * self.epochs
+        return self.rounds * self.epochs if self.schedule == "rounds" else self.epochs
 
 
 class Domain(Section):
@@ -91,6 +116,13 @@ PARAMETERS: dict[str, type[BaseModel]] = {
 }
 
 
+def number_kind(name: str) -> type[int] | type[float] | None:
+    """Which numbers a parameter takes, None aside; None if it takes something else."""
+    annotation = PARAMETERS[name].model_fields[name].annotation
+    kinds = [kind for kind in get_args(annotation) or (annotation,) if kind is not type(None)]
+    return kinds[0] if len(kinds) == 1 and kinds[0] in (int, float) else None
+
+
 def alternatives(value: Any) -> list[Any]:
     """The ways to write a parameter's domain, as a list of mappings."""
     if isinstance(value, dict):
@@ -109,14 +141,14 @@ def check_domain(name: str, domain: Domain, problems: list[str]) -> Domain:
         ]
     else:
         assert domain.low is not None and domain.high is not None  # says Domain._one_kind
-        kind = PARAMETERS[name].model_fields[name].annotation
-        if kind not in (int, float):
+        kind = number_kind(name)
+        if kind is None:
             problems.append(f"space.{name}: a range is for numbers; list its choices: [...]")
         elif kind is int:
             for bound in (domain.low, domain.high, domain.step or 1):
                 if bound != int(bound):
                     problems.append(f"space.{name}: takes whole numbers, not {bound:g}")
-        if kind in (int, float):
+        if kind is not None:
             for bound in (domain.low, domain.high):
                 value = int(bound) if kind is int and bound == int(bound) else bound
                 _check_value(name, value, f"space.{name}", problems)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from models.config import ModelConfig
+from models.names import REGISTRY
 from tuner import cli
 from tuner.cli import console
 from tuner.config import Config, absolute, load
@@ -61,36 +62,49 @@ def check(config: Config) -> Space:
         ]
     elif search.trials is None:
         problems.append(f"search.trials: sampler {search.sampler} needs a number of trials")
+    heads = {config.training.warm_start, *(v for (v,) in space.values("warm_start"))}
+    problems += [
+        f"warm_start: there is no file {path}; give that of a model, or best"
+        for path in sorted(heads - {None, "best"})
+        if not Path(path).is_file()
+    ]
     if problems:
         raise ConfigError(config.name, problems)
     return space
 
 
 def searched_models(space: Space) -> list[ModelConfig]:
-    """One model for each architecture, backbone, weights and frame size of the space."""
-    names = (
+    """One model for each way in which the space's networks and the frames they take differ."""
+    networks = (
         *("architecture", "pretrained_model_name", "frame_size", "pretrained"),
-        *("model_weights_path", "sequence_length", "sequence_model"),
+        *("model_weights_path", "trainable_layers", "gradient_checkpointing"),
     )
+    names = (*networks, "sequence_length", "sequence_model")
     configs: dict[tuple[Any, ...], ModelConfig] = {}
     for values in space.values(*names):
         params = dict(zip(names, values, strict=True))
-        configs.setdefault(values[:5], ModelConfig(**params, convolution_kernel_size=1))
+        # A network over whole clips may not take clips of every length.
+        clips = REGISTRY[params["architecture"]].backbone != "image"
+        key = (*values[: len(networks)], params["sequence_length"] if clips else None)
+        configs.setdefault(key, ModelConfig(**params, convolution_kernel_size=1))
     return list(configs.values())
 
 
 def dry_run(config: Config, space: Space, dataset) -> int:
     """Say what a search would do, having checked all that can be checked without training."""
     import models
-    from tuner.training.prepare import check_weights
+    from tuner.training.prepare import check_models, check_weights
 
     configs = searched_models(space)
+    check_models(configs)
     console.print("\nmodels:")
     built: dict[str, ModelConfig] = {}
     for model_config in configs:
         built.setdefault(model_config.architecture, model_config)
     for name, model_config in built.items():
-        model = models.build(model_config, dataset.classes, with_backbone=False)
+        # Weights are checked below, and need not be here yet.
+        plain = model_config.model_copy(update={"pretrained": False, "model_weights_path": None})
+        model = models.build(plain, dataset.classes, with_backbone=False)
         console.print(
             f"  {name}: {models.param_count(model):,} parameters to train "
             f"(smallest clip, {model_config.pretrained_model_name})"

@@ -65,7 +65,8 @@ def train(config: Config, params: dict[str, Any], *, strict: bool) -> int:
     from tuner.analysis.evaluation import Trained, evaluate
     from tuner.study.space import resolve
     from tuner.study.store import ResultsStore
-    from tuner.training.dataset import FeatureClips
+    from tuner.study.warm_start import best_frozen
+    from tuner.training.dataset import ClipSource
     from tuner.training.prepare import prepare
     from tuner.training.run import Run
 
@@ -76,6 +77,13 @@ def train(config: Config, params: dict[str, Any], *, strict: bool) -> int:
     store = ResultsStore.create(config, resume=True, same=False)
     number, params = store.ask(None, params)
     folder = config.folder / "models" / str(number)
+    if training.warm_start == "best":
+        searched = ResultsStore.open(config.results_url, config.name.removesuffix("-train"))
+        source = best_frozen(searched, params, searched.config.folder / "models")
+        training = training.model_copy(update={"warm_start": source and str(source.path)})
+        console.print(
+            f"warm start: {f'model {source.number}' if source else 'there is no such head'}"
+        )
     console.print(f"model {number}: {folder}")
     metric = config.search.metric
     try:
@@ -83,7 +91,7 @@ def train(config: Config, params: dict[str, Any], *, strict: bool) -> int:
             folder=folder,
             config=model,
             training_config=training,
-            features=FeatureClips(dataset, limit_bytes=config.data.limit_bytes),
+            source=ClipSource(dataset, config.data),
             metric=metric,
             seed=config.search.seed,
             params={"model_id": number, **params},
@@ -104,7 +112,7 @@ def train(config: Config, params: dict[str, Any], *, strict: bool) -> int:
     store.finish(number, pruned=False, results=summary, value=value)
     record = store.record(number)
     trained = Trained(number, folder, params, summary, record.started, record.ended)
-    results = evaluate(trained, dataset, limit_bytes=config.data.limit_bytes, output=cli.output)
+    results = evaluate(trained, dataset, config.data, output=cli.output)
     store.set_note(f"results of model {number}", results)
     cli.show_results(results, folder)
     return 0

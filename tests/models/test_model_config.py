@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, field_validator, model_validator
 
 from models.config import ModelConfig
 
@@ -98,8 +98,12 @@ def test_frame_size_is_height_and_width_or_one_number(given: Any, kept: tuple[in
         ("pooling", "median"),
         ("frame_size", [0, 224]),
         ("convolution_kernel_size", 0),
-        ("sequence_model", "Transformer"),
+        ("sequence_model", "Attention"),
         ("layer_size", 3),
+        ("trainable_layers", 0),
+        ("trainable_layers", "some"),
+        ("trainable_layers", 1.5),
+        ("bidirectional", "both"),
     ],
 )
 def test_wrong_value_is_about_its_field_alone(field: str, value: Any) -> None:
@@ -188,3 +192,108 @@ def test_importing_it_imports_neither_torch_nor_timm() -> None:
         "assert not {'torch', 'timm'} & set(sys.modules), 'heavy'"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})
+
+
+@pytest.mark.parametrize(
+    ("architecture", "length", "backbone"),
+    [
+        ("image_mlp_trainable", 1, "efficientnet_lite0"),
+        ("video_mlp_concat", 1, "efficientnet_lite0"),
+        ("C3D", 16, None),
+        ("c3dsmall", 16, None),
+        ("video_3D_frozen", 16, "r3d_18"),
+        ("video_3d_trainable", 16, "r3d_18"),
+    ],
+)
+def test_defaults_of_the_architecture(architecture: str, length: int, backbone: str | None) -> None:
+    config = ModelConfig(architecture=architecture)
+    assert config.sequence_length == length
+    assert config.pretrained_model_name == backbone
+    assert ModelConfig(**config.model_dump(mode="json")) == config
+    assert ModelConfig.model_validate(config) is config
+
+
+def test_defaults_where_the_architecture_is_not_known_yet() -> None:
+    class Fixed(ModelConfig):
+        architecture: str | None = None  # type: ignore[assignment]
+
+        @model_validator(mode="wrap")
+        @classmethod
+        def _all_errors_at_once(cls, data: Any, handler: Any) -> Any:
+            return handler(data)
+
+        @field_validator("architecture")
+        @classmethod
+        def _canonical_architecture(cls, value: Any) -> Any:
+            return value
+
+    for values in ({}, {"architecture": None}, {"pooling": "avg"}):
+        fixed = Fixed(**values)
+        assert (fixed.sequence_length, fixed.pretrained_model_name) == (1, "efficientnet_lite0")
+    assert Fixed(architecture="c3d").sequence_length == 16
+
+
+def test_trainable_layers_are_a_number_or_all() -> None:
+    def kept(value: Any) -> Any:
+        return ModelConfig(architecture="image_mlp_trainable", trainable_layers=value)
+
+    assert kept(2).trainable_layers == 2
+    assert kept("ALL").trainable_layers == "all"
+    found = errors(architecture="image_mlp_trainable", trainable_layers="2 or 3")
+    assert found == {
+        "trainable_layers": "Value error, must be a whole number of stages from 1, or all,"
+        " not '2 or 3'"
+    }
+
+
+@pytest.mark.parametrize("kind", ["Convolution1D", "Transformer", "MeanPooling"])
+def test_only_recurrent_layers_are_bidirectional(kind: str) -> None:
+    found = errors(**{**LRCN, "sequence_model": kind}, bidirectional=True)
+    assert set(found) == {"bidirectional"} and f"sequence_model {kind}" in found["bidirectional"]
+    assert ModelConfig(**LRCN, bidirectional=True).bidirectional
+
+
+@pytest.mark.parametrize("kind", ["AttentionPooling", "meanpooling"])
+def test_poolings_need_no_layer(kind: str) -> None:
+    config = ModelConfig(
+        **{**LRCN, "sequence_model": kind}, layer_1_size=0, sequence_model_layers=3
+    )
+    assert config.sequence_model in ("AttentionPooling", "MeanPooling")
+
+
+@pytest.mark.parametrize("architecture", ["c3d", "c3dsmall"])
+def test_no_backbone_to_learn_from_scratch(architecture: str) -> None:
+    assert ModelConfig(architecture=architecture, pretrained_model_name=None)
+    found = errors(
+        architecture=architecture, pretrained_model_name="vgg16", model_weights_path="x.pth"
+    )
+    assert set(found) == {"pretrained_model_name", "model_weights_path"}
+    assert "(vgg16) must be null" in found["pretrained_model_name"]
+    assert "(x.pth) must be null" in found["model_weights_path"]
+
+
+def test_a_backbone_is_of_its_architectures_kind() -> None:
+    for architecture in ("video_3d_frozen", "video_3d_trainable"):
+        message = errors(architecture=architecture, pretrained_model_name="vgg16")
+        assert "(vgg16)" in message["pretrained_model_name"]
+        assert "r3d_18, mc3_18, r2plus1d_18, s3d" in message["pretrained_model_name"]
+        message = errors(architecture=architecture, pretrained_model_name=None)
+        assert "needs a pretrained_model_name, r3d_18" in message["pretrained_model_name"]
+    message = errors(architecture="image_mlp_frozen", pretrained_model_name="s3d")
+    assert "(s3d) is a network over clips, as are r3d_18" in message["pretrained_model_name"]
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "part"),
+    [
+        ({"pretrained_model_name": "mvit_v2_s", "sequence_length": 8}, "sequence_length", "be 16"),
+        ({"pretrained_model_name": "mvit_v2_s", "frame_size": 112}, "frame_size", "(224, 224)"),
+        ({"pretrained_model_name": "s3d", "sequence_length": 4}, "sequence_length", "least 5"),
+        ({"pretrained_model_name": "s3d", "frame_size": 16}, "frame_size", "(17, 17)"),
+    ],
+)
+def test_clips_that_a_network_takes(values: dict[str, Any], field: str, part: str) -> None:
+    found = errors(architecture="video_3d_frozen", **values)
+    assert set(found) == {field} and part in found[field]
+    good = {"sequence_length": 16, "frame_size": 224}
+    assert ModelConfig(architecture="video_3d_frozen", **{**values, **good})

@@ -1,38 +1,108 @@
 """The architectures: published sizes, what their logits depend on, and what training changes."""
 
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import models
 from models import ModelConfig, build, param_count
 
 CLASSES = ["no seal", "seal"]
+FROZEN = ["image_mlp_frozen", "video_mlp_concat", "video_lrcnn_frozen"]
+IMAGES = [*FROZEN, "image_mlp_trainable", "video_lrcnn_trainable"]
+SMALL: dict[str, dict[str, Any]] = {  # sizes at which each architecture is quick
+    **{name: {"pretrained_model_name": "test_resnet", "frame_size": 32} for name in IMAGES},
+    "c3d": {"frame_size": 32},
+    "c3dsmall": {"frame_size": 64, "sequence_length": 11},
+    **{f"video_3d_{kind}": {"frame_size": 24} for kind in ("frozen", "trainable")},
+}
 
 
 def config(architecture: str, **values: Any) -> ModelConfig:
-    if architecture == "video_lrcnn_frozen":
+    if architecture.startswith("video_lrcnn"):
         values.setdefault("sequence_model", "GRU")
-    if architecture != "image_mlp_frozen":
+    if architecture in IMAGES and not architecture.startswith("image"):
         values.setdefault("sequence_length", 3)
     return ModelConfig(architecture=architecture, **values)
+
+
+def small(architecture: str, **values: Any) -> ModelConfig:
+    return config(architecture, **{"pretrained": False, **SMALL[architecture], **values})
+
+
+LONG = [name for name in models.ARCHITECTURES if not name.startswith("image")]
+LENGTH_5 = {"sequence_length": 5}
+
+
+def clips_of(model: models.VideoClassifier, count: int = 2) -> Tensor:
+    size = (count, model.config.sequence_length, 3, *models.frame_size(model.config))
+    return torch.randint(0, 256, size, dtype=torch.uint8)
 
 
 def count(architecture: str, **values: Any) -> int:
     return param_count(build(config(architecture, **values), CLASSES, with_backbone=False))
 
 
-def test_every_registered_architecture_builds() -> None:
-    assert tuple(models.REGISTRY) == models.ARCHITECTURES
-    for name in models.ARCHITECTURES:
-        model = build(config(name), CLASSES, with_backbone=False)
-        clips = torch.randn(4, model.config.sequence_length, 1280)
-        assert isinstance(model, models.VideoClassifier)
-        assert model(clips).shape == (4, 2)
-        assert models.uses_stored_features(model.config)
+def test_architectures_are_those_of_the_published_system_and_more() -> None:
+    assert list(models.ARCHITECTURES) == [
+        *("image_mlp_frozen", "image_mlp_trainable", "video_mlp_concat", "video_lrcnn_frozen"),
+        *("video_lrcnn_trainable", "c3d", "c3dsmall", "video_3d_frozen", "video_3d_trainable"),
+    ]
+    stored = [n for n in models.ARCHITECTURES if models.uses_stored_features(small(n))]
+    assert stored == [*FROZEN, "video_3d_frozen"]
+
+
+@pytest.mark.parametrize("name", models.ARCHITECTURES)
+def test_every_architecture_classifies_frames_in_any_form(name: str) -> None:
+    model = build(small(name), CLASSES).eval()
+    clips = clips_of(model)
+    with torch.no_grad():
+        logits = model(clips)
+        assert logits.shape == (2, 2) and torch.isfinite(logits).all()
+        assert torch.allclose(model(clips.float() / 255), logits, atol=1e-4)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert torch.allclose(model(clips).float(), logits, atol=0.3, rtol=0.1)
+        with pytest.raises(ValueError, match="clips must be"):
+            model(clips[:, :, :2])
+
+
+@pytest.mark.parametrize("name", models.ARCHITECTURES)
+def test_the_same_seed_gives_the_same_start(name: str) -> None:
+    states = []
+    for _ in range(2):
+        torch.manual_seed(5)
+        states.append(build(small(name), CLASSES).state_dict())
+    assert all(torch.equal(tensor, states[1][key]) for key, tensor in states[0].items())
+
+
+@pytest.mark.parametrize("name", models.ARCHITECTURES)
+def test_every_architecture_is_read_back_as_it_was_written(name: str, tmp_path: Path) -> None:
+    model = build(small(name), CLASSES).eval()
+    groups = model.parameter_groups()
+    with torch.no_grad():
+        for parameter in (*groups["backbone"], *groups["head"]):
+            parameter.add_(0.01)  # as if trained
+    models.save(model, tmp_path / "model.pt")
+    loaded = models.load(tmp_path / "model.pt")
+    clips = clips_of(model)
+    with torch.no_grad():
+        assert torch.equal(loaded(clips), model(clips))
+    assert loaded.config == model.config
+    assert param_count(loaded) == param_count(model)
+
+
+def test_stored_features_of_a_clip() -> None:
+    lengths = {name: models.feature_length(small(name, **LENGTH_5)) for name in LONG}
+    assert lengths == {**dict.fromkeys(LONG, 5), "video_3d_frozen": 1}
+    model = build(small("video_3d_frozen"), CLASSES, with_backbone=False)
+    assert model.backbone is None
+    assert model(torch.randn(3, 1, 512)).shape == (3, 2)
+    with pytest.raises(ValueError, match=r"\[B, 1, 512\] or \[B, 16, 3, H, W\], not \[3, 16"):
+        model(torch.randn(3, 16, 512))
 
 
 def test_published_parameter_count() -> None:
@@ -136,11 +206,11 @@ def test_order_and_every_frame_matter(architecture: str) -> None:
         assert not torch.allclose(model(clip), model(changed))
 
 
-@pytest.mark.parametrize("architecture", models.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", FROZEN)
 def test_frames_and_their_features_give_the_same_logits(architecture: str) -> None:
-    model = build(config(architecture), CLASSES).eval()
+    model = build(small(architecture), CLASSES).eval()
     length = model.config.sequence_length
-    clips = torch.randint(0, 256, (2, length, 3, 32, 32), dtype=torch.uint8)
+    clips = clips_of(model)
     with torch.no_grad():
         assert model.backbone is not None
         features = model.backbone(clips.flatten(0, 1)).view(2, length, -1)

@@ -1,16 +1,22 @@
 """Layers over time: shapes, start values, what a step may depend on."""
 
+import math
 import warnings
 
 import pytest
 import torch
+from torch import nn
 
+from models.attention import TransformerLayer, positions
 from models.sequence import Convolution1D, SequenceStack, recurrent
 
-KINDS = ["LSTM", "GRU", "SimpleRNN", "Convolution1D"]
+RECURRENT = ["LSTM", "GRU", "SimpleRNN"]
+KINDS = [*RECURRENT, "Convolution1D", "Transformer"]
 
 
-def stack(kind: str, *, sizes: list[int], return_sequence: bool = False) -> SequenceStack:
+def stack(
+    kind: str, *, sizes: list[int], return_sequence: bool = False, bidirectional: bool = False
+) -> SequenceStack:
     return SequenceStack(
         kind=kind,  # type: ignore[arg-type]
         in_features=6,
@@ -18,6 +24,7 @@ def stack(kind: str, *, sizes: list[int], return_sequence: bool = False) -> Sequ
         dropout=0.5,
         kernel_size=3,
         return_sequence=return_sequence,
+        bidirectional=bidirectional,
     )
 
 
@@ -31,7 +38,7 @@ def test_width(kind: str, sizes: list[int], return_sequence: bool) -> None:
     assert layers.out_features(7) == sizes[-1] * (7 if every_step else 1)
 
 
-@pytest.mark.parametrize("kind", ["LSTM", "GRU", "SimpleRNN"])
+@pytest.mark.parametrize("kind", [*RECURRENT, "Transformer"])
 def test_last_step_is_the_end_of_every_step(kind: str) -> None:
     last = stack(kind, sizes=[4, 5]).eval()
     every = stack(kind, sizes=[4, 5], return_sequence=True).eval()
@@ -85,3 +92,72 @@ def test_convolution_sees_its_neighbours_only() -> None:
 def test_no_layer_is_refused(sizes: list[int]) -> None:
     with pytest.raises(ValueError, match="positive widths"):
         stack("GRU", sizes=sizes)
+
+
+@pytest.mark.parametrize("kind", RECURRENT)
+@pytest.mark.parametrize("sizes", [[4], [4, 5]])
+def test_both_ways_have_the_layers_width(kind: str, sizes: list[int]) -> None:
+    steps = torch.randn(2, 7, 6)
+    last = stack(kind, sizes=sizes, bidirectional=True).eval()
+    assert last(steps).shape == (2, last.out_features(7)) == (2, 2 * sizes[-1])
+    every = stack(kind, sizes=sizes, bidirectional=True, return_sequence=True).eval()
+    assert every(steps).shape == (2, every.out_features(7)) == (2, 7 * 2 * sizes[-1])
+    every.load_state_dict(last.state_dict())
+    by_step = every(steps).view(2, 7, 2, sizes[-1])
+    # each way hands on what it says after the whole clip: forward at the end, back at the start
+    assert torch.equal(last(steps), torch.cat([by_step[:, -1, 0], by_step[:, 0, 1]], 1))
+
+
+def test_the_way_back_is_a_layer_of_its_own_over_the_reversed_clip() -> None:
+    both = recurrent("GRU", in_features=6, size=4, bidirectional=True)
+    back = recurrent("GRU", in_features=6, size=4)
+    back.load_state_dict({name: both.state_dict()[f"{name}_reverse"] for name in back.state_dict()})
+    steps = torch.randn(2, 7, 6)
+    assert torch.allclose(both(steps)[0][..., 4:], back(steps.flip(1))[0].flip(1), atol=1e-6)
+
+
+def test_both_ways_of_an_lstm_start_as_in_keras() -> None:
+    layer = recurrent("LSTM", in_features=10, size=8, bidirectional=True)
+    for end in ("", "_reverse"):
+        bias = getattr(layer, f"bias_ih_l0{end}") + getattr(layer, f"bias_hh_l0{end}")
+        assert bias.tolist() == [0.0] * 8 + [1.0] * 8 + [0.0] * 16
+
+
+@pytest.mark.parametrize("kind", ["Convolution1D", "Transformer"])
+def test_only_recurrent_layers_have_a_direction(kind: str) -> None:
+    with pytest.raises(ValueError, match=f"{kind} can't be bidirectional"):
+        stack(kind, sizes=[4], bidirectional=True)
+
+
+@pytest.mark.parametrize("size", [1, 2, 6, 7, 12])
+def test_transformer_of_any_width(size: int) -> None:
+    layers = stack("Transformer", sizes=[size, 4])
+    assert layers(torch.randn(2, 5, 6)).shape == (2, 4)
+    assert isinstance(layers.layers[0].projection, nn.Identity) == (size == 6)  # type: ignore[union-attr]
+
+
+def test_transformer_sees_every_step_and_their_order() -> None:
+    layers = stack("Transformer", sizes=[8]).eval()
+    steps = torch.randn(1, 5, 6)
+    for i in range(4):
+        changed = steps.clone()
+        changed[0, i] += 1
+        assert not torch.allclose(layers(steps), layers(changed), atol=1e-6)
+    swapped = steps[:, [1, 0, 2, 3, 4]]
+    assert not torch.allclose(layers(steps), layers(swapped), atol=1e-6)
+    layers.layers[0].positions = False  # type: ignore[assignment]
+    assert torch.allclose(layers(steps), layers(swapped), atol=1e-5)
+
+
+def test_transformer_layer_is_pre_norm_with_four_heads() -> None:
+    encoder = TransformerLayer(in_features=6, size=12, dropout=0.3, positions=True).encoder
+    assert encoder.norm_first and encoder.self_attn.num_heads == 4
+    assert encoder.linear1.out_features == 24 and encoder.dropout.p == 0.3
+
+
+def test_positions_are_sines_and_cosines() -> None:
+    vectors = positions(3, 5)
+    assert vectors.shape == (3, 5)
+    assert vectors[0].tolist() == [0, 1, 0, 1, 0]
+    expected = [math.sin(2), math.cos(2), math.sin(2 / 10_000**0.4)]
+    assert torch.allclose(vectors[2, :3], torch.tensor(expected))

@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tuner.analysis.artifacts import evaluate, write_confusion, write_curves, write_json
+from models import ModelConfig
+from tuner.analysis.artifacts import (
+    choose_thresholds,
+    evaluate,
+    results,
+    write_confusion,
+    write_curves,
+    write_json,
+)
 from tuner.analysis.prediction import with_labels
 
 CLASSES = ["noseal", "seal"]
@@ -43,6 +51,82 @@ def test_figures_by_split():
     assert figures["test"]["recall"] == {"noseal": pytest.approx(2 / 3)}
     expected = -np.mean(np.log([0.7, 0.4, 0.8]))
     assert figures["test"]["loss"] == pytest.approx(expected)
+
+
+def three_splits() -> pd.DataFrame:
+    """Four frames of the valid split, told apart at 0.35, and three of the others."""
+    seal = np.array([0.9, 0.4, 0.3, 0.1, 0.6, 0.34, 0.9])
+    table = pd.DataFrame({"noseal": 1 - seal, "seal": seal})
+    table["prediction"] = np.where(seal > 0.5, "seal", "noseal")
+    table["label"] = ["seal", "seal", "noseal", "noseal", "noseal", "seal", "seal"]
+    table["split"] = ["valid"] * 4 + ["test"] * 2 + ["train"]
+    return table
+
+
+def test_figures_at_the_thresholds_of_the_valid_split():
+    table = three_splits()
+    chosen = choose_thresholds(table, CLASSES)
+    assert chosen == {"noseal": pytest.approx(0.65), "seal": pytest.approx(0.35)}
+    figures = evaluate(table, CLASSES, chosen)
+    assert figures["valid"]["precision_at_threshold"] == {"noseal": 1, "seal": 1}
+    assert figures["valid"]["recall_at_threshold"] == {"noseal": 1, "seal": 1}
+    assert figures["valid"]["recall"] == {"noseal": 1, "seal": 0.5}
+    assert figures["valid"]["balanced_accuracy"] == 0.75
+    assert figures["test"]["precision_at_threshold"] == {"noseal": 0, "seal": 0}
+    assert figures["train"]["precision_at_threshold"] == {"noseal": None, "seal": 1}
+    assert figures["train"]["recall_at_threshold"] == {"noseal": None, "seal": 1}
+
+
+def test_average_precision_by_class_and_their_mean():
+    figures = evaluate(three_splits(), CLASSES)
+    assert figures["valid"]["average_precision_by_class"] == {"noseal": 1, "seal": 1}
+    assert figures["test"]["average_precision_by_class"] == {"noseal": 0.5, "seal": 0.5}
+    assert figures["test"]["average_precision"] == 0.5
+    assert figures["train"]["average_precision_by_class"] == {"noseal": None, "seal": 1}
+    assert figures["train"]["average_precision"] == 1
+    assert "precision_at_threshold" not in figures["test"]
+
+
+def test_other_splits_play_no_part_in_the_thresholds():
+    table = three_splits()
+    chosen = choose_thresholds(table, CLASSES)
+    others = table["split"] != "valid"
+    changed = table.copy()
+    changed.loc[others, "label"] = ["seal", "noseal", "noseal"]
+    changed.loc[others, "seal"] = [0.01, 0.99, 0.5]
+    changed.loc[others, "noseal"] = [0.99, 0.01, 0.5]
+    assert choose_thresholds(changed, CLASSES) == chosen
+    assert choose_thresholds(table[~others], CLASSES) == chosen
+    assert choose_thresholds(table[others], CLASSES) is None
+
+
+def test_results_hold_the_new_figures_as_valid_json(tmp_path):
+    table = three_splits()
+    table = table[table["split"] != "test"]
+    chosen = choose_thresholds(table, CLASSES)
+    summary = {"stopped_epochs": [3], "model_param_count": 1, "num_features": 2, "seed": 0}
+    summary |= {"best_epoch": 1, "best_round": 1, "epochs": 3}
+    found = results(
+        ModelConfig(architecture="image_mlp_frozen", pretrained_model_name="resnet50"),
+        summary,
+        evaluate(table, CLASSES, chosen),
+        model_id=1,
+        batch_size=2,
+        classes=CLASSES,
+        folder=tmp_path,
+        times={},
+        chosen=chosen,
+    )
+    write_json(tmp_path / "results.json", found)
+    text = (tmp_path / "results.json").read_text()
+    read = json.loads(text, parse_constant=pytest.fail)
+    assert read["thresholds"] == chosen
+    assert read["fit_val_balanced_accuracy"] == 0.75 and read["fit_val_average_precision"] == 1
+    assert read["fit_val_recall"] == {"noseal": 1, "seal": 0.5}
+    assert read["fit_train_precision_at_threshold"] == {"noseal": None, "seal": 1}
+    assert read["fit_train_average_precision_by_class"] == {"noseal": None, "seal": 1}
+    for name in ("acc", "loss", "f1", "recall", "balanced_accuracy", "average_precision"):
+        assert read[f"fit_test_{name}"] is None
 
 
 def test_the_confusion_matrix_has_true_classes_as_rows(tmp_path):

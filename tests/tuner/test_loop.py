@@ -8,7 +8,8 @@ import torch
 import models
 from models import ModelConfig
 from tuner.parameters import TrainingConfig
-from tuner.training.dataset import Clips, fit_normalisation
+from tuner.training.clips import FeatureClips
+from tuner.training.dataset import fit_normalisation
 from tuner.training.loop import Diverged, Training, trained_state
 
 CONFIG = ModelConfig(
@@ -20,13 +21,13 @@ CONFIG = ModelConfig(
 )
 
 
-def made_up(count: int, seed: int, noise: float = 1.0) -> Clips:
+def made_up(count: int, seed: int, noise: float = 1.0) -> FeatureClips:
     generator = torch.Generator().manual_seed(seed)
     labels = torch.randint(0, 2, (count,), generator=generator)
     features = torch.randn(count, 1280, generator=generator) * noise
     features[:, :4] += labels[:, None] * 2.0
     index = (torch.arange(count)[:, None] + torch.arange(-2, 1)).clamp(min=0)
-    return Clips(features.half(), index, labels)
+    return FeatureClips(features.half(), index, labels)
 
 
 def training(seed: int = 0, **settings) -> Training:

@@ -22,7 +22,7 @@ from tuner import cli
 from tuner.analysis.evaluation import MODEL, PREDICTIONS
 from tuner.config import load
 from tuner.study.space import resolve
-from tuner.training.dataset import FeatureClips, feature_store
+from tuner.training.dataset import ClipSource, feature_store
 from tuner.training.prepare import load_dataset
 from tuner.training.run import Run
 
@@ -134,12 +134,12 @@ def test_the_search_never_looks_at_test(searched, tmp_path, monkeypatch):
     monkeypatch.setenv("TUNER_CACHE", str(fresh))
     config = load(path)
     dataset = load_dataset(config.data, cli.output)
-    features = FeatureClips(dataset, limit_bytes=None)
+    source = ClipSource(dataset, config.data)
     model, training = resolve(study_of(path).best_trial.user_attrs["parameters"])
-    run = Run(tmp_path / "run", model, training, features, "valid_f1", 0, {})
+    run = Run(tmp_path / "run", model, training, source, "valid_f1", 0, {})
     run.step()
     run.close()
-    store = feature_store(model, limit_bytes=None)
+    store = feature_store(model, config.data)
     there = {name for name, v in dataset.videos.items() if store.store.path(store.key(v)).exists()}
     assert there == {"a1", "a2", "b1"}
 

@@ -14,35 +14,87 @@ import torch
 
 import models
 from models import ModelConfig
-from tuner.training.metrics import confusion, plot_confusion, scores
+from tuner.training.metrics import (
+    average_precision,
+    confusion,
+    per_class_recall,
+    plot_confusion,
+    scores,
+    thresholds,
+)
 
 # The splits as the keys of results.json call them.
 SPLIT_KEYS = {"train": "train", "valid": "val", "test": "test"}
 
 
-def evaluate(predictions: pd.DataFrame, classes: list[str]) -> dict[str, dict[str, Any]]:
-    """Figures of each split: ``acc, loss`` (cross-entropy), ``f1`` (macro), ``recall`` by class.
+# What results.json holds of each split, as fit_<split>_<name>.
+_FIGURES = (
+    *("acc", "loss", "f1", "recall", "balanced_accuracy", "average_precision"),
+    *("average_precision_by_class", "precision_at_threshold", "recall_at_threshold"),
+)
+
+
+def choose_thresholds(predictions: pd.DataFrame, classes: list[str]) -> dict[str, float] | None:
+    """Each class's threshold of probability with the best F1 on the valid split, and no other.
+
+    None without labelled rows of that split.
+    """
+    rows = predictions[(predictions["split"] == "valid") & predictions["label"].notna()]
+    if rows.empty:
+        return None
+    return dict(zip(classes, thresholds(*_tensors(rows, classes), len(classes)), strict=True))
+
+
+def evaluate(
+    predictions: pd.DataFrame,
+    classes: list[str],
+    chosen: Mapping[str, float] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Figures of each split.
+
+    ``acc, loss`` (cross-entropy), ``f1`` (macro), ``recall`` by class, ``balanced_accuracy``,
+    ``average_precision`` (macro) and ``average_precision_by_class``; given thresholds also
+    ``precision_at_threshold, recall_at_threshold`` by class; ``rows``, their number. `recall`
+    leaves out the classes that do not occur; in the others, what is not defined is None.
 
     Args:
         predictions: as `prediction.with_labels` gives them.
+        chosen: as `choose_thresholds` gives them.
     """
     figures = {}
     for split, rows in predictions.dropna(subset=["label"]).groupby("split"):
         probabilities, labels = _tensors(rows, classes)
         picked = probabilities[torch.arange(len(labels)), labels].clamp(min=1e-12)
-        matrix = confusion(probabilities, labels, len(classes))
-        totals = matrix.sum(axis=1)
         score = scores(probabilities, labels, len(classes))
+        recall = per_class_recall(probabilities, labels, len(classes))
+        areas = average_precision(probabilities, labels, len(classes))
         figures[str(split)] = {
             "acc": float((rows["prediction"] == rows["label"]).mean()),
             "loss": float(-picked.log().mean()),
             "f1": score["f1"],
-            "recall": {
-                name: float(matrix[i, i] / totals[i]) for i, name in enumerate(classes) if totals[i]
+            "recall": {classes[number]: value for number, value in recall.items()},
+            "balanced_accuracy": score["balanced_accuracy"],
+            "average_precision": sum(areas.values()) / len(areas),
+            "average_precision_by_class": {
+                name: areas.get(number) for number, name in enumerate(classes)
             },
             "rows": len(rows),
         }
+        if chosen is not None:
+            figures[str(split)] |= _at_thresholds(rows, chosen)
     return figures
+
+
+def _at_thresholds(
+    rows: pd.DataFrame, chosen: Mapping[str, float]
+) -> dict[str, dict[str, float | None]]:
+    precision, recall = {}, {}
+    for name, threshold in chosen.items():
+        taken, true = rows[name] >= threshold, rows["label"] == name
+        right = int((taken & true).sum())
+        precision[name] = right / int(taken.sum()) if taken.any() else None
+        recall[name] = right / int(true.sum()) if true.any() else None
+    return {"precision_at_threshold": precision, "recall_at_threshold": recall}
 
 
 def _tensors(rows: pd.DataFrame, classes: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -61,6 +113,7 @@ def results(
     classes: list[str],
     folder: Path,
     times: Mapping[str, Any],
+    chosen: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """What ``results.json`` holds; a figure that there is not is null.
 
@@ -68,6 +121,7 @@ def results(
         summary: as `Run.summary` gives it.
         figures: as `evaluate` gives them.
         times: the ``fit_dt_...`` entries.
+        chosen: as `choose_thresholds` gives them.
     """
     stopped = summary["stopped_epochs"]
     found: dict[str, Any] = {
@@ -80,6 +134,7 @@ def results(
         "num_features": summary["num_features"],
         "seed": summary["seed"],
         "path_model": str(folder),
+        "thresholds": None if chosen is None else dict(chosen),
         "fit_best_epoch": summary["best_epoch"],
         "fit_best_round": summary["best_round"],
         "fit_num_epochs": summary["epochs"],
@@ -92,7 +147,7 @@ def results(
     for split, key in SPLIT_KEYS.items():
         own = figures.get(split, {})
         found[f"data_total_rows_{split}"] = own.get("rows", 0)
-        for name in ("acc", "loss", "f1", "recall"):
+        for name in _FIGURES:
             found[f"fit_{key}_{name}"] = own.get(name)
     return dict(sorted(found.items()))
 

@@ -14,6 +14,7 @@ import models
 from data import Dataset
 from tuner.analysis import artifacts
 from tuner.analysis.prediction import predict, with_labels
+from tuner.config import DataConfig
 from tuner.training.prepare import Output
 from tuner.training.run import BEST, HISTORY
 
@@ -41,7 +42,7 @@ class Trained:
 
 
 def evaluate(
-    trained: Trained, dataset: Dataset, *, limit_bytes: int | None, output: Output
+    trained: Trained, dataset: Dataset, config: DataConfig, *, output: Output
 ) -> dict[str, Any]:
     """Predict every frame of the data set and write all the model's files.
 
@@ -50,12 +51,11 @@ def evaluate(
     """
     model, folder = trained.load(), trained.folder
     begin = datetime.now()
-    with output.bar("computing features", len(dataset.videos)) as advance:
-        predictions = predict(
-            model, list(dataset.videos.values()), limit_bytes=limit_bytes, on_video=advance
-        )
+    with output.bar("predicting", len(dataset.videos)) as advance:
+        predictions = predict(model, list(dataset.videos.values()), config, on_video=advance)
     predictions = with_labels(predictions, dataset.table)
-    figures = artifacts.evaluate(predictions, model.classes)
+    thresholds = artifacts.choose_thresholds(predictions, model.classes)
+    figures = artifacts.evaluate(predictions, model.classes, thresholds)
     end = datetime.now()
     predictions.to_csv(folder / PREDICTIONS, index=False)
     split = "test" if "test" in figures else "valid"
@@ -73,9 +73,12 @@ def evaluate(
         classes=model.classes,
         folder=folder,
         times=_times("train", trained.started, trained.ended) | _times("test", begin, end),
+        chosen=thresholds,
     )
     artifacts.write_json(folder / "results.json", results)
-    complete = models.attach_backbone(model.cpu())
+    complete = model.cpu()
+    if models.uses_stored_features(model.config):
+        complete = models.attach_backbone(complete)
     models.save(complete, folder / MODEL, extra={"params": dict(trained.params)})
     return results
 

@@ -8,53 +8,69 @@ import numpy as np
 import pandas as pd
 import torch
 
-from data import Video
+import models
+from data import FrameStore, Video
 from data.clips import clip_indices
 from models import VideoClassifier
+from tuner.config import DataConfig
+from tuner.training.clips import Clips, DirectClips, FeatureClips, FrameClips
 from tuner.training.dataset import best_device, feature_store
 
-_BATCH = 512
+_FEATURES_AT_ONCE, _FRAMES_AT_ONCE = 512, 32
 
 
 def predict(
     model: VideoClassifier,
     videos: Sequence[Video],
+    config: DataConfig,
     *,
-    limit_bytes: int | None,
     on_video: Callable[[], None] = lambda: None,
 ) -> pd.DataFrame:
     """Class probabilities of every sampled frame, also of the first ones of a video.
 
     Args:
-        model: over stored features, without its backbone.
+        model: with its backbone, unless that is frozen and its features are stored.
+        config: how frames are read.
 
     Returns:
         a column a class with its probability, ``prediction`` (the most probable class), ``video``,
         ``frame`` (from 0) and ``time`` (seconds).
     """
-    store = feature_store(model.config, limit_bytes=limit_bytes)
-    store.ensure(videos, lambda _: on_video())
     model = model.eval().to(best_device())
     parts = [pd.DataFrame(columns=[*model.classes, "prediction", "video", "frame", "time"])]
     for video in videos:
-        probabilities = _probabilities(model, store.open(video))
+        probabilities = _probabilities(model, _every_clip(model, video, config))
+        on_video()
         part = pd.DataFrame(probabilities, columns=model.classes)
         part["prediction"] = np.array(model.classes)[probabilities.argmax(axis=1)]
         parts.append(part.assign(video=video.name, frame=np.arange(len(part)), time=video.times))
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
-def _probabilities(model: VideoClassifier, features: np.ndarray) -> np.ndarray:
+def _every_clip(model: VideoClassifier, video: Video, config: DataConfig) -> Clips:
+    """The clip that ends at each frame of `video`; labels are all 0."""
+    count = len(video)
+    length, stride = models.feature_length(model.config), model.config.sequence_stride
+    index = torch.from_numpy(clip_indices(np.arange(count), length, stride))
+    none = torch.zeros(count, dtype=torch.int64)
+    if models.uses_stored_features(model.config):
+        stored = feature_store(model.config, config).open(video)
+        # Copied in one piece, 2 bytes a value: gathered by window, a batch at a time.
+        return FeatureClips(torch.from_numpy(np.array(stored)), index, none)
+    size = models.frame_size(model.config)
+    if config.frames == "direct":
+        return DirectClips([video], none, index, none, size)
+    store = FrameStore(limit_bytes=config.limit_bytes)
+    return FrameClips([store.open(video, size)], none, index, none)
+
+
+def _probabilities(model: VideoClassifier, clips: Clips) -> np.ndarray:
     """float64 ``[N, C]``, each row adding up to 1."""
-    config, device = model.config, best_device()
-    # Copied in one piece, 2 bytes a value: gathered by window, a batch at a time.
-    resident = torch.from_numpy(np.array(features)).to(device)
-    frames = np.arange(len(features))
-    index = torch.from_numpy(clip_indices(frames, config.sequence_length, config.sequence_stride))
+    size = _FEATURES_AT_ONCE if isinstance(clips, FeatureClips) else _FRAMES_AT_ONCE
     logits = []
     with torch.inference_mode():
-        for which in index.to(device).split(_BATCH):
-            logits.append(model(resident[which].float()).double().cpu())
+        for batch, _ in clips.to(best_device()).batches(torch.arange(len(clips)), size):
+            logits.append(model(batch).double().cpu())
     return torch.cat(logits).softmax(dim=1).numpy()
 
 

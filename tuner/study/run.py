@@ -44,7 +44,7 @@ def run_trials(
     """
     from tuner.study.sampler import StudySearcher
 
-    searcher = StudySearcher(store, space, config.search)
+    searcher = StudySearcher(store, space, config.search, config.folder / "models")
     if searcher.remaining == 0:
         console.print(f"all {searcher.total} trials have ended already")
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -12,6 +13,7 @@ from ray.tune.search import Searcher
 from tuner.config import SearchConfig
 from tuner.study.space import Params, Space
 from tuner.study.store import ResultsStore
+from tuner.study.warm_start import best_frozen
 
 
 def make_sampler(search: SearchConfig, trials_done: int) -> optuna.samplers.BaseSampler:
@@ -43,12 +45,14 @@ class StudySearcher(Searcher):
     """Ray Tune's side of a study: `suggest` asks the study, which hears of results from `Recorder`.
 
     Args:
-        trials: how many the search is to have in all; None is every model of a grid.
+        models: folder of the search's models, for warm starts.
     """
 
-    def __init__(self, store: ResultsStore, space: Space, search: SearchConfig) -> None:
+    def __init__(
+        self, store: ResultsStore, space: Space, search: SearchConfig, models: Path
+    ) -> None:
         super().__init__()
-        self.store, self.space = store, space
+        self.store, self.space, self.models = store, space, models
         records = store.records()
         self.unfinished = [record for record in records if record.state in ("running", "waiting")]
         ended = len(records) - len(self.unfinished)
@@ -71,14 +75,22 @@ class StudySearcher(Searcher):
         self.remaining -= 1
         if self.unfinished:
             record = self.unfinished.pop(0)
-            return {"model_id": record.number, "params": record.params}
+            return self._trial(record.number, record.params)
         fixed = None
         if self._grid is not None:
             fixed = next(self._grid, None)
             if fixed is None:
                 return Searcher.FINISHED
-        number, params = self.store.ask(self.space, fixed)
-        return {"model_id": number, "params": params}
+        return self._trial(*self.store.ask(self.space, fixed))
+
+    def _trial(self, number: int, params: Params) -> dict[str, Any]:
+        """What `Trial` needs; with the model that a warm start is from, which is recorded."""
+        path = params.get("warm_start")
+        if path == "best":
+            source = best_frozen(self.store, params, self.models)
+            self.store.annotate(number, "warm_start", source and source.number)
+            path = source and str(source.path)
+        return {"model_id": number, "params": params, "warm_start": path}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False

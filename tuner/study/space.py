@@ -11,10 +11,18 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from models.config import ModelConfig
-from models.names import ARCHITECTURES, REGISTRY
+from models.names import (
+    ARCHITECTURES,
+    CLIP_SHAPES,
+    DEFAULT_BACKBONES,
+    REGISTRY,
+    SHORTEST_CLIPS,
+    VIDEO_BACKBONES,
+)
 from tuner.config import Config
 from tuner.messages import ConfigError
-from tuner.parameters import PARAMETERS, Domain, FixedModel, TrainingConfig
+from tuner.parameters import PARAMETERS, Domain, FixedModel, TrainingConfig, number_kind
+from tuner.study.rules import sequence_layers, takes, unused_parameters
 
 Params = dict[str, Any]
 COUNT_LIMIT = 1_000_000
@@ -49,10 +57,6 @@ def _fixed(value: Any) -> Domain:
     return Domain.model_construct(choices=[value])
 
 
-def _is_int(name: str) -> bool:
-    return PARAMETERS[name].model_fields[name].annotation is int
-
-
 class Space:
     """The space of a configuration.
 
@@ -79,24 +83,23 @@ class Space:
         architecture = REGISTRY.get(params.get("architecture") or "")
         if architecture is None:
             return domain
+        if name == "pretrained_model_name":
+            return self._backbones(domain, params)
+        if name in unused_parameters(params):
+            return _fixed(PARAMETERS[name].model_fields[name].default)
         length = params.get("sequence_length", 1)
-        layers = params.get("sequence_model_layers", 1) if architecture.sequential else 0
-        if name == "sequence_length" and architecture.single_frame:
-            return _fixed(1)
-        if name == "sequence_stride" and length == 1:
-            return _fixed(1)
+        layers = sequence_layers(params)
+        if name == "sequence_length":
+            if architecture.single_frame:
+                return _fixed(1)
+            if not self._says(name):
+                return _fixed(architecture.length)
         if name == "sequence_model":
-            if not architecture.sequential:
-                return _fixed(None)
             kernel = self._smallest_kernel(params)
             return _only(
                 domain, lambda v: v is not None and (v != "Convolution1D" or kernel <= length)
             )
-        if name == "sequence_model_layers" and not architecture.sequential:
-            return _fixed(1)
         if name == "convolution_kernel_size":
-            if params.get("sequence_model") != "Convolution1D":
-                return _fixed(ModelConfig.model_fields[name].default)
             return _only(domain, lambda v: v <= length)
         if name in ("layer_1_size", "layer_2_size", "layer_3_size"):
             number = int(name[6])
@@ -105,6 +108,25 @@ class Space:
             if number <= layers:
                 return _only(domain, lambda v: v > 0)
         return domain
+
+    def _backbones(self, domain: Domain, params: Params) -> Domain:
+        """Those of the architecture's kind that take clips as long."""
+        kind, length = REGISTRY[params["architecture"]].backbone, params["sequence_length"]
+        if kind is None or not self._says("pretrained_model_name"):
+            return _fixed(DEFAULT_BACKBONES[kind])
+        if kind == "image":
+            return _only(domain, lambda v: v not in VIDEO_BACKBONES)
+
+        def fits(name: Any) -> bool:
+            shape = CLIP_SHAPES.get(name, (length,))
+            return length == shape[0] and length >= SHORTEST_CLIPS.get(name, 1)
+
+        return _only(domain, lambda v: v in VIDEO_BACKBONES and fits(v))
+
+    def _says(self, name: str) -> bool:
+        """Whether the configuration says anything about a parameter."""
+        section = self.model if PARAMETERS[name] is FixedModel else self.training
+        return name in self.space or name in section.model_fields_set
 
     def _smallest_kernel(self, params: Params) -> int:
         domain = self._written(
@@ -130,7 +152,7 @@ class Space:
             by_text = {str(v): v for v in domain.choices}
             return by_text[trial.suggest_categorical(label, list(by_text))]
         assert domain.low is not None and domain.high is not None
-        if _is_int(name):
+        if number_kind(name) is int:
             low, high, step = int(domain.low), int(domain.high), int(domain.step or 1)
             return trial.suggest_int(label, low, high, step=step, log=domain.log)
         return trial.suggest_float(label, domain.low, domain.high, step=domain.step, log=domain.log)
@@ -187,7 +209,10 @@ class Space:
         return [
             name
             for name, domains in self.space.items()
-            if any(d.choices is None and d.step is None and not _is_int(name) for d in domains)
+            if any(
+                d.choices is None and d.step is None and number_kind(name) is not int
+                for d in domains
+            )
         ]
 
     def count(self) -> int | None:
@@ -243,7 +268,8 @@ class Space:
             values = list(dict.fromkeys(map(_hashable, ends(name, self.domain(name, params)))))
             if not values:
                 found.setdefault(self._no_value(name, params))
-            if name == "pretrained_model_name" and None in values:
+            no_backbone = REGISTRY[params.get("architecture", ARCHITECTURES[0])].backbone is None
+            if name == "pretrained_model_name" and None in values and not no_backbone:
                 found.setdefault(f"{name}: {params['architecture']} needs a backbone, not null")
             for value in values:
                 descend(rest, {**params, name: value})
@@ -260,6 +286,11 @@ class Space:
                 f"{name}: Convolution1D is the only choice, but its convolution_kernel_size "
                 f"({self._smallest_kernel(params)}) exceeds sequence_length "
                 f"({params['sequence_length']}); add others, or a longer sequence_length"
+            )
+        if name == "pretrained_model_name":
+            return (
+                f"{name}: none of the choices is for {where} with clips of "
+                f"{params['sequence_length']} frames; it takes {takes(where)}"
             )
         if name == "convolution_kernel_size":
             return f"{name}: none is within sequence_length ({params['sequence_length']})"
@@ -282,7 +313,7 @@ def values_of(name: str, domain: Domain) -> list[Any]:
     if domain.choices is not None:
         return domain.choices
     assert domain.low is not None and domain.high is not None
-    if _is_int(name):
+    if number_kind(name) is int:
         return list(range(int(domain.low), int(domain.high) + 1, int(domain.step or 1)))
     if domain.step is None:
         return [domain.low, domain.high]

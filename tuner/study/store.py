@@ -268,6 +268,10 @@ class ResultsStore:
     def _set(self, number: int, name: str, value: Any) -> None:
         self.study._storage.set_trial_user_attr(self._id(number), name, value)
 
+    def annotate(self, number: int, name: str, value: Any) -> None:
+        """Keep a fact about a trial."""
+        self._set(number, name, value)
+
     def set_note(self, name: str, value: Any) -> None:
         """Keep a fact about the search, such as which videos were left out."""
         self.study.set_user_attr(name, value)

@@ -13,8 +13,8 @@ from ray import tune
 from data import Dataset
 from tuner.config import Config
 from tuner.study.space import resolve
-from tuner.training.dataset import FeatureClips
-from tuner.training.loop import Diverged
+from tuner.training.dataset import ClipSource
+from tuner.training.loop import Diverged, OutOfMemory
 from tuner.training.run import Run
 
 
@@ -42,7 +42,7 @@ class Trial(tune.Trainable):
         self.context = context
         self.run: Run | None = None
         torch.set_num_threads(max(1, int(context.config.resources.cpus)))
-        self.features = FeatureClips(context.dataset, limit_bytes=context.config.data.limit_bytes)
+        self.source = ClipSource(context.dataset, context.config.data)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self._close()
@@ -58,7 +58,7 @@ class Trial(tune.Trainable):
         """
         try:
             return self._step()
-        except (Diverged, torch.cuda.OutOfMemoryError) as error:
+        except (Diverged, OutOfMemory, torch.cuda.OutOfMemoryError) as error:
             # Trying again would end the same way: a result, and not an exception that Tune retries.
             reason = str(error).split("\n")[0] or type(error).__name__
             return {"failed": reason, "done": True}
@@ -83,11 +83,12 @@ class Trial(tune.Trainable):
     def _open(self) -> Run:
         config = self.context.config
         model, training = resolve(self.config["params"])
+        training = training.model_copy(update={"warm_start": self.config.get("warm_start")})
         return Run(
             folder=self.context.model_folder(self.config["model_id"]),
             config=model,
             training_config=training,
-            features=self.features,
+            source=self.source,
             metric=config.search.metric,
             # Each its own: a lucky or unlucky start must not be that of all trials.
             seed=config.search.seed * 10_000 + self.config["model_id"],

@@ -1,9 +1,9 @@
-"""Clips of stored features, gathered by index from one tensor a split."""
+"""Where a model's clips come from: which store, which windows, which views."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import fields, replace
 
 import numpy as np
 import torch
@@ -15,43 +15,38 @@ from data.clips import clip_indices
 from models.backbones import load_backbone, weights_key
 from models.config import ModelConfig
 from models.specs import spec
+from tuner.config import DataConfig
+from tuner.parameters import TrainingConfig
+from tuner.training.augment import Augmentation
+from tuner.training.clips import Clips, DirectClips, FeatureClips, FrameClips
 
 
-@dataclass
-class Clips:
-    """Clips of one split, as windows over its frames' features; nothing is held twice.
-
-    Attributes:
-        features: float16 ``[N, F]``, every frame of the split's videos.
-        index: int64 ``[M, L]``, the frames of each clip.
-        labels: int64 ``[M]``.
-    """
-
-    features: Tensor
-    index: Tensor
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def batch(self, which: Tensor) -> tuple[Tensor, Tensor]:
-        """Clips ``[B, L, F]`` and labels ``[B]``."""
-        index = self.index[which]
-        gathered = self.features.index_select(0, index.flatten())
-        return gathered.view(*index.shape, -1).float(), self.labels[which]
-
-    def to(self, device: torch.device) -> Clips:
-        return Clips(self.features.to(device), self.index.to(device), self.labels.to(device))
+def augmentation(config: TrainingConfig) -> Augmentation:
+    """The augmentation among the parameters of a training."""
+    return Augmentation(**{f.name: getattr(config, f.name) for f in fields(Augmentation)})
 
 
 def feature_store(
-    config: ModelConfig, *, limit_bytes: int | None, device: torch.device | None = None
+    config: ModelConfig,
+    data: DataConfig,
+    *,
+    augmented: Augmentation | None = None,
+    view: int = 0,
+    device: torch.device | None = None,
 ) -> FeatureStore:
-    """The stored features that a frozen model needs; its backbone is built only if some are missing."""
+    """The stored features that a frozen model needs; its backbone is built only if some are missing.
+
+    Args:
+        view: 0 are the frames as they are; any other is one draw of `augmented`, the same for all
+            frames, so that a clip's frames match.
+    """
     name = config.pretrained_model_name
     assert name is not None  # says ModelConfig, for architectures with a backbone
     backbone = spec(name)
     weights = weights_key(name, config.pretrained, config.model_weights_path)
+    if augmented:
+        augmented = replace(augmented, time_jitter=0, frame_drop=0)  # not a matter of one frame
+    transform = augmented.transform(view) if view and augmented else None
 
     def build() -> Callable[[np.ndarray], np.ndarray]:
         network = load_backbone(
@@ -60,15 +55,18 @@ def feature_store(
             pretrained=config.pretrained,
             weights_path=config.model_weights_path,
         )
-        return backbone_callable(network, device or best_device())
+        return backbone_callable(network, device or best_device(), transform)
 
+    key = f"{backbone.timm_name}:{weights}:{config.pooling}"
     return FeatureStore(
-        FrameStore(limit_bytes=limit_bytes),
+        FrameStore(limit_bytes=data.limit_bytes),
         size=models.frame_size(config),
-        backbone_key=f"{backbone.timm_name}:{weights}:{config.pooling}",
+        backbone_key=f"{key}:view {view} of {augmented}" if transform else key,
         num_features=backbone.num_features,
         backbone=build,
-        limit_bytes=limit_bytes,
+        window=(config.sequence_length, config.sequence_stride) if backbone.video else None,
+        direct=data.frames == "direct",
+        limit_bytes=data.limit_bytes,
     )
 
 
@@ -77,60 +75,108 @@ def best_device() -> torch.device:
 
 
 def backbone_callable(
-    network: torch.nn.Module, device: torch.device
+    network: torch.nn.Module,
+    device: torch.device,
+    transform: Callable[[Tensor], Tensor] | None = None,
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """`network` over uint8 frames ``[n, H, W, 3]``, giving float32 ``[n, F]``."""
-    network = network.eval().to(device).to(memory_format=torch.channels_last)
+    """`network` over uint8 frames ``[n, (L,) H, W, 3]``, giving float32 ``[n, F]``."""
+    network = network.eval().to(device)
 
     def run(frames: np.ndarray) -> np.ndarray:
         # The transposed view of [n, H, W, 3] is channels_last as it stands: nothing is copied.
-        images = torch.from_numpy(frames.copy()).permute(0, 3, 1, 2).to(device)
+        images = torch.from_numpy(frames.copy()).movedim(-1, -3).to(device)
         with torch.inference_mode():
+            if transform:
+                shape = images.shape
+                images = transform(images.reshape(-1, *shape[-3:])).view(shape)
             return network(images).float().cpu().numpy()
 
     return run
 
 
-class FeatureClips:
-    """Features of the latest backbone, kept between the trials of one process.
+class ClipSource:
+    """Clips of a data set; features of the latest backbone are kept between a process's trials.
 
     Args:
         dataset: whose labelled frames are wanted.
-        limit_bytes: of the stores.
+        config: how frames are read, and how much disk the stores may take.
     """
 
-    def __init__(self, dataset: Dataset, *, limit_bytes: int | None) -> None:
-        self.dataset, self.limit_bytes = dataset, limit_bytes
+    def __init__(self, dataset: Dataset, config: DataConfig) -> None:
+        self.dataset, self.config = dataset, config
         self._key: str | None = None
         self._features: dict[str, tuple[Tensor, dict[str, int]]] = {}
 
-    def clips(self, config: ModelConfig, split: str) -> Clips:
-        """The clips of `split`, computing features that no process has computed yet."""
-        features, offsets = self._split(config, split)
-        own = self.dataset.table[self.dataset.table["split"] == split]
-        index, labels = [], []
-        code = {name: number for number, name in enumerate(self.dataset.classes)}
-        for video, rows in own.groupby("video", sort=False):
-            windows = clip_indices(
-                rows["frame"].to_numpy(), config.sequence_length, config.sequence_stride
-            )
-            index.append(windows + offsets[str(video)])
-            labels.append(rows["label"].map(code).to_numpy(np.int64))
-        return Clips(
-            features,
-            torch.from_numpy(np.concatenate(index)),
-            torch.from_numpy(np.concatenate(labels)),
-        )
+    def clips(
+        self, config: ModelConfig, split: str, training: TrainingConfig | None = None
+    ) -> Clips:
+        """The clips of `split`, computing features or frames that no process has stored yet.
 
-    def _split(self, config: ModelConfig, split: str) -> tuple[Tensor, dict[str, int]]:
-        store = feature_store(config, limit_bytes=self.limit_bytes)
-        key = f"{store.backbone_key}:{store.size}"
-        if key != self._key:  # one backbone at a time: a worker's memory stays bounded
-            self._features, self._key = {}, key
-        if split not in self._features:
+        Args:
+            training: with the views to train on; without it there is only the first.
+        """
+        names, video, index, labels = self._windows(config, split)
+        if models.uses_stored_features(config):
+            return self._feature_clips(config, split, training, (names, video, index, labels))
+        videos = [self.dataset.videos[name] for name in names]
+        size = models.frame_size(config)
+        if self.config.frames == "direct":
+            return DirectClips(videos, video, index, labels, size)
+        store = FrameStore(limit_bytes=self.config.limit_bytes)
+        return FrameClips([store.open(v, size) for v in videos], video, index, labels)
+
+    def _windows(self, config: ModelConfig, split: str) -> tuple[list[str], Tensor, Tensor, Tensor]:
+        """The split's videos; video ``[M]``, frame numbers ``[M, L]`` and label ``[M]`` of clips."""
+        own = self.dataset.table[self.dataset.table["split"] == split]
+        code = {name: number for number, name in enumerate(self.dataset.classes)}
+        length, stride = models.feature_length(config), config.sequence_stride
+        names, video, index, labels = [], [], [], []
+        for number, (name, rows) in enumerate(own.groupby("video", sort=False)):
+            names.append(str(name))
+            video.append(np.full(len(rows), number, np.int64))
+            index.append(clip_indices(rows["frame"].to_numpy(), length, stride))
+            labels.append(rows["label"].map(code).to_numpy(np.int64))
+        parts = (torch.from_numpy(np.concatenate(part)) for part in (video, index, labels))
+        return names, *parts  # type: ignore[return-value]
+
+    def _feature_clips(
+        self,
+        config: ModelConfig,
+        split: str,
+        training: TrainingConfig | None,
+        windows: tuple[list[str], Tensor, Tensor, Tensor],
+    ) -> FeatureClips:
+        names, video, index, labels = windows
+        views = training.views if training else 1
+        parts = []
+        for view in range(views):
+            features, offsets = self._split(config, split, training, view)
+            parts.append(features)
+        begin = torch.tensor([offsets[name] for name in names])
+        features = parts[0] if views == 1 else torch.cat(parts)
+        return FeatureClips(features, index + begin[video][:, None], labels, views)
+
+    def _split(
+        self, config: ModelConfig, split: str, training: TrainingConfig | None, view: int
+    ) -> tuple[Tensor, dict[str, int]]:
+        store = feature_store(
+            config,
+            self.config,
+            augmented=augmentation(training) if training else None,
+            view=view,
+        )
+        base = _identity(feature_store(config, self.config))
+        if base != self._key:  # one backbone at a time: a worker's memory stays bounded
+            self._features, self._key = {}, base
+        key = f"{split}:{_identity(store)}"
+        if key not in self._features:
             names = self.dataset.table.loc[self.dataset.table["split"] == split, "video"].unique()
-            self._features[split] = load_features(store, [self.dataset.videos[n] for n in names])
-        return self._features[split]
+            self._features[key] = load_features(store, [self.dataset.videos[n] for n in names])
+        return self._features[key]
+
+
+def _identity(store: FeatureStore) -> str:
+    return f"{store.backbone_key}:{store.size}:{store.window}"
 
 
 def load_features(store: FeatureStore, videos: Sequence[Video]) -> tuple[Tensor, dict[str, int]]:
@@ -147,7 +193,17 @@ def load_features(store: FeatureStore, videos: Sequence[Video]) -> tuple[Tensor,
 
 
 def fit_normalisation(model: models.VideoClassifier, clips: Clips) -> None:
-    """Set the model's feature normalisation to the mean and deviation of the clips' frames."""
-    frames = clips.features[torch.unique(clips.index)]
-    deviation, mean = torch.std_mean(frames.double(), dim=0, correction=0)
+    """Set the model's feature normalisation to the mean and deviation of stored features.
+
+    A backbone that is fine-tuned scales its features itself; normalised ones would multiply what a
+    step of its weights does to the logits.
+    """
+    if not isinstance(clips, FeatureClips):
+        return
+    index = clips.index
+    if clips.views > 1:
+        frames = len(clips.features) // clips.views
+        index = index + frames * torch.arange(clips.views, device=index.device).view(-1, 1, 1)
+    features = clips.features[torch.unique(index)]
+    deviation, mean = torch.std_mean(features.double(), dim=0, correction=0)
     model.norm.fit(mean.float(), deviation.float())

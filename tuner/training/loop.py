@@ -6,24 +6,34 @@ from `state_dict`, with the same outcome as if it had not been stopped.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from models import VideoClassifier
 from tuner.config import METRICS
 from tuner.parameters import TrainingConfig
-from tuner.training.dataset import Clips
+from tuner.training.clips import Clips, FeatureClips
+from tuner.training.dataset import augmentation
+from tuner.training.losses import balanced_order, make_loss
 from tuner.training.metrics import class_weights, confusion, scores
+from tuner.training.optimisation import Average, make_optimizer, rate_factor
 
-_EVALUATION_BATCH = 512
+_EVALUATION_BATCH = 512  # of features; frames come in batches as large as in training
 
 
 class Diverged(Exception):
     """The loss is no longer a number."""
+
+
+class OutOfMemory(Exception):
+    """A batch does not fit, not even one of half the size."""
 
 
 class Training:
@@ -39,7 +49,7 @@ class Training:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: VideoClassifier,
         train: Clips,
         valid: Clips,
         *,
@@ -54,15 +64,25 @@ class Training:
         self.train, self.valid = train.to(self.device), valid.to(self.device)
         self.config, self.classes, self.metric, self.seed = config, classes, metric, seed
         self.sign = 1.0 if METRICS[metric] == "maximize" else -1.0
-        weights = class_weights(train.labels, classes, config.class_weights)
-        self.loss = nn.CrossEntropyLoss(None if weights is None else weights.to(self.device))
+        self.stored = isinstance(train, FeatureClips)
+        self.weights = class_weights(train.labels, classes, config.class_weights)
+        self.loss = make_loss(
+            config.loss,
+            weights=self.weights,
+            label_smoothing=config.label_smoothing,
+            focal_gamma=config.focal_gamma,
+        ).to(self.device)
+        self.augmentation = augmentation(config)
+        self.precision = _precision(config.precision, self.device, stored=self.stored)
         self.history: list[dict[str, Any]] = []
         self.best_weights: dict[str, Tensor] = {}
         self.best_confusion: list[list[int]] = []
         self.best_epoch = 0
         self.round, self.round_start = 1, 0
+        self.parts = 1  # in how many a batch is taken; 2 after it did not fit into memory
         self.finished = False
-        self.optimizer = self._new_optimizer()
+        self.optimizer = make_optimizer(self.model, config)
+        self.average = Average(config.ema) if config.ema else None
 
     @property
     def epoch(self) -> int:
@@ -96,11 +116,12 @@ class Training:
         result: dict[str, Any] = {
             "epoch": self.epoch + 1,
             "round": self.round,
-            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "learning_rate": self.config.learning_rate * self._rate_factor(0.5),
         }
         trained, waited = self._train_epoch()
         result |= trained
-        logits, labels = self.predict(self.valid)
+        with self.evaluated():
+            logits, labels = self.predict(self.valid)
         valid = scores(logits, labels, self.classes)
         result |= {
             "valid_loss": float(self.loss(logits, labels)),
@@ -118,50 +139,111 @@ class Training:
         self.history.append(result)
         if self.best_epoch == 0 or self._better(result, self.best):
             self.best_epoch = self.epoch
-            self.best_weights = copy.deepcopy(trained_state(self.model))
+            with self.evaluated():
+                self.best_weights = copy.deepcopy(trained_state(self.model))
             self.best_confusion = confusion(logits, labels, self.classes).tolist()
         self._end_round_if_due()
         return result
+
+    @contextlib.contextmanager
+    def evaluated(self) -> Iterator[None]:
+        """The model with the weights that are evaluated: their average, if one is kept."""
+        if self.average is None or not self.average.values:
+            yield
+            return
+        own = copy.deepcopy(trained_state(self.model))
+        load_trained_state(self.model, {**own, **self.average.values})
+        try:
+            yield
+        finally:
+            load_trained_state(self.model, own)
 
     def predict(self, clips: Clips) -> tuple[Tensor, Tensor]:
         """Logits ``[M, C]`` and labels ``[M]`` of all clips, in their order."""
         self.model.eval()
         logits = []
+        size = _EVALUATION_BATCH if self.stored else self.config.batch_size
         with torch.inference_mode(), self._autocast():
-            for which in torch.arange(len(clips), device=self.device).split(_EVALUATION_BATCH):
-                logits.append(self.model(clips.batch(which)[0]).float())
+            for batch, _ in clips.batches(torch.arange(len(clips)), size):
+                logits.append(self.model(batch).float())
         return torch.cat(logits), clips.labels
 
     def _train_epoch(self) -> tuple[dict[str, float], float]:
         self.model.train()
+        config = self.config
+        count, size = len(self.train), config.batch_size * config.accumulate
+        order = torch.randperm(count)
+        if config.sampling == "balanced":
+            order = balanced_order(self.train.labels.cpu())
+        windows = self.augmentation.windows if self.augmentation.changes_time else None
+        batches = self.train.batches(order, size, windows=windows)
         waited = 0.0
         total = torch.zeros(3, device=self.device)  # loss, right answers, clips
-        order = torch.randperm(len(self.train)).to(self.device)
-        for which in order.split(self.config.batch_size):
+        for done in range(0, count, size):
             before = time.perf_counter()
-            clips, labels = self.train.batch(which)
+            clips, labels = next(batches)
             waited += time.perf_counter() - before
+            factor = self._rate_factor(min(done + size, count) / count)
+            for group in self.optimizer.param_groups:
+                group["lr"] = group["base_lr"] * factor
+            total += self._step_on(clips, labels)
+        loss_sum, right_sum, seen = total.tolist()
+        return {"train_loss": loss_sum / seen, "train_accuracy": right_sum / seen}, waited
+
+    def _step_on(self, clips: Tensor, labels: Tensor) -> Tensor:
+        """One step of the optimizer; returns loss times clips, right answers and clips."""
+        try:
+            total = self._accumulate(clips, labels)
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            if self.parts > 1 or self.config.batch_size == 1:
+                raise OutOfMemory(
+                    f"a batch of {math.ceil(self.config.batch_size / self.parts)} clips does not fit "
+                    f"into memory ({str(error).splitlines()[0]}): a smaller batch_size, "
+                    "sequence_length or frame_size may help, or gradient_checkpointing"
+                ) from error
+            self.parts = 2  # the effective batch, and so what is learnt, stays the same
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+            return self._step_on(clips, labels)
+        if self.config.gradient_clip is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
+        self.optimizer.step()
+        if self.average:
+            self.average.update(trained_state(self.model))
+        return total
+
+    def _accumulate(self, clips: Tensor, labels: Tensor) -> Tensor:
+        """Gradients of the mean loss over all of `clips`, taken a part at a time."""
+        self.optimizer.zero_grad(set_to_none=True)
+        total = torch.zeros(3, device=self.device)
+        size = math.ceil(self.config.batch_size / self.parts)
+        whole = self._weight(labels)
+        for part, own in zip(clips.split(size), labels.split(size), strict=True):
+            frames = part if self.stored else self.augmentation.frames(part)
             with self._autocast():
-                logits = self.model(clips)
-                loss = self.loss(logits.float(), labels)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            self.optimizer.step()
-            right = (logits.detach().argmax(dim=1) == labels).sum()
-            total += torch.stack([loss.detach() * len(labels), right, torch.tensor(len(labels))])
-        loss_sum, right_sum, count = total.tolist()
-        return {"train_loss": loss_sum / count, "train_accuracy": right_sum / count}, waited
+                logits = self.model(frames)
+                loss = self.loss(logits.float(), own)
+            (loss if len(own) == len(labels) else loss * (self._weight(own) / whole)).backward()
+            right = (logits.detach().argmax(dim=1) == own).sum()
+            count = torch.tensor(len(own), device=self.device)
+            total += torch.stack([loss.detach() * count, right, count])
+        return total
+
+    def _weight(self, labels: Tensor) -> Tensor:
+        """What the loss over some clips is divided by."""
+        if self.weights is None:
+            return torch.tensor(float(len(labels)), device=self.device)
+        return self.weights.to(self.device)[labels].sum()
+
+    def _rate_factor(self, done: float) -> float:
+        """Of the learning rates, `done` being the share of the current epoch."""
+        return rate_factor(self.config, epoch=self.epoch + done, number=self.round)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(
-            self.device.type, dtype=torch.bfloat16, enabled=self.device.type == "cuda"
-        )
-
-    def _new_optimizer(self) -> torch.optim.Optimizer:
-        rate = self.config.learning_rate * self.config.learning_rate_decay ** (self.round - 1)
-        parameters = [p for p in self.model.parameters() if p.requires_grad]
-        return torch.optim.Adam(
-            parameters, lr=rate, weight_decay=self.config.weight_decay, fused=True
+            self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"
         )
 
     def _better(self, result: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -169,6 +251,9 @@ class Training:
         return mine > theirs or (mine == theirs and result["valid_loss"] < other["valid_loss"])
 
     def _end_round_if_due(self) -> None:
+        if self.config.schedule == "cosine":
+            self.finished = self.epoch >= self.config.epochs
+            return
         own = self.history[self.round_start :]
         best = 0
         for number, entry in enumerate(own):
@@ -181,7 +266,8 @@ class Training:
             return
         self.round, self.round_start = self.round + 1, self.epoch
         load_trained_state(self.model, self.best_weights)
-        self.optimizer = self._new_optimizer()
+        self.optimizer = make_optimizer(self.model, self.config)
+        self.average = Average(self.config.ema) if self.config.ema else None
 
     def state_dict(self) -> dict[str, Any]:
         """All that `load_state_dict` needs but the best weights, which change more rarely."""
@@ -193,19 +279,37 @@ class Training:
             "best_confusion": self.best_confusion,
             "round": self.round,
             "round_start": self.round_start,
+            "parts": self.parts,
             "finished": self.finished,
+            "average": self.average and self.average.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any], best_weights: dict[str, Tensor]) -> None:
         """Continue from `state_dict` of a training with the same parameters."""
         load_trained_state(self.model, state["model"])
         self.round = state["round"]
-        self.optimizer = self._new_optimizer()
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
         self.history, self.best_epoch = state["history"], state["best_epoch"]
         self.best_confusion = state["best_confusion"]
         self.round_start, self.finished = state["round_start"], state["finished"]
+        self.parts = state["parts"]
         self.best_weights = best_weights
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether an allocation failed, on the GPU or the CPU, whose errors have no type of their own."""
+    return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _precision(asked: str, device: torch.device, *, stored: bool) -> str:
+    """bf16 where the hardware computes in it; heads over stored features are too small to gain."""
+    if asked != "auto":
+        return asked
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    return "bf16" if not stored and torch.cpu._is_avx512_bf16_supported() else "fp32"
 
 
 def trained_state(model: nn.Module) -> dict[str, Tensor]:

@@ -15,11 +15,12 @@ import models
 from data.errors import DataError
 from data.sample import make_sample
 from data.store import default_folder
-from data.video import VideoError
+from data.video import VideoError, read_frames
 from data.videos import Reject, Video
 from models import WeightsError
 from models.config import ModelConfig
 from tuner.config import DataConfig
+from tuner.messages import ConfigError
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def prepare(
             `strict`, there are rejects.
         WeightsError: weights of a backbone can't be had.
     """
+    check_models(searched)
     dataset = load_dataset(config, output)
     check_weights(searched, download=True)
     sizes = list(dict.fromkeys(models.frame_size(model) for model in searched))
@@ -100,6 +102,8 @@ def decode(
 ) -> list[Reject]:
     """Bring the frames of all videos into the frame store, each video decoded once.
 
+    With ``frames: direct`` they are decoded all the same, to know which do, and not kept.
+
     Returns:
         the videos that don't decode to their end, with the reason.
     """
@@ -108,7 +112,11 @@ def decode(
 
     def attempt(video: Video) -> Reject | None:
         try:
-            store.ensure(video, sizes)
+            if config.frames == "direct":
+                for _ in read_frames(video.info):
+                    pass
+            else:
+                store.ensure(video, sizes)
         except VideoError as error:
             return Reject(video.name, video.info.path, str(error))
         finally:
@@ -134,6 +142,26 @@ def write_rejects(rejects: list[Reject], folder: Path) -> Path | None:
         writer.writerow(["video", "path", "reason"])
         writer.writerows([r.video, r.path, r.reason] for r in rejects)
     return path
+
+
+def check_models(searched: Iterable[ModelConfig]) -> None:
+    """Build what only building tells: whether clips leave something behind a network's pools, and
+    whether it has so many stages to train.
+
+    Raises:
+        ConfigError: everything that can't be built, at once.
+    """
+    problems = []
+    for config in searched:
+        plain = config.model_copy(update={"pretrained": False, "model_weights_path": None})
+        try:
+            models.frame_size(plain)
+            if not models.uses_stored_features(plain):
+                models.build(plain, ["one", "other"])
+        except ValueError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigError("model", list(dict.fromkeys(problems)))
 
 
 def check_weights(searched: Iterable[ModelConfig], *, download: bool) -> list[str]:

@@ -19,8 +19,8 @@ import torch
 import models
 from models.config import ModelConfig
 from tuner.parameters import TrainingConfig
-from tuner.training.dataset import FeatureClips, best_device, fit_normalisation
-from tuner.training.loop import Training, trained_state
+from tuner.training.dataset import ClipSource, best_device, fit_normalisation
+from tuner.training.loop import Training, load_trained_state, trained_state
 from tuner.training.tensorboard import TrialWriter
 
 # A checksum of each tensor nearly doubles the time of a checkpoint, and is not checked on loading.
@@ -38,7 +38,7 @@ class Run:
 
     Args:
         folder: of this model, made if need be.
-        features: where clips come from.
+        source: where clips come from.
         metric, seed: as in `Training`.
         params: what the HPARAMS tab shows.
     """
@@ -46,7 +46,7 @@ class Run:
     folder: Path
     config: ModelConfig
     training_config: TrainingConfig
-    features: FeatureClips
+    source: ClipSource
     metric: str
     seed: int
     params: Mapping[str, Any]
@@ -54,11 +54,14 @@ class Run:
     def __post_init__(self) -> None:
         torch.manual_seed(self.seed)
         self.folder.mkdir(parents=True, exist_ok=True)
-        classes = self.features.dataset.classes
-        train = self.features.clips(self.config, "train")
-        valid = self.features.clips(self.config, "valid")
+        classes = self.source.dataset.classes
+        train = self.source.clips(self.config, "train", self.training_config)
+        valid = self.source.clips(self.config, "valid")
         self.model = models.build(self.config, classes, with_backbone=False)
-        fit_normalisation(self.model, train)
+        if self.training_config.warm_start is None:
+            fit_normalisation(self.model, train)
+        else:
+            take_head(self.model, Path(self.training_config.warm_start))
         self.training = Training(
             self.model,
             train,
@@ -89,7 +92,8 @@ class Run:
         start = time.perf_counter()
         if self.training.best_epoch == self.training.epoch:
             # Also where a new round began: it begins from these weights.
-            models.save(self.model, self.folder / BEST, extra={"epoch": result["epoch"]})
+            with self.training.evaluated():
+                models.save(self.model, self.folder / BEST, extra={"epoch": result["epoch"]})
         part = self.folder / f"{LAST}.{os.getpid()}.tmp"
         torch.save(self.training.state_dict(), part)
         os.replace(part, self.folder / LAST)
@@ -110,6 +114,8 @@ class Run:
             "model_param_count": models.param_count(self.model),
             "num_features": self.model.num_features,
             "seed": self.seed,
+            "precision": training.precision,
+            "batch_halved": training.parts > 1,
             "worker": f"{socket.gethostname()}:{os.getpid()}",
             "seconds": sum(entry["seconds"] for entry in training.history),
             "checkpoint_seconds": self.checkpoint_seconds,
@@ -118,6 +124,18 @@ class Run:
     def close(self) -> None:
         """End the event file."""
         training = self.training
-        self.writer.close(
-            training.best_confusion, self.features.dataset.classes, training.best_epoch
-        )
+        self.writer.close(training.best_confusion, self.source.dataset.classes, training.best_epoch)
+
+
+def take_head(model: models.VideoClassifier, path: Path) -> None:
+    """Give `model` the head, with its normalisation of features, of a model that was trained before.
+
+    Raises:
+        ValueError: that model's head has another shape.
+    """
+    other = models.load(path).state_dict()
+    head = {name: value for name, value in other.items() if not name.startswith("backbone.")}
+    try:
+        load_trained_state(model, head)
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(f"warm_start: the head of {path} does not fit: {error}") from error

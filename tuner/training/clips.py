@@ -1,0 +1,241 @@
+"""Clips in batches, three ways: windows over stored features, stored frames, or the file itself."""
+
+from __future__ import annotations
+
+import queue
+import random
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, Self, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data import Video
+from data.direct import read_clips
+
+T = TypeVar("T")
+# From the frame numbers of clips [M, L] to those to train on: time jitter and the like.
+Windows = Callable[[Tensor], Tensor]
+_CPU = torch.device("cpu")
+_POOL = 8  # batches of which direct reading draws one
+
+
+class Clips(Protocol):
+    """The labelled clips of one split.
+
+    Attributes:
+        labels: int64 ``[M]``.
+    """
+
+    labels: Tensor
+
+    def __len__(self) -> int: ...
+
+    def to(self, device: torch.device) -> Self: ...
+
+    def batches(
+        self, order: Tensor, size: int, *, windows: Windows | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Clips and their labels, `size` at a time.
+
+        Args:
+            order: which clips. If it is increasing, they come in this order; else each comes once
+                for each time that it is in `order`, in an order as good.
+        """
+
+
+@dataclass
+class FeatureClips:
+    """Windows over the features of a split's frames, which nothing holds twice.
+
+    Attributes:
+        features: float16 ``[V * N, F]``, every frame of the split's videos, once a view.
+        index: int64 ``[M, L]``, the frames of each clip in the first view.
+        views: V; each clip of a batch is taken from one of them.
+    """
+
+    features: Tensor
+    index: Tensor
+    labels: Tensor
+    views: int = 1
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device) -> FeatureClips:
+        return replace(
+            self,
+            features=self.features.to(device),
+            index=self.index.to(device),
+            labels=self.labels.to(device),
+        )
+
+    def batches(
+        self, order: Tensor, size: int, *, windows: Windows | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        for which in order.to(self.labels.device).split(size):
+            yield self.batch(which, windows=windows)
+
+    def batch(self, which: Tensor, *, windows: Windows | None = None) -> tuple[Tensor, Tensor]:
+        """Clips ``[B, L, F]`` and labels ``[B]``."""
+        index = self.index[which]
+        if windows:
+            index = windows(index)
+        if self.views > 1:
+            view = torch.randint(self.views, (len(which), 1)).to(index.device)
+            index = index + view * (len(self.features) // self.views)
+        gathered = self.features.index_select(0, index.flatten())
+        return gathered.view(*index.shape, -1).float(), self.labels[which]
+
+
+@dataclass
+class FrameClips:
+    """Clips gathered from memory-mapped frames while the batch before is trained on.
+
+    Attributes:
+        videos: uint8 ``[N, H, W, 3]`` each.
+        video: int64 ``[M]``, which video a clip is of.
+        index: int64 ``[M, L]``, frame numbers within it.
+    """
+
+    videos: Sequence[np.ndarray]
+    video: Tensor
+    index: Tensor
+    labels: Tensor
+    device: torch.device = _CPU
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device) -> FrameClips:
+        return replace(self, labels=self.labels.to(device), device=device)
+
+    def batches(
+        self, order: Tensor, size: int, *, windows: Windows | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Clips are uint8 ``[B, L, 3, H, W]``."""
+        order = order.cpu()
+        # Drawn here and not where they are gathered: another thread would disturb the sequence.
+        index = windows(self.index[order]) if windows else self.index[order]
+        places = torch.arange(len(order)).split(size)
+        return _prefetched(
+            (self._gather(self.video[order[p]], index[p]), self.labels[order[p].to(self.device)])
+            for p in places
+        )
+
+    def _gather(self, video: Tensor, index: Tensor) -> Tensor:
+        clips = np.empty((*index.shape, *self.videos[0].shape[1:]), np.uint8)
+        for clip, number, frames in zip(clips, video.tolist(), index.numpy(), strict=True):
+            np.take(self.videos[number], frames, axis=0, out=clip)
+        return _to_device(torch.from_numpy(clips), self.device)
+
+
+@dataclass
+class DirectClips:
+    """Clips decoded from the files each time, each video read forward from its beginning.
+
+    A batch is drawn from a pool of several that are read ahead, so that neighbours in time don't
+    make up a batch; one pass over a video is one decode of it.
+
+    Attributes:
+        videos: the split's.
+        video, index, labels: as in `FrameClips`; clips are sorted by video and frame.
+        size: height and width.
+    """
+
+    videos: Sequence[Video]
+    video: Tensor
+    index: Tensor
+    labels: Tensor
+    size: tuple[int, int]
+    device: torch.device = _CPU
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device) -> DirectClips:
+        return replace(self, labels=self.labels.to(device), device=device)
+
+    def batches(
+        self, order: Tensor, size: int, *, windows: Windows | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Clips are uint8 ``[B, L, 3, H, W]``."""
+        order = order.cpu()
+        index = windows(self.index[order]) if windows else self.index[order]
+        in_order = bool((order.diff() > 0).all())
+        seed = 0 if in_order else int(torch.randint(2**31, ()))
+        return _prefetched(self._read(order, index, size, None if in_order else seed))
+
+    def _read(
+        self, order: Tensor, index: Tensor, size: int, seed: int | None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        draw = random.Random(seed)
+        pool: list[tuple[int, np.ndarray]] = []
+        for number in dict.fromkeys(self.video[order].tolist()):
+            own = (self.video[order] == number).nonzero().flatten()
+            for row, clip in read_clips(self.videos[number], index[own].numpy(), size=self.size):
+                pool.append((int(order[own[row]]), clip))
+                if seed is None and len(pool) == size:
+                    yield self._batch(pool)
+                    pool = []
+                elif len(pool) == size * _POOL:
+                    draw.shuffle(pool)
+                    yield self._batch(pool[:size])
+                    del pool[:size]
+        if seed is not None:
+            draw.shuffle(pool)
+        for start in range(0, len(pool), size):
+            yield self._batch(pool[start : start + size])
+
+    def _batch(self, clips: list[tuple[int, np.ndarray]]) -> tuple[Tensor, Tensor]:
+        which = torch.tensor([number for number, _ in clips], device=self.device)
+        stacked = torch.from_numpy(np.stack([clip for _, clip in clips]))
+        return _to_device(stacked, self.device), self.labels[which]
+
+
+def _to_device(clips: Tensor, device: torch.device) -> Tensor:
+    """uint8 ``[B, L, H, W, 3]`` as ``[B, L, 3, H, W]`` on the device, where it is channels last."""
+    if device.type == "cuda":
+        clips = clips.pin_memory().to(device, non_blocking=True)
+    return clips.permute(0, 1, 4, 2, 3)
+
+
+def _prefetched(items: Iterator[T], depth: int = 2) -> Iterator[T]:
+    """`items`, made by a thread up to `depth` ahead of whoever takes them."""
+    ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
+    stopped = threading.Event()
+
+    def put(entry: tuple[T | None, BaseException | None]) -> bool:
+        while not stopped.is_set():
+            try:
+                ready.put(entry, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def work() -> None:
+        try:
+            for item in items:
+                if not put((item, None)):
+                    return
+            put((None, None))
+        except BaseException as error:  # told to whoever waits for the next item
+            put((None, error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = ready.get()
+            if error is not None:
+                raise error
+            if item is None:
+                return
+            yield item
+    finally:
+        stopped.set()
+        thread.join()

@@ -1,0 +1,109 @@
+"""What is minimised, and how often each class is seen on the way."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+LOSSES = ("cross_entropy", "focal")
+
+
+def make_loss(
+    name: str,
+    *,
+    weights: Tensor | None = None,
+    label_smoothing: float = 0.0,
+    focal_gamma: float = 2.0,
+) -> nn.Module:
+    """The mean loss of logits ``[B, C]`` for labels int64 ``[B]``.
+
+    Args:
+        name: ``cross_entropy`` or ``focal``.
+        weights: ``[C]``, of the classes; the mean is weighted by them.
+        label_smoothing: share of each label that is spread over all classes, 0 to 1.
+        focal_gamma: see `FocalLoss`; of no meaning to ``cross_entropy``.
+
+    Raises:
+        ValueError: an unknown name, or a number out of its range.
+    """
+    if name not in LOSSES:
+        raise ValueError(f"unknown loss {name!r}: one of {', '.join(LOSSES)}")
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"label_smoothing has to be from 0 to 1, and is {label_smoothing}")
+    if name == "focal":
+        return FocalLoss(weights, gamma=focal_gamma, label_smoothing=label_smoothing)
+    return nn.CrossEntropyLoss(weights, label_smoothing=label_smoothing)
+
+
+class FocalLoss(nn.Module):
+    """Cross-entropy times ``(1 - p) ** gamma``, `p` the probability given to the label.
+
+    Clips that are told well already count less, so the rare and the difficult count more. From Lin,
+    Goyal, Girshick, He and Dollar, Focal Loss for Dense Object Detection, ICCV 2017, equation 5,
+    over a softmax. As in `nn.CrossEntropyLoss`, the mean is over the sum of the labels' weights.
+
+    Args:
+        weights: ``[C]``, alpha of the paper.
+        gamma: 0 is cross-entropy; the paper's best is 2.
+        label_smoothing: of the cross-entropy; `p` stays that of the label.
+
+    Raises:
+        ValueError: `gamma` is below 0.
+    """
+
+    weights: Tensor | None
+
+    def __init__(
+        self, weights: Tensor | None = None, *, gamma: float = 2.0, label_smoothing: float = 0.0
+    ) -> None:
+        super().__init__()
+        if not gamma >= 0:
+            raise ValueError(f"focal_gamma has to be at least 0, and is {gamma}")
+        self.gamma, self.label_smoothing = gamma, label_smoothing
+        self.register_buffer("weights", weights)
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The mean loss, a scalar, of logits ``[B, C]`` for labels ``[B]``."""
+        entropy = F.cross_entropy(
+            logits,
+            labels,
+            self.weights,
+            label_smoothing=self.label_smoothing,
+            reduction="none",
+        )
+        if self.gamma:
+            log_p = logits.log_softmax(dim=1).gather(1, labels[:, None]).squeeze(1)
+            # Above 0, where a root (gamma below 1) has a slope; expm1 keeps what p = 0.9999999
+            # leaves over.
+            missing = (-torch.expm1(log_p)).clamp(min=1e-12)
+            entropy = entropy * missing**self.gamma
+        if self.weights is None:
+            return entropy.mean()
+        return entropy.sum() / self.weights[labels].sum()
+
+
+def balanced_order(labels: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """An epoch's clips, drawn with replacement so that all classes are expected equally often.
+
+    Classes that do not occur are not drawn. It already does what balanced class weights do: use one
+    of the two.
+
+    Args:
+        labels: int64 ``[N]``.
+        generator: where the draws come from, on any device; None for PyTorch's own.
+
+    Returns:
+        positions in `labels`, int64 ``[N]``, on its device.
+    """
+    if len(labels) == 0:
+        return labels.new_empty(0)
+    device = "cpu" if generator is None else generator.device
+    draws = torch.rand(2, len(labels), generator=generator, device=device, dtype=torch.float64)
+    draws = draws.to(labels.device)
+    by_class = labels.argsort(stable=True)
+    _, counts = torch.unique(labels, return_counts=True)
+    starts = counts.cumsum(0) - counts
+    # A class first, then one of its clips: torch.multinomial ends at 2**24 clips.
+    picked = (draws[0] * len(counts)).long()
+    return by_class[starts[picked] + (draws[1] * counts[picked]).long()]
