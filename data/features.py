@@ -14,6 +14,7 @@ import numpy as np
 from data.clips import clip_indices
 from data.direct import read_clips
 from data.frames import FrameStore
+from data.motion import MotionFrames, Reference, open_motion
 from data.store import Store, make_key
 from data.videos import Video
 
@@ -33,6 +34,7 @@ class FeatureStore:
         batch_size: frames given to the backbone at a time; of clips as many as have so many frames.
         window: length and stride of the clip that the backbone is given for each frame, which ends
             at it as in `clip_indices`; None: the frame alone.
+        motion: give the backbone the motion images against this reference instead of the frames.
         direct: decode frames from the file, without keeping them in the frame store.
     """
 
@@ -46,20 +48,22 @@ class FeatureStore:
         backbone: Callable[[], Backbone],
         batch_size: int = 32,
         window: tuple[int, int] | None = None,
+        motion: Reference | None = None,
         direct: bool = False,
         folder: Path | None = None,
         limit_bytes: int | None = None,
     ) -> None:
         self.frames, self.size, self.batch_size = frames, size, batch_size
         self.backbone_key, self.num_features = backbone_key, num_features
-        self.window, self.direct = window, direct
+        self.window, self.motion, self.direct = window, motion, direct
         self.store = Store("features", folder=folder, limit_bytes=limit_bytes)
         self._make_backbone = backbone
         self._backbone: Backbone | None = None
 
     def key(self, video: Video) -> str:
         window = ("window", *self.window) if self.window else ()
-        return make_key(self.frames.key(video, self.size), self.backbone_key, *window)
+        motion = ("motion", self.motion) if self.motion else ()
+        return make_key(self.frames.key(video, self.size), self.backbone_key, *window, *motion)
 
     def open(self, video: Video) -> np.memmap:
         """The stored features, computing them first if they aren't there."""
@@ -115,7 +119,10 @@ class FeatureStore:
 
     def _stored(self, video: Video) -> Iterator[np.ndarray]:
         """What the backbone is given for each frame of `video`, in batches."""
-        frames, step = self.frames.open(video, self.size), self._step()
+        step = self._step()
+        frames: np.ndarray | MotionFrames = self.frames.open(video, self.size)
+        if self.motion:
+            frames = open_motion(self.frames, video, self.size, self.motion)
         for start in range(0, len(frames), step):
             if self.window is None:
                 yield np.asarray(frames[start : start + step])

@@ -117,3 +117,38 @@ def video_background(
                 with backgrounds.writers({key: made.shape[1:]}, np.dtype(np.uint8)) as writers:
                     writers[key].append(made)
     return np.array(stored)
+
+
+class MotionFrames:
+    """The motion images of a video, made when they are asked for: ``images[numbers]``.
+
+    Args:
+        frames: uint8 ``[N, H, W, 3]``.
+        mode, background: as of `motion_frames`.
+    """
+
+    def __init__(
+        self, frames: np.ndarray, mode: Reference, background: np.ndarray | None = None
+    ) -> None:
+        self.frames, self.mode, self.background = frames, mode, background
+        self.shape = frames.shape
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index: np.ndarray | slice) -> np.ndarray:
+        if isinstance(index, slice):
+            index = np.arange(len(self))[index]
+        return motion_frames(self.frames, index, self.mode, self.background)
+
+
+def open_motion(
+    store: FrameStore, video: Video, size: tuple[int, int], mode: Reference
+) -> MotionFrames:
+    """The motion images of a video's stored frames.
+
+    Raises:
+        VideoError: the video does not decode to its end.
+    """
+    still = video_background(store, video, size) if mode == "background" else None
+    return MotionFrames(store.open(video, size), mode, still)

@@ -40,6 +40,7 @@ class VideoClassifier(nn.Module, ABC):
         self.num_features = num_features
         each_frame = REGISTRY[config.architecture].backbone == "image"
         self.steps = config.sequence_length if each_frame else 1
+        self.streams = 1 if config.motion == "none" else 2
         self.backbone: Backbone | None = None
         self.norm = FeatureNorm(num_features=num_features)
         self.extra: dict[str, Any] = {}
@@ -53,7 +54,8 @@ class VideoClassifier(nn.Module, ABC):
         """
         if config.pretrained_model_name is None:
             raise ValueError(f"{config.architecture} needs a pretrained_model_name, not None")
-        return spec(config.pretrained_model_name).num_features
+        streams = 1 if config.motion == "none" else 2
+        return spec(config.pretrained_model_name).num_features * streams
 
     @abstractmethod
     def classify(self, features: Tensor) -> Tensor:
@@ -71,7 +73,8 @@ class VideoClassifier(nn.Module, ABC):
 
         Args:
             clips (Tensor): features, shape ``[B, steps, F]``; or RGB frames, shape
-                ``[B, L, 3, H, W]``, uint8 or floating point from 0 to 1.
+                ``[B, L, 3, H, W]``, uint8 or floating point from 0 to 1; with motion
+                ``[B, 2 * L, 3, H, W]``, the frames' motion images after the frames.
 
         Returns:
             Tensor: shape ``[B, C]``.
@@ -80,6 +83,7 @@ class VideoClassifier(nn.Module, ABC):
             ValueError: if the shape is another one, or frames are given without a backbone.
         """
         length, width = self.config.sequence_length, self.num_features
+        length *= self.streams
         expected = {3: [self.steps, width], 5: [length, 3]}.get(clips.ndim)
         if expected is None or list(clips.shape[1:3]) != expected:
             raise ValueError(
@@ -93,10 +97,10 @@ class VideoClassifier(nn.Module, ABC):
         """Return the backbone's features of each clip.
 
         Args:
-            clips (Tensor): shape ``[B, L, 3, H, W]``.
+            clips (Tensor): shape ``[B, L, 3, H, W]``, or with motion ``[B, 2 * L, 3, H, W]``.
 
         Returns:
-            Tensor: shape ``[B, steps, F]``.
+            Tensor: shape ``[B, steps, F]``, the motion's features after the frames' own.
 
         Raises:
             ValueError: if there is no backbone.
@@ -112,7 +116,8 @@ class VideoClassifier(nn.Module, ABC):
             inputs, at_once = clips, max(1, FRAMES_AT_ONCE // clips.shape[1])
         with torch.set_grad_enabled(torch.is_grad_enabled() and not backbone.frozen):
             features = torch.cat([backbone(part) for part in inputs.split(at_once)])
-        return features.unflatten(0, (len(clips), self.steps))
+        streams = features.unflatten(0, (len(clips), self.streams, self.steps))
+        return streams.transpose(1, 2).flatten(2)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return what training changes: under ``backbone`` the fine-tuned part, and ``head``."""

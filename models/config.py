@@ -41,6 +41,7 @@ class ModelConfig(BaseModel):
     pretrained: bool = True
     model_weights_path: str | None = None
     pooling: Literal["max", "avg"] = "max"
+    motion: Literal["none", "background", "previous"] = "none"  # images of it beside the frames
     trainable_layers: int | Literal["all"] = "all"  # last stages of a backbone that is not frozen
     gradient_checkpointing: bool = False  # of it: less memory, more time
     sequence_model: SequenceModel | None = None

@@ -20,6 +20,12 @@ def broken_rules(model: ModelConfig) -> Iterator[Broken]:
     if architecture.layers:
         yield from _layers(model)
     yield from _backbone(model)
+    if model.motion != "none" and architecture.backbone != "image":
+        yield (
+            ("motion", "architecture"),
+            f"motion ({model.motion}) must be none for {model.architecture},"
+            " which sees motion by itself",
+        )
     if architecture.single_frame and length != 1:
         yield (
             ("sequence_length", "architecture"),

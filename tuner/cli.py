@@ -116,9 +116,17 @@ def _lines(text: str, total: int | None, every: float = 30) -> Callable[[], None
     return step
 
 
+_FIGURES = ("acc", "balanced_accuracy", "f1", "average_precision")
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
 def show_results(results: dict[str, Any], folder: Path) -> None:
     """Print the figures of each split and where the files are."""
-    table = Table("split", "frames", "accuracy", "macro-F1", "recall", box=None, pad_edge=False)
+    names = ("split", "frames", "accuracy", "balanced", "macro-F1", "avg. precision", "recall")
+    table = Table(*names, box=None, pad_edge=False)
     for split, key in (("train", "train"), ("valid", "val"), ("test", "test")):
         if results[f"fit_{key}_acc"] is None:
             continue
@@ -126,8 +134,7 @@ def show_results(results: dict[str, Any], folder: Path) -> None:
         table.add_row(
             split,
             str(results[f"data_total_rows_{split}"]),
-            f"{results[f'fit_{key}_acc']:.4f}",
-            f"{results[f'fit_{key}_f1']:.4f}",
+            *(_figure(results[f"fit_{key}_{name}"]) for name in _FIGURES),
             recall,
         )
     console.print()

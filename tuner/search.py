@@ -77,7 +77,7 @@ def searched_models(space: Space) -> list[ModelConfig]:
     """One model for each way in which the space's networks and the frames they take differ."""
     networks = (
         *("architecture", "pretrained_model_name", "frame_size", "pretrained"),
-        *("model_weights_path", "trainable_layers", "gradient_checkpointing"),
+        *("model_weights_path", "trainable_layers", "gradient_checkpointing", "motion"),
     )
     names = (*networks, "sequence_length", "sequence_model")
     configs: dict[tuple[Any, ...], ModelConfig] = {}
@@ -96,7 +96,7 @@ def dry_run(config: Config, space: Space, dataset) -> int:
     from tuner.training.prepare import check_models, check_weights
 
     configs = searched_models(space)
-    check_models(configs)
+    check_models(configs, config.data)
     console.print("\nmodels:")
     built: dict[str, ModelConfig] = {}
     for model_config in configs:

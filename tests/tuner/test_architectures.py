@@ -27,7 +27,7 @@ SETTINGS: dict[str, dict] = {
     "image_mlp_frozen": IMAGE,
     "image_mlp_trainable": IMAGE,
     "video_mlp_concat": {**IMAGE, "sequence_length": 3},
-    "video_lrcnn_frozen": {**LRCN, "sequence_model": "Transformer"},
+    "video_lrcnn_frozen": {**LRCN, "sequence_model": "Transformer", "motion": "background"},
     "video_lrcnn_trainable": {**LRCN, "bidirectional": True, "trainable_layers": 2},
     "c3d": {"sequence_length": 16, "frame_size": 32},
     "c3dsmall": {"sequence_length": 11, "frame_size": 54},
@@ -117,7 +117,7 @@ def test_every_architecture_is_searched_and_predicts(
         ]
 
     keys = ("frame_size", "sequence_length", "pretrained_model_name", "pretrained")
-    keys += ("sequence_model", "layer_1_size", "trainable_layers", "bidirectional")
+    keys += ("sequence_model", "layer_1_size", "trainable_layers", "bidirectional", "motion")
     space = {"architecture": names, **{key: by_architecture(key) for key in keys}}
     path = write_config(
         space=space,

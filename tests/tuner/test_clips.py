@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+import models
 from models import ModelConfig
 from tuner import cli
 from tuner.config import DataConfig
@@ -133,3 +134,23 @@ def test_reading_ahead_stops_when_nobody_takes_any_more():
     assert [next(stream), next(stream)] == [0, 1]
     stream.close()
     assert len(made) < 10
+
+
+@pytest.mark.parametrize("motion", ["background", "previous"])
+def test_motion_comes_after_the_frames_and_is_stored_likewise(sources, motion):
+    model = CONFIG.model_copy(update={"motion": motion})
+    plain, _ = collect(sources[0].clips(CONFIG, "valid"), torch.arange(24))
+    both, _ = collect(sources[0].clips(model, "valid"), torch.arange(24))
+    assert torch.equal(both[:, :3], plain)
+    images = both[:, 3:].float()
+    assert images.shape == plain.shape
+    assert (images - 128).abs().mean() < (plain.float() - 128).abs().mean()  # mostly still
+    frozen = model.model_copy(update={"architecture": "video_lrcnn_frozen"})
+    alone = frozen.model_copy(update={"motion": "none"})
+    features = sources[0].clips(frozen, "valid").features
+    assert torch.equal(features[:, :1280], sources[0].clips(alone, "valid").features)
+    assert features.shape[1] == 2 * 1280
+    network = models.build(frozen, ["a", "b"], with_backbone=True)
+    seen = network.extract(both[:1]).half()
+    expected = features[sources[0].clips(frozen, "valid").index[:1]]
+    assert torch.allclose(seen.float(), expected.float(), atol=0.05)

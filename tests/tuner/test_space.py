@@ -151,3 +151,57 @@ def test_a_space_without_a_way_through_is_a_mistake(parameters, words):
 def test_a_good_space_has_no_problems():
     for path in CONFIGS.glob("*.yaml"):
         assert Space(load(path)).problems() == []
+
+
+def everything(**space) -> Space:
+    architectures = ["image_mlp_frozen", "image_mlp_trainable", "video_lrcnn_trainable"]
+    architectures += ["c3d", "video_3d_frozen", "video_3d_trainable"]
+    tree = {"name": "a", "space": {"architecture": architectures, **space}}
+    return Space(parse(tree, "x"))
+
+
+def test_every_proposed_model_of_every_architecture_is_right_and_distinct():
+    space = everything(
+        pretrained_model_name=["efficientnet_lite0", "r3d_18", "mvit_v2_s"],
+        sequence_length=[3, 16],
+        sequence_model=["GRU", "Transformer", "MeanPooling"],
+        bidirectional=[False, True],
+        trainable_layers=["all", 2],
+        layer_1_size=[0, 8],
+        schedule=["rounds", "cosine"],
+        flip=[False, True],
+    )
+    assert space.problems() == []
+    found = list(space.enumerate())
+    assert len({repr(params) for params in found}) == len(found) == space.count()
+    for params in found:
+        resolve(params)  # raises where a rule of the models is broken
+    backbones = {(p["architecture"], p["pretrained_model_name"]) for p in found}
+    assert {b for a, b in backbones if a == "c3d"} == {None}
+    assert {b for a, b in backbones if a.startswith("video_3d")} == {"r3d_18", "mvit_v2_s"}
+    assert {b for a, b in backbones if a.startswith("image")} == {"efficientnet_lite0"}
+    assert all(
+        p["sequence_length"] == 16 for p in found if p["pretrained_model_name"] == "mvit_v2_s"
+    )
+    assert not any(p["flip"] for p in found if p["architecture"].endswith("_frozen"))
+    assert {p["trainable_layers"] for p in found if p["architecture"] == "c3d"} == {"all"}
+
+
+def test_what_is_not_said_is_the_architectures_own():
+    found = {p["architecture"]: p for p in everything(sequence_model=["GRU"]).enumerate()}
+    assert (
+        found["c3d"]["sequence_length"] == 16 and found["image_mlp_frozen"]["sequence_length"] == 1
+    )
+    assert found["video_3d_frozen"]["pretrained_model_name"] == "r3d_18"
+
+
+def test_augmentation_of_frozen_models_waits_for_views():
+    space = everything(views=[1, 3], flip=[False, True], sequence_model=["GRU"])
+    frozen = [p for p in space.enumerate() if p["architecture"] == "image_mlp_frozen"]
+    assert sorted((p["views"], p["flip"]) for p in frozen) == [(1, False), (3, False), (3, True)]
+    assert {p["views"] for p in space.enumerate() if p["architecture"] == "c3d"} == {1}
+
+
+def test_an_architecture_without_any_backbone_of_its_kind_is_a_mistake():
+    problems = everything(pretrained_model_name=["resnet50"], sequence_model=["GRU"]).problems()
+    assert any("video_3d_frozen" in text and "r3d_18" in text for text in problems)

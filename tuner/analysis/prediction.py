@@ -9,12 +9,12 @@ import pandas as pd
 import torch
 
 import models
-from data import FrameStore, Video
+from data import Video
 from data.clips import clip_indices
 from models import VideoClassifier
 from tuner.config import DataConfig
-from tuner.training.clips import Clips, DirectClips, FeatureClips, FrameClips
-from tuner.training.dataset import best_device, feature_store
+from tuner.training.clips import Clips, FeatureClips
+from tuner.training.dataset import best_device, frame_clips, stored_features
 
 _FEATURES_AT_ONCE, _FRAMES_AT_ONCE = 512, 32
 
@@ -54,14 +54,8 @@ def _every_clip(model: VideoClassifier, video: Video, config: DataConfig) -> Cli
     index = torch.from_numpy(clip_indices(np.arange(count), length, stride))
     none = torch.zeros(count, dtype=torch.int64)
     if models.uses_stored_features(model.config):
-        stored = feature_store(model.config, config).open(video)
-        # Copied in one piece, 2 bytes a value: gathered by window, a batch at a time.
-        return FeatureClips(torch.from_numpy(np.array(stored)), index, none)
-    size = models.frame_size(model.config)
-    if config.frames == "direct":
-        return DirectClips([video], none, index, none, size)
-    store = FrameStore(limit_bytes=config.limit_bytes)
-    return FrameClips([store.open(video, size)], none, index, none)
+        return FeatureClips(stored_features(model.config, config, [video])[0], index, none)
+    return frame_clips(model.config, config, [video], none, index, none)
 
 
 def _probabilities(model: VideoClassifier, clips: Clips) -> np.ndarray:

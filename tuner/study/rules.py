@@ -28,7 +28,7 @@ def unused_parameters(params: Mapping[str, Any]) -> set[str]:
     if architecture.backbone is None:
         unused |= {"pretrained_model_name", "pretrained", "model_weights_path", "pooling"}
     if architecture.backbone != "image":
-        unused |= {"pooling"}
+        unused |= {"pooling", "motion"}
     if architecture.frozen or architecture.backbone is None:
         unused |= {"trainable_layers", "gradient_checkpointing", "backbone_learning_rate"}
         unused |= {"warm_start"}

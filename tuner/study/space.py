@@ -118,8 +118,11 @@ class Space:
             return _only(domain, lambda v: v not in VIDEO_BACKBONES)
 
         def fits(name: Any) -> bool:
-            shape = CLIP_SHAPES.get(name, (length,))
-            return length == shape[0] and length >= SHORTEST_CLIPS.get(name, 1)
+            frames, *size = CLIP_SHAPES.get(name, (length,))
+            shortest, smallest = SHORTEST_CLIPS.get(name, (1, 1))
+            given = params.get("frame_size")
+            shape = not size or given in (None, tuple(size))
+            return shape and length == frames >= shortest and min(given or (smallest,)) >= smallest
 
         return _only(domain, lambda v: v in VIDEO_BACKBONES and fits(v))
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from data import Video
 from data.direct import read_clips
+from data.motion import MotionFrames
 
 T = TypeVar("T")
 # From the frame numbers of clips [M, L] to those to train on: time jitter and the like.
@@ -97,6 +98,7 @@ class FrameClips:
 
     Attributes:
         videos: uint8 ``[N, H, W, 3]`` each.
+        motion: the motion images of each, to come after a clip's frames; none if it is empty.
         video: int64 ``[M]``, which video a clip is of.
         index: int64 ``[M, L]``, frame numbers within it.
     """
@@ -105,6 +107,7 @@ class FrameClips:
     video: Tensor
     index: Tensor
     labels: Tensor
+    motion: Sequence[MotionFrames] = ()
     device: torch.device = _CPU
 
     def __len__(self) -> int:
@@ -116,7 +119,7 @@ class FrameClips:
     def batches(
         self, order: Tensor, size: int, *, windows: Windows | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Clips are uint8 ``[B, L, 3, H, W]``."""
+        """Clips are uint8 ``[B, L, 3, H, W]``, with motion ``[B, 2 * L, 3, H, W]``."""
         order = order.cpu()
         # Drawn here and not where they are gathered: another thread would disturb the sequence.
         index = windows(self.index[order]) if windows else self.index[order]
@@ -127,9 +130,13 @@ class FrameClips:
         )
 
     def _gather(self, video: Tensor, index: Tensor) -> Tensor:
-        clips = np.empty((*index.shape, *self.videos[0].shape[1:]), np.uint8)
+        count, length = index.shape
+        streams = 2 if self.motion else 1
+        clips = np.empty((count, length * streams, *self.videos[0].shape[1:]), np.uint8)
         for clip, number, frames in zip(clips, video.tolist(), index.numpy(), strict=True):
-            np.take(self.videos[number], frames, axis=0, out=clip)
+            np.take(self.videos[number], frames, axis=0, out=clip[:length])
+            if self.motion:
+                clip[length:] = self.motion[number][frames]
         return _to_device(torch.from_numpy(clips), self.device)
 
 

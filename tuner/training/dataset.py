@@ -12,6 +12,7 @@ from torch import Tensor
 import models
 from data import Dataset, FeatureStore, FrameStore, Video
 from data.clips import clip_indices
+from data.motion import Reference, open_motion
 from models.backbones import load_backbone, weights_key
 from models.config import ModelConfig
 from models.specs import spec
@@ -32,6 +33,7 @@ def feature_store(
     *,
     augmented: Augmentation | None = None,
     view: int = 0,
+    motion: bool = False,
     device: torch.device | None = None,
 ) -> FeatureStore:
     """The stored features that a frozen model needs; its backbone is built only if some are missing.
@@ -39,6 +41,7 @@ def feature_store(
     Args:
         view: 0 are the frames as they are; any other is one draw of `augmented`, the same for all
             frames, so that a clip's frames match.
+        motion: the features of the frames' motion images instead.
     """
     name = config.pretrained_model_name
     assert name is not None  # says ModelConfig, for architectures with a backbone
@@ -65,9 +68,53 @@ def feature_store(
         num_features=backbone.num_features,
         backbone=build,
         window=(config.sequence_length, config.sequence_stride) if backbone.video else None,
+        motion=_reference(config) if motion else None,
         direct=data.frames == "direct",
         limit_bytes=data.limit_bytes,
     )
+
+
+def stored_features(
+    config: ModelConfig,
+    data: DataConfig,
+    videos: Sequence[Video],
+    *,
+    augmented: Augmentation | None = None,
+    view: int = 0,
+) -> tuple[Tensor, dict[str, int]]:
+    """Features of `videos` in one float16 tensor ``[N, F]``, and where each video begins in it.
+
+    With motion, F is twice the backbone's: the frames' own features, then their motion images'.
+    """
+    parts = []
+    for motion in (False, True)[: 1 if config.motion == "none" else 2]:
+        store = feature_store(config, data, augmented=augmented, view=view, motion=motion)
+        features, offsets = load_features(store, videos)
+        parts.append(features)
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1), offsets
+
+
+def frame_clips(
+    config: ModelConfig,
+    data: DataConfig,
+    videos: Sequence[Video],
+    video: Tensor,
+    index: Tensor,
+    labels: Tensor,
+) -> FrameClips | DirectClips:
+    """Clips of frames, read as `data` says; `video`, `index` and `labels` as in `FrameClips`."""
+    size = models.frame_size(config)
+    if data.frames == "direct":
+        return DirectClips(videos, video, index, labels, size)
+    store = FrameStore(limit_bytes=data.limit_bytes)
+    frames = [store.open(v, size) for v in videos]
+    reference = _reference(config)
+    motion = [open_motion(store, v, size, reference) for v in videos] if reference else []
+    return FrameClips(frames, video, index, labels, motion)
+
+
+def _reference(config: ModelConfig) -> Reference | None:
+    return None if config.motion == "none" else config.motion
 
 
 def best_device() -> torch.device:
@@ -119,11 +166,7 @@ class ClipSource:
         if models.uses_stored_features(config):
             return self._feature_clips(config, split, training, (names, video, index, labels))
         videos = [self.dataset.videos[name] for name in names]
-        size = models.frame_size(config)
-        if self.config.frames == "direct":
-            return DirectClips(videos, video, index, labels, size)
-        store = FrameStore(limit_bytes=self.config.limit_bytes)
-        return FrameClips([store.open(v, size) for v in videos], video, index, labels)
+        return frame_clips(config, self.config, videos, video, index, labels)
 
     def _windows(self, config: ModelConfig, split: str) -> tuple[list[str], Tensor, Tensor, Tensor]:
         """The split's videos; video ``[M]``, frame numbers ``[M, L]`` and label ``[M]`` of clips."""
@@ -159,24 +202,22 @@ class ClipSource:
     def _split(
         self, config: ModelConfig, split: str, training: TrainingConfig | None, view: int
     ) -> tuple[Tensor, dict[str, int]]:
-        store = feature_store(
-            config,
-            self.config,
-            augmented=augmentation(training) if training else None,
-            view=view,
-        )
-        base = _identity(feature_store(config, self.config))
-        if base != self._key:  # one backbone at a time: a worker's memory stays bounded
-            self._features, self._key = {}, base
-        key = f"{split}:{_identity(store)}"
+        family = _identity(feature_store(config, self.config), config)
+        if family != self._key:  # one backbone at a time: a worker's memory stays bounded
+            self._features, self._key = {}, family
+        augmented = augmentation(training) if training and view else None
+        key = f"{split}:{view}:{augmented}"
         if key not in self._features:
             names = self.dataset.table.loc[self.dataset.table["split"] == split, "video"].unique()
-            self._features[key] = load_features(store, [self.dataset.videos[n] for n in names])
+            videos = [self.dataset.videos[name] for name in names]
+            self._features[key] = stored_features(
+                config, self.config, videos, augmented=augmented, view=view
+            )
         return self._features[key]
 
 
-def _identity(store: FeatureStore) -> str:
-    return f"{store.backbone_key}:{store.size}:{store.window}"
+def _identity(store: FeatureStore, config: ModelConfig) -> str:
+    return f"{store.backbone_key}:{store.size}:{store.window}:{config.motion}"
 
 
 def load_features(store: FeatureStore, videos: Sequence[Video]) -> tuple[Tensor, dict[str, int]]:

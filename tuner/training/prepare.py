@@ -81,7 +81,7 @@ def prepare(
             `strict`, there are rejects.
         WeightsError: weights of a backbone can't be had.
     """
-    check_models(searched)
+    check_models(searched, config)
     dataset = load_dataset(config, output)
     check_weights(searched, download=True)
     sizes = list(dict.fromkeys(models.frame_size(model) for model in searched))
@@ -144,7 +144,7 @@ def write_rejects(rejects: list[Reject], folder: Path) -> Path | None:
     return path
 
 
-def check_models(searched: Iterable[ModelConfig]) -> None:
+def check_models(searched: Iterable[ModelConfig], data: DataConfig) -> None:
     """Build what only building tells: whether clips leave something behind a network's pools, and
     whether it has so many stages to train.
 
@@ -153,6 +153,10 @@ def check_models(searched: Iterable[ModelConfig]) -> None:
     """
     problems = []
     for config in searched:
+        if config.motion != "none" and data.frames == "direct":
+            problems.append(
+                f"motion ({config.motion}) needs data.frames: stored: it compares frames with others"
+            )
         plain = config.model_copy(update={"pretrained": False, "model_weights_path": None})
         try:
             models.frame_size(plain)
