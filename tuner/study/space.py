@@ -22,6 +22,7 @@ from models.names import (
 from tuner.config import Config
 from tuner.messages import ConfigError
 from tuner.parameters import PARAMETERS, Domain, FixedModel, TrainingConfig, number_kind
+from tuner.study.domains import fixed, only, same, values_of
 from tuner.study.rules import sequence_layers, takes, unused_parameters
 
 Params = dict[str, Any]
@@ -36,25 +37,6 @@ class Trial(Protocol):
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None, log: bool
     ) -> float: ...
-
-
-def _only(domain: Domain, allowed: Callable[[Any], bool]) -> Domain:
-    """`domain` without the values that aren't allowed; ranges lose them at their ends."""
-    if domain.choices is not None:
-        return Domain.model_construct(choices=[v for v in domain.choices if allowed(v)])
-    assert domain.low is not None and domain.high is not None
-    low, high, step = domain.low, domain.high, domain.step or 1
-    while low <= high and not allowed(low):
-        low += step
-    while high >= low and not allowed(high):
-        high -= step
-    if low > high:
-        return Domain.model_construct(choices=[])
-    return domain.model_copy(update={"low": low, "high": high})
-
-
-def _fixed(value: Any) -> Domain:
-    return Domain.model_construct(choices=[value])
 
 
 class Space:
@@ -75,7 +57,7 @@ class Space:
         for domain in self.space.get(name, []):
             if all(params.get(other) in values for other, values in domain.when.items()):
                 return domain
-        return _fixed(self._default(name))
+        return fixed(self._default(name))
 
     def domain(self, name: str, params: Params) -> Domain:
         """What `name` may be after the choices in `params`; no choices at all if none is possible."""
@@ -86,36 +68,36 @@ class Space:
         if name == "pretrained_model_name":
             return self._backbones(domain, params)
         if name in unused_parameters(params):
-            return _fixed(PARAMETERS[name].model_fields[name].default)
+            return fixed(PARAMETERS[name].model_fields[name].default)
         length = params.get("sequence_length", 1)
         layers = sequence_layers(params)
         if name == "sequence_length":
             if architecture.single_frame:
-                return _fixed(1)
+                return fixed(1)
             if not self._says(name):
-                return _fixed(architecture.length)
+                return fixed(architecture.length)
         if name == "sequence_model":
             kernel = self._smallest_kernel(params)
-            return _only(
+            return only(
                 domain, lambda v: v is not None and (v != "Convolution1D" or kernel <= length)
             )
         if name == "convolution_kernel_size":
-            return _only(domain, lambda v: v <= length)
+            return only(domain, lambda v: v <= length)
         if name in ("layer_1_size", "layer_2_size", "layer_3_size"):
             number = int(name[6])
             if number > 1 and params[f"layer_{number - 1}_size"] == 0:
-                return _fixed(0)
+                return fixed(0)
             if number <= layers:
-                return _only(domain, lambda v: v > 0)
+                return only(domain, lambda v: v > 0)
         return domain
 
     def _backbones(self, domain: Domain, params: Params) -> Domain:
         """Those of the architecture's kind that take clips as long."""
         kind, length = REGISTRY[params["architecture"]].backbone, params["sequence_length"]
         if kind is None or not self._says("pretrained_model_name"):
-            return _fixed(DEFAULT_BACKBONES[kind])
+            return fixed(DEFAULT_BACKBONES[kind])
         if kind == "image":
-            return _only(domain, lambda v: v not in VIDEO_BACKBONES)
+            return only(domain, lambda v: v not in VIDEO_BACKBONES)
 
         def fits(name: Any) -> bool:
             frames, *size = CLIP_SHAPES.get(name, (length,))
@@ -124,7 +106,7 @@ class Space:
             shape = not size or given in (None, tuple(size))
             return shape and length == frames >= shortest and min(given or (smallest,)) >= smallest
 
-        return _only(domain, lambda v: v in VIDEO_BACKBONES and fits(v))
+        return only(domain, lambda v: v in VIDEO_BACKBONES and fits(v))
 
     def _says(self, name: str) -> bool:
         """Whether the configuration says anything about a parameter."""
@@ -167,10 +149,10 @@ class Space:
         in its name.
         """
         written = self.space.get(name, [])
-        if len(written) <= 1 and written and _same(domain, written[0]):
+        if len(written) <= 1 and written and same(domain, written[0]):
             return name
         widest = max(written, key=lambda d: len(d.choices or []), default=domain)
-        if _same(domain, widest):
+        if same(domain, widest):
             return name
         if domain.choices is not None:
             return f"{name}[{'|'.join(map(str, domain.choices))}]"
@@ -305,23 +287,6 @@ class Space:
 
 def _hashable(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
-
-
-def _same(one: Domain, other: Domain) -> bool:
-    return (one.choices, one.low, one.high) == (other.choices, other.low, other.high)
-
-
-def values_of(name: str, domain: Domain) -> list[Any]:
-    """Every value of a domain; of a continuous one, its ends."""
-    if domain.choices is not None:
-        return domain.choices
-    assert domain.low is not None and domain.high is not None
-    if number_kind(name) is int:
-        return list(range(int(domain.low), int(domain.high) + 1, int(domain.step or 1)))
-    if domain.step is None:
-        return [domain.low, domain.high]
-    count = int((domain.high - domain.low) / domain.step + 1e-9) + 1
-    return [round(domain.low + i * domain.step, 12) for i in range(count)]
 
 
 def resolve(params: Mapping[str, Any]) -> tuple[ModelConfig, TrainingConfig]:

@@ -1,25 +1,20 @@
-"""The results store: an Optuna study in an SQL database, and the only module that touches it."""
+"""The results store: a search as an Optuna study, and the only module that touches it."""
 
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import optuna
-import sqlalchemy
 from optuna.trial import FrozenTrial, TrialState
 
 from tuner.config import Config, parse
 from tuner.messages import ConfigError
+from tuner.study.database import StoreError, open_storage, searches, without_password
 from tuner.study.space import Params, Space
-
-optuna.logging.set_verbosity(optuna.logging.WARNING)
-# The study's parameters may be conditional on purpose.
-warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 
 STATES = {
     TrialState.COMPLETE: "finished",
@@ -28,10 +23,6 @@ STATES = {
     TrialState.RUNNING: "running",
     TrialState.WAITING: "waiting",
 }
-
-
-class StoreError(ValueError):
-    """The results store can't be used as asked; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -55,69 +46,6 @@ class TrialRecord:
     reason: str
     started: datetime | None
     ended: datetime | None
-
-
-def _storage(url: str) -> optuna.storages.RDBStorage:
-    options: dict[str, Any] = {"pool_pre_ping": True}
-    if url.startswith("sqlite"):
-        # Several searches may write to one file; each waits for the others.
-        options = {"connect_args": {"timeout": 60}}
-    try:
-        storage = optuna.storages.RDBStorage(url, engine_kwargs=options)
-    except ImportError as error:
-        raise StoreError(f"results: {url} needs a driver that is not installed: {error}") from error
-    except Exception as error:  # SQLAlchemy's drivers raise their own errors, each its own
-        text = str(getattr(error, "orig", None) or error).split("\n")[0]
-        raise StoreError(f"results: can't open {_without_password(url)}: {text}") from error
-    if url.startswith("sqlite"):
-        sqlalchemy.event.listen(storage.engine, "connect", _write_ahead)
-        storage.engine.dispose()  # connections that were opened before
-    return storage
-
-
-def _write_ahead(connection: Any, _: Any) -> None:
-    """A write-ahead log: readers don't wait for writers, and a commit does not wait for the disk.
-
-    What was committed outlives the process; only a power cut may cost the last commits.
-    """
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
-
-
-def _without_password(url: str) -> str:
-    from sqlalchemy.engine import make_url
-
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except Exception:  # not even a URL; SQLAlchemy has one error a reason
-        return url
-
-
-def searches(url: str) -> list[tuple[str, datetime | None, int]]:
-    """Name, start and number of trials of each search in a store, the latest last.
-
-    Raises:
-        StoreError: there is no store, or it can't be read.
-    """
-    from pathlib import Path
-
-    path = url.removeprefix("sqlite:///")
-    if url.startswith("sqlite") and not Path(path).exists():
-        raise StoreError(
-            f"there are no results at {path}; run a search first "
-            "(python -m tuner.search configs/seals.yaml), or name a store with --results URL"
-        )
-    summaries = optuna.get_all_study_summaries(_storage(url))
-    times = {s.study_name: s.user_attrs.get("started") for s in summaries}
-    known = [
-        (
-            s.study_name,
-            datetime.fromisoformat(t) if (t := times[s.study_name]) else None,
-            s.n_trials,
-        )
-        for s in summaries
-    ]
-    return sorted(known, key=lambda item: (item[1] is not None, item[1]))
 
 
 class ResultsStore:
@@ -145,14 +73,14 @@ class ResultsStore:
         """
         if config.results_url.startswith("sqlite:///"):
             config.folder.parent.mkdir(parents=True, exist_ok=True)
-        storage = _storage(config.results_url)
+        storage = open_storage(config.results_url)
         name = config.name
         if name in optuna.get_all_study_names(storage):
             store = cls(optuna.load_study(study_name=name, storage=storage))
             count = len(store.study.get_trials(deepcopy=False))
             if not resume and count:
                 raise StoreError(
-                    f"search '{name}' is in {_without_password(config.results_url)} already, with "
+                    f"search '{name}' is in {without_password(config.results_url)} already, with "
                     f"{count} trials: add --resume to go on with it, or --set name=ANOTHER for a new one"
                 )
             if same and count:
@@ -176,11 +104,11 @@ class ResultsStore:
         known = [search for search, _, _ in searches(url)]
         if name is not None and name not in known:
             raise StoreError(
-                f"no search '{name}' in {_without_password(url)}; there: {', '.join(known)}"
+                f"no search '{name}' in {without_password(url)}; there: {', '.join(known)}"
             )
         if not known:
-            raise StoreError(f"{_without_password(url)} holds no search")
-        return cls(optuna.load_study(study_name=name or known[-1], storage=_storage(url)))
+            raise StoreError(f"{without_password(url)} holds no search")
+        return cls(optuna.load_study(study_name=name or known[-1], storage=open_storage(url)))
 
     def _check_same(self, config: Config) -> None:
         """What determines the outcome of a trial must not change within a search."""
