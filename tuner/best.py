@@ -51,13 +51,15 @@ def arguments() -> argparse.ArgumentParser:
 def show(store, chosen) -> None:
     """Print the chosen model and the ten best."""
     from tuner.study.progress import describe
+    from tuner.study.rules import unused_parameters
 
     counts = ", ".join(f"{count} {state}" for state, count in store.counts().items() if count)
     metric = store.config.search.metric
     console.print(f"search '{store.name}': {counts}")
     console.print(f"\nmodel {chosen.number} ({chosen.state}): {metric} {chosen.value:.4f}")
+    irrelevant = unused_parameters(chosen.params)
     for name, value in chosen.params.items():
-        if value is not None:
+        if value is not None and name not in irrelevant:
             console.print(
                 f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}"
             )

@@ -19,7 +19,9 @@ from models import WeightsError
 from tuner.messages import ConfigError
 from tuner.training.prepare import Output
 
-console = Console(highlight=False, soft_wrap=True)
+# A file or a pipe has no width that a table would have to fit.
+_WIDTH = None if sys.stdout.isatty() else 160
+console = Console(highlight=False, soft_wrap=True, width=_WIDTH)
 
 
 class UserError(Exception):

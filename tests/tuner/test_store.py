@@ -6,9 +6,9 @@ import optuna
 import pytest
 
 from tuner.config import Config, parse
+from tuner.study.database import StoreError, searches
 from tuner.study.sampler import StudySearcher
 from tuner.study.space import Space
-from tuner.study.database import StoreError, searches
 from tuner.study.store import ResultsStore
 
 GRID = {"architecture": ["image_mlp_frozen"], "layer_1_size": [64, 32], "layer_2_size": [16, 0]}
