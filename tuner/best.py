@@ -50,6 +50,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def show(store, chosen) -> None:
     """Print the chosen model and the ten best."""
+    from tuner.parameters import PARAMETERS
     from tuner.study.progress import describe
     from tuner.study.rules import unused_parameters
 
@@ -57,12 +58,14 @@ def show(store, chosen) -> None:
     metric = store.config.search.metric
     console.print(f"search '{store.name}': {counts}")
     console.print(f"\nmodel {chosen.number} ({chosen.state}): {metric} {chosen.value:.4f}")
-    irrelevant = unused_parameters(chosen.params)
+    space, irrelevant = store.config.space, unused_parameters(chosen.params)
     for name, value in chosen.params.items():
-        if value is not None and name not in irrelevant:
+        default = PARAMETERS[name].model_fields[name].default if name in PARAMETERS else None
+        if (name in space or value != default) and name not in irrelevant:
             console.print(
                 f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}"
             )
+    console.print("  and the defaults of all others (params.json has them after --predict)")
     results = chosen.results
     if results:
         best = ", ".join(f"{k} {v:.4f}" for k, v in results["best"].items())
