@@ -144,7 +144,7 @@ def _soon(ask: Callable[[], T]) -> T:
     def run() -> None:
         try:
             answers.put((ask(), None))
-        except Exception as error:
+        except Exception as error:  # whatever it is, it is raised again where it was asked for
             answers.put((None, error))
 
     threading.Thread(target=run, daemon=True).start()

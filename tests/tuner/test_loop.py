@@ -10,7 +10,8 @@ from models import ModelConfig
 from tuner.parameters import TrainingConfig
 from tuner.training.clips import FeatureClips
 from tuner.training.dataset import fit_normalisation
-from tuner.training.loop import Diverged, Training, trained_state
+from tuner.training.loop import Diverged, Training
+from tuner.training.state import trained_state
 
 CONFIG = ModelConfig(
     architecture="video_lrcnn_frozen",

@@ -10,7 +10,8 @@ from torch import nn
 
 from tuner.parameters import TrainingConfig
 from tuner.training.clips import FeatureClips
-from tuner.training.loop import OutOfMemory, Training, out_of_memory
+from tuner.training.device import OutOfMemory, out_of_memory
+from tuner.training.loop import Training
 from tuner.training.optimisation import Average, make_optimizer, rate_factor
 
 
@@ -149,7 +150,7 @@ def test_balanced_sampling_shows_each_class_as_often():
 ALLOCATION = """
     import resource, torch
     from tests.tuner.test_optimisation import Small, training, weights
-    from tuner.training.loop import OutOfMemory
+    from tuner.training.device import OutOfMemory
 
     class Hungry(Small):
         def forward(self, clips):

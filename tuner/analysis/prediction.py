@@ -14,7 +14,8 @@ from data.clips import clip_indices
 from models import VideoClassifier
 from tuner.config import DataConfig
 from tuner.training.clips import Clips, FeatureClips
-from tuner.training.dataset import best_device, frame_clips, stored_features
+from tuner.training.dataset import frame_clips, stored_features
+from tuner.training.device import best_device
 
 _FEATURES_AT_ONCE, _FRAMES_AT_ONCE = 512, 32
 

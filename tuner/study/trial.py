@@ -14,7 +14,8 @@ from data import Dataset
 from tuner.config import Config
 from tuner.study.space import resolve
 from tuner.training.dataset import ClipSource
-from tuner.training.loop import Diverged, OutOfMemory
+from tuner.training.device import OutOfMemory
+from tuner.training.loop import Diverged
 from tuner.training.run import Run
 
 

@@ -92,37 +92,51 @@ class FeatureClips:
         return gathered.view(*index.shape, -1).float(), self.labels[which]
 
 
-@dataclass
-class FrameClips:
-    """Clips gathered from memory-mapped frames while the batch before is trained on.
+@dataclass(kw_only=True)
+class _Windows:
+    """Clips as frame numbers of a split's videos.
 
     Attributes:
-        videos: uint8 ``[N, H, W, 3]`` each.
-        motion: the motion images of each, to come after a clip's frames; none if it is empty.
         video: int64 ``[M]``, which video a clip is of.
         index: int64 ``[M, L]``, frame numbers within it.
+        labels: int64 ``[M]``.
     """
 
-    videos: Sequence[np.ndarray]
     video: Tensor
     index: Tensor
     labels: Tensor
-    motion: Sequence[MotionFrames] = ()
     device: torch.device = _CPU
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def to(self, device: torch.device) -> FrameClips:
+    def to(self, device: torch.device) -> Self:
         return replace(self, labels=self.labels.to(device), device=device)
+
+    def drawn(self, order: Tensor, windows: Windows | None) -> Tensor:
+        """Frame numbers ``[len(order), L]``; drawn before they are read in another thread, which
+        would disturb the sequence of random numbers."""
+        return windows(self.index[order]) if windows else self.index[order]
+
+
+@dataclass(kw_only=True)
+class FrameClips(_Windows):
+    """Clips gathered from memory-mapped frames while the batch before is trained on.
+
+    Attributes:
+        videos: uint8 ``[N, H, W, 3]`` each.
+        motion: the motion images of each, to come after a clip's frames; none if it is empty.
+    """
+
+    videos: Sequence[np.ndarray]
+    motion: Sequence[MotionFrames] = ()
 
     def batches(
         self, order: Tensor, size: int, *, windows: Windows | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Clips are uint8 ``[B, L, 3, H, W]``, with motion ``[B, 2 * L, 3, H, W]``."""
         order = order.cpu()
-        # Drawn here and not where they are gathered: another thread would disturb the sequence.
-        index = windows(self.index[order]) if windows else self.index[order]
+        index = self.drawn(order, windows)
         places = torch.arange(len(order)).split(size)
         return _prefetched(
             (self._gather(self.video[order[p]], index[p]), self.labels[order[p].to(self.device)])
@@ -140,38 +154,27 @@ class FrameClips:
         return _to_device(torch.from_numpy(clips), self.device)
 
 
-@dataclass
-class DirectClips:
+@dataclass(kw_only=True)
+class DirectClips(_Windows):
     """Clips decoded from the files each time, each video read forward from its beginning.
 
     A batch is drawn from a pool of several that are read ahead, so that neighbours in time don't
     make up a batch; one pass over a video is one decode of it.
 
     Attributes:
-        videos: the split's.
-        video, index, labels: as in `FrameClips`; clips are sorted by video and frame.
+        videos: the split's; clips are sorted by video and frame.
         size: height and width.
     """
 
     videos: Sequence[Video]
-    video: Tensor
-    index: Tensor
-    labels: Tensor
     size: tuple[int, int]
-    device: torch.device = _CPU
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def to(self, device: torch.device) -> DirectClips:
-        return replace(self, labels=self.labels.to(device), device=device)
 
     def batches(
         self, order: Tensor, size: int, *, windows: Windows | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Clips are uint8 ``[B, L, 3, H, W]``."""
         order = order.cpu()
-        index = windows(self.index[order]) if windows else self.index[order]
+        index = self.drawn(order, windows)
         in_order = bool((order.diff() > 0).all())
         seed = 0 if in_order else int(torch.randint(2**31, ()))
         return _prefetched(self._read(order, index, size, None if in_order else seed))

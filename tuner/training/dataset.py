@@ -20,6 +20,7 @@ from tuner.config import DataConfig
 from tuner.parameters import TrainingConfig
 from tuner.training.augment import Augmentation
 from tuner.training.clips import Clips, DirectClips, FeatureClips, FrameClips
+from tuner.training.device import best_device
 
 
 def augmentation(config: TrainingConfig) -> Augmentation:
@@ -105,20 +106,16 @@ def frame_clips(
     """Clips of frames, read as `data` says; `video`, `index` and `labels` as in `FrameClips`."""
     size = models.frame_size(config)
     if data.frames == "direct":
-        return DirectClips(videos, video, index, labels, size)
+        return DirectClips(videos=videos, video=video, index=index, labels=labels, size=size)
     store = FrameStore(limit_bytes=data.limit_bytes)
     frames = [store.open(v, size) for v in videos]
     reference = _reference(config)
     motion = [open_motion(store, v, size, reference) for v in videos] if reference else []
-    return FrameClips(frames, video, index, labels, motion)
+    return FrameClips(videos=frames, motion=motion, video=video, index=index, labels=labels)
 
 
 def _reference(config: ModelConfig) -> Reference | None:
     return None if config.motion == "none" else config.motion
-
-
-def best_device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def backbone_callable(

@@ -21,19 +21,17 @@ from tuner.config import METRICS
 from tuner.parameters import TrainingConfig
 from tuner.training.clips import Clips, FeatureClips
 from tuner.training.dataset import augmentation
+from tuner.training.device import OutOfMemory, out_of_memory, precision
 from tuner.training.losses import balanced_order, make_loss
 from tuner.training.metrics import class_weights, confusion, scores
 from tuner.training.optimisation import Average, make_optimizer, rate_factor
+from tuner.training.state import load_trained_state, trained_state
 
 _EVALUATION_BATCH = 512  # of features; frames come in batches as large as in training
 
 
 class Diverged(Exception):
     """The loss is no longer a number."""
-
-
-class OutOfMemory(Exception):
-    """A batch does not fit, not even one of half the size."""
 
 
 class Training:
@@ -73,7 +71,7 @@ class Training:
             focal_gamma=config.focal_gamma,
         ).to(self.device)
         self.augmentation = augmentation(config)
-        self.precision = _precision(config.precision, self.device, stored=self.stored)
+        self.precision = precision(config.precision, self.device, stored=self.stored)
         self.history: list[dict[str, Any]] = []
         self.best_weights: dict[str, Tensor] = {}
         self.best_confusion: list[list[int]] = []
@@ -297,34 +295,3 @@ class Training:
         self.round_start, self.finished = state["round_start"], state["finished"]
         self.parts = state["parts"]
         self.best_weights = best_weights
-
-
-def out_of_memory(error: RuntimeError) -> bool:
-    """Whether an allocation failed, on the GPU or the CPU, whose errors have no type of their own."""
-    return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)
-
-
-def _precision(asked: str, device: torch.device, *, stored: bool) -> str:
-    """bf16 where the hardware computes in it; heads over stored features are too small to gain."""
-    if asked != "auto":
-        return asked
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    return "bf16" if not stored and torch.cpu._is_avx512_bf16_supported() else "fp32"
-
-
-def trained_state(model: nn.Module) -> dict[str, Tensor]:
-    """The state of `model` without that of a frozen backbone, which its name determines."""
-    state = model.state_dict()
-    backbone = getattr(model, "backbone", None)
-    if backbone is None or any(p.requires_grad for p in backbone.parameters()):
-        return state
-    return {name: value for name, value in state.items() if not name.startswith("backbone.")}
-
-
-def load_trained_state(model: nn.Module, state: dict[str, Tensor]) -> None:
-    """The inverse of `trained_state`."""
-    missing = model.load_state_dict(state, strict=False)
-    wrong = [n for n in missing.missing_keys if not n.startswith("backbone.")]
-    if wrong or missing.unexpected_keys:
-        raise ValueError(f"weights don't fit: {wrong} missing, {missing.unexpected_keys} unknown")

@@ -19,8 +19,10 @@ import torch
 import models
 from models.config import ModelConfig
 from tuner.parameters import TrainingConfig
-from tuner.training.dataset import ClipSource, best_device, fit_normalisation
-from tuner.training.loop import Training, load_trained_state, trained_state
+from tuner.training.dataset import ClipSource, fit_normalisation
+from tuner.training.device import best_device
+from tuner.training.loop import Training
+from tuner.training.state import load_trained_state, trained_state
 from tuner.training.tensorboard import TrialWriter
 
 # A checksum of each tensor nearly doubles the time of a checkpoint, and is not checked on loading.
