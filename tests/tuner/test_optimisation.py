@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import nn
 
+import models
+from models import ModelConfig
 from tuner.parameters import TrainingConfig
 from tuner.training.clips import FeatureClips
-from tuner.training.device import OutOfMemory, out_of_memory
+from tuner.training.device import OutOfMemory, out_of_memory, precision
 from tuner.training.loop import Training
 from tuner.training.optimisation import Average, make_optimizer, rate_factor
 
@@ -186,3 +188,19 @@ def test_a_batch_that_does_not_fit_is_halved_once_and_learns_the_same(megabytes,
 def test_other_errors_are_not_taken_for_a_lack_of_memory():
     assert not out_of_memory(RuntimeError("shapes cannot be multiplied"))
     assert issubclass(OutOfMemory, Exception)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "expected"),
+    [("efficientnet_lite0", "fp32"), ("resnet50", "bf16")],
+)
+def test_a_cpu_trains_in_bf16_only_what_is_faster_so(
+    backbone: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    config = ModelConfig(
+        architecture="image_mlp_trainable", pretrained_model_name=backbone, pretrained=False
+    )
+    model = models.build(config, ["a", "b"])
+    assert precision("auto", torch.device("cpu"), model, stored=False) == expected
+    assert precision("bf16", torch.device("cpu"), model, stored=False) == "bf16"

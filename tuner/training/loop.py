@@ -71,7 +71,7 @@ class Training:
             focal_gamma=config.focal_gamma,
         ).to(self.device)
         self.augmentation = augmentation(config)
-        self.precision = precision(config.precision, self.device, stored=self.stored)
+        self.precision = precision(config.precision, self.device, self.model, stored=self.stored)
         self.history: list[dict[str, Any]] = []
         self.best_weights: dict[str, Tensor] = {}
         self.best_confusion: list[list[int]] = []
