@@ -12,6 +12,7 @@ from models.heads import FeatureNorm
 from models.names import REGISTRY
 from models.networks import Backbone
 from models.specs import spec
+from models.windows import Windows
 
 FRAMES_AT_ONCE = 64  # through the backbone, so that long clips don't need more memory
 
@@ -68,13 +69,17 @@ class VideoClassifier(nn.Module, ABC):
             Tensor: shape ``[B, C]``.
         """
 
-    def forward(self, clips: Tensor) -> Tensor:
+    def classify_windows(self, windows: Windows) -> Tensor:
+        """Return the logits, shape ``[B, C]``, of clips that share their frames' normalised features."""
+        return self.classify(windows.clips())
+
+    def forward(self, clips: Tensor | Windows) -> Tensor:
         """Return the logits of the classes.
 
         Args:
-            clips (Tensor): features, shape ``[B, steps, F]``; or RGB frames, shape
-                ``[B, L, 3, H, W]``, uint8 or floating point from 0 to 1; with motion
-                ``[B, 2 * L, 3, H, W]``, the frames' motion images after the frames.
+            clips (Tensor | Windows): features, shape ``[B, steps, F]``, or windows over them; or
+                RGB frames, shape ``[B, L, 3, H, W]``, uint8 or floating point from 0 to 1; with
+                motion ``[B, 2 * L, 3, H, W]``, the frames' motion images after the frames.
 
         Returns:
             Tensor: shape ``[B, C]``.
@@ -83,6 +88,11 @@ class VideoClassifier(nn.Module, ABC):
             ValueError: if the shape is another one, or frames are given without a backbone.
         """
         length, width = self.config.sequence_length, self.num_features
+        if isinstance(clips, Windows):
+            shape = [clips.index.shape[-1], clips.features.shape[-1]]
+            if shape != [self.steps, width]:
+                raise ValueError(f"windows must be over [{self.steps}, {width}], not {shape}")
+            return self.classify_windows(Windows(self.norm(clips.features), clips.index))
         length *= self.streams
         expected = {3: [self.steps, width], 5: [length, 3]}.get(clips.ndim)
         if expected is None or list(clips.shape[1:3]) != expected:

@@ -11,6 +11,7 @@ from models.assembly import frame_size
 from models.base import VideoClassifier
 from models.config import ModelConfig
 from models.heads import DenseStack, linear
+from models.windows import Windows
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # red, green, blue, of ImageNet
 Shape = tuple[int, int, int]  # frames, height, width
@@ -115,7 +116,7 @@ class Conv3D(VideoClassifier):
         )
         return frames, height, width
 
-    def forward(self, clips: Tensor) -> Tensor:
+    def forward(self, clips: Tensor | Windows) -> Tensor:
         """Return the logits of the classes.
 
         Args:
@@ -128,10 +129,11 @@ class Conv3D(VideoClassifier):
             ValueError: if the shape is another one; features in particular.
         """
         expected = [self.config.sequence_length, 3, *frame_size(self.config)]
-        if clips.ndim != 5 or list(clips.shape[1:]) != expected:
+        shape = [] if isinstance(clips, Windows) else list(clips.shape)
+        if len(shape) != 5 or shape[1:] != expected:
             raise ValueError(
                 f"clips must be frames [B, {', '.join(map(str, expected))}],"
-                f" not {list(clips.shape)}: {self.config.architecture} takes no features"
+                f" not {shape or 'windows'}: {self.config.architecture} takes no features"
             )
         return super().forward(clips)
 

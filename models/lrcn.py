@@ -9,6 +9,7 @@ from models.config import ModelConfig
 from models.heads import DenseStack, linear
 from models.pooling import POOLING, Pooling
 from models.sequence import SequenceStack
+from models.windows import Windows
 
 
 class LRCN(VideoClassifier):
@@ -65,4 +66,13 @@ class LRCN(VideoClassifier):
         Returns:
             Tensor: shape ``[B, C]``.
         """
-        return self.logits(self.dropout(self.dense(self.sequence(features))))
+        return self._head(self.sequence(features))
+
+    def classify_windows(self, windows: Windows) -> Tensor:
+        """Return the logits, shape ``[B, C]``, of clips that share their frames' normalised features."""
+        if isinstance(self.sequence, SequenceStack):
+            return self._head(self.sequence(windows.features, windows.index))
+        return super().classify_windows(windows)
+
+    def _head(self, summary: Tensor) -> Tensor:
+        return self.logits(self.dropout(self.dense(summary)))

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.attention import TransformerLayer
+from models.recurrence import Recurrent, run
 
 Kind = Literal["LSTM", "SimpleRNN", "GRU", "Convolution1D", "Transformer"]
-Recurrent = nn.LSTM | nn.GRU | nn.RNN
 
 RECURRENT: dict[str, type[Recurrent]] = {"LSTM": nn.LSTM, "GRU": nn.GRU, "SimpleRNN": nn.RNN}
 
@@ -128,11 +128,12 @@ class SequenceStack(nn.Module):
         """Return the width of the output for clips of ``sequence_length`` steps."""
         return self.size * sequence_length if self.return_sequence else self.size
 
-    def forward(self, steps: Tensor) -> Tensor:
+    def forward(self, steps: Tensor, index: Tensor | None = None) -> Tensor:
         """Return what the last layer says of each clip.
 
         Args:
-            steps (Tensor): shape ``[B, L, in_features]``.
+            steps (Tensor): shape ``[B, L, in_features]``; or with an index ``[U, in_features]``.
+            index (Tensor | None): shape ``[B, L]``: which of ``steps`` each step of a clip is.
 
         Returns:
             Tensor: shape ``[B, size]``, or ``[B, L * size]`` if every step is returned.
@@ -140,8 +141,11 @@ class SequenceStack(nn.Module):
         for i, layer in enumerate(self.layers):
             if i:
                 steps = self.dropout(steps)
-            output = layer(steps)
-            steps = output if isinstance(output, Tensor) else output[0]
+            if isinstance(layer, Recurrent):
+                steps = run(layer, steps, index)
+            else:
+                steps = layer(steps if index is None else steps[index])
+            index = None  # of the first layer's input only
         if self.return_sequence:
             return steps.flatten(1)
         if self.bidirectional:

@@ -82,7 +82,7 @@ def test_each_clip_of_a_batch_is_of_one_view():
     index = torch.tensor([[0, 0, 1], [1, 2, 3], [3, 4, 5]]).repeat(40, 1)
     clips = FeatureClips(features, index, torch.zeros(120, dtype=torch.int64), views=3)
     torch.manual_seed(0)
-    batch, _ = next(clips.batches(torch.arange(120), 120))
+    batch = next(clips.batches(torch.arange(120), 120))[0].clips()
     first = batch[:, :1, :1]
     assert (batch == first).all()  # not half of a clip from one view and half from another
     assert set(first.flatten().tolist()) == {0.0, 1.0, 2.0}

@@ -130,7 +130,9 @@ def test_a_loss_that_is_no_number_ends_the_training_with_the_reason():
 
 def test_windows_are_gathered_and_not_copied():
     clips = made_up(50, 0)
-    batch, labels = clips.batch(torch.tensor([0, 10]))
+    windows, labels = clips.batch(torch.tensor([0, 10]))
+    batch = windows.clips()
+    assert len(windows.features) == 4  # each frame once
     assert batch.shape == (2, 3, 1280)
     assert torch.equal(batch[1], clips.features[[8, 9, 10]].float())
     assert torch.equal(batch[0], clips.features[[0, 0, 0]].float())

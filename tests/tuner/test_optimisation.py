@@ -30,7 +30,7 @@ class Small(nn.Module):
         return {"head": list(self.logits.parameters()), "backbone": inner}
 
     def forward(self, clips):
-        return self.logits(clips[:, 0])
+        return self.logits(clips.clips()[:, 0])
 
 
 def made_up(count: int, seed: int = 0) -> FeatureClips:

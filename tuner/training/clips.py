@@ -16,10 +16,11 @@ from torch import Tensor
 from data import Video
 from data.direct import read_clips
 from data.motion import MotionFrames
+from models.windows import Windows
 
 T = TypeVar("T")
 # From the frame numbers of clips [M, L] to those to train on: time jitter and the like.
-Windows = Callable[[Tensor], Tensor]
+Jitter = Callable[[Tensor], Tensor]
 _CPU = torch.device("cpu")
 _POOL = 8  # batches of which direct reading draws one
 
@@ -38,8 +39,8 @@ class Clips(Protocol):
     def to(self, device: torch.device) -> Self: ...
 
     def batches(
-        self, order: Tensor, size: int, *, windows: Windows | None = None
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+        self, order: Tensor, size: int, *, windows: Jitter | None = None
+    ) -> Iterator[tuple[Tensor | Windows, Tensor]]:
         """Clips and their labels, `size` at a time.
 
         Args:
@@ -75,25 +76,25 @@ class FeatureClips:
         )
 
     def batches(
-        self, order: Tensor, size: int, *, windows: Windows | None = None
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+        self, order: Tensor, size: int, *, windows: Jitter | None = None
+    ) -> Iterator[tuple[Windows, Tensor]]:
         for which in order.to(self.labels.device).split(size):
             yield self.batch(which, windows=windows)
 
-    def batch(self, which: Tensor, *, windows: Windows | None = None) -> tuple[Tensor, Tensor]:
-        """Clips ``[B, L, F]`` and labels ``[B]``."""
+    def batch(self, which: Tensor, *, windows: Jitter | None = None) -> tuple[Windows, Tensor]:
+        """Clips and labels ``[B]``; a frame that several clips share is there once."""
         index = self.index[which]
         if windows:
             index = windows(index)
         if self.views > 1:
             view = torch.randint(self.views, (len(which), 1)).to(index.device)
             index = index + view * (len(self.features) // self.views)
-        gathered = self.features.index_select(0, index.flatten())
-        return gathered.view(*index.shape, -1).float(), self.labels[which]
+        frames, place = torch.unique(index, return_inverse=True)
+        return Windows(self.features[frames].float(), place), self.labels[which]
 
 
 @dataclass(kw_only=True)
-class _Windows:
+class _Numbered:
     """Clips as frame numbers of a split's videos.
 
     Attributes:
@@ -113,14 +114,14 @@ class _Windows:
     def to(self, device: torch.device) -> Self:
         return replace(self, labels=self.labels.to(device), device=device)
 
-    def drawn(self, order: Tensor, windows: Windows | None) -> Tensor:
+    def drawn(self, order: Tensor, windows: Jitter | None) -> Tensor:
         """Frame numbers ``[len(order), L]``; drawn before they are read in another thread, which
         would disturb the sequence of random numbers."""
         return windows(self.index[order]) if windows else self.index[order]
 
 
 @dataclass(kw_only=True)
-class FrameClips(_Windows):
+class FrameClips(_Numbered):
     """Clips gathered from memory-mapped frames while the batch before is trained on.
 
     Attributes:
@@ -132,7 +133,7 @@ class FrameClips(_Windows):
     motion: Sequence[MotionFrames] = ()
 
     def batches(
-        self, order: Tensor, size: int, *, windows: Windows | None = None
+        self, order: Tensor, size: int, *, windows: Jitter | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Clips are uint8 ``[B, L, 3, H, W]``, with motion ``[B, 2 * L, 3, H, W]``."""
         order = order.cpu()
@@ -155,7 +156,7 @@ class FrameClips(_Windows):
 
 
 @dataclass(kw_only=True)
-class DirectClips(_Windows):
+class DirectClips(_Numbered):
     """Clips decoded from the files each time, each video read forward from its beginning.
 
     A batch is drawn from a pool of several that are read ahead, so that neighbours in time don't
@@ -170,7 +171,7 @@ class DirectClips(_Windows):
     size: tuple[int, int]
 
     def batches(
-        self, order: Tensor, size: int, *, windows: Windows | None = None
+        self, order: Tensor, size: int, *, windows: Jitter | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Clips are uint8 ``[B, L, 3, H, W]``."""
         order = order.cpu()

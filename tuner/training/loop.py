@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from models import VideoClassifier
+from models.windows import Windows
 from tuner.config import METRICS
 from tuner.parameters import TrainingConfig
 from tuner.training.clips import Clips, FeatureClips
@@ -189,7 +190,7 @@ class Training:
         loss_sum, right_sum, seen = total.tolist()
         return {"train_loss": loss_sum / seen, "train_accuracy": right_sum / seen}, waited
 
-    def _step_on(self, clips: Tensor, labels: Tensor) -> Tensor:
+    def _step_on(self, clips: Tensor | Windows, labels: Tensor) -> Tensor:
         """One step of the optimizer; returns loss times clips, right answers and clips."""
         try:
             total = self._accumulate(clips, labels)
@@ -213,14 +214,14 @@ class Training:
             self.average.update(trained_state(self.model))
         return total
 
-    def _accumulate(self, clips: Tensor, labels: Tensor) -> Tensor:
+    def _accumulate(self, clips: Tensor | Windows, labels: Tensor) -> Tensor:
         """Gradients of the mean loss over all of `clips`, taken a part at a time."""
         self.optimizer.zero_grad(set_to_none=True)
         total = torch.zeros(3, device=self.device)
         size = math.ceil(self.config.batch_size / self.parts)
         whole = self._weight(labels)
         for part, own in zip(clips.split(size), labels.split(size), strict=True):
-            frames = part if self.stored else self.augmentation.frames(part)
+            frames = part if isinstance(part, Windows) else self.augmentation.frames(part)
             with self._autocast():
                 logits = self.model(frames)
                 loss = self.loss(logits.float(), own)
