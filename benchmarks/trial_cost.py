@@ -15,7 +15,7 @@ from benchmarks.report import report
 from tuner import cli
 from tuner.config import absolute, load
 from tuner.search import check, searched_models
-from tuner.study.run import run_trials
+from tuner.study.run import RaySession, run_trials
 from tuner.study.store import ResultsStore
 from tuner.training.prepare import prepare
 
@@ -29,7 +29,8 @@ def measure(trials: int, folder: str) -> dict[str, float]:
     space = check(config)
     store = ResultsStore.create(config, resume=False)
     dataset = prepare(config.data, searched_models(space), config.folder, cli.output)
-    run_trials(config, space, dataset, store, cli.console)
+    with RaySession() as session:
+        run_trials(config, space, dataset, store, cli.console, session)
     by_worker = defaultdict(list)
     for record in store.records():
         by_worker[record.results["worker"]].append(record)

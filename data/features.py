@@ -13,8 +13,9 @@ import numpy as np
 
 from data.clips import clip_indices
 from data.direct import read_clips
-from data.frames import FrameStore
+from data.frames import FrameStore, sampled_frames
 from data.motion import MotionFrames, Reference, open_motion
+from data.prefetch import prefetched
 from data.store import Store, make_key
 from data.videos import Video
 
@@ -36,6 +37,7 @@ class FeatureStore:
             at it as in `clip_indices`; None: the frame alone.
         motion: give the backbone the motion images against this reference instead of the frames.
         direct: decode frames from the file, without keeping them in the frame store.
+        folder, limit_bytes, shared: as of `Store`.
     """
 
     def __init__(
@@ -52,11 +54,12 @@ class FeatureStore:
         direct: bool = False,
         folder: Path | None = None,
         limit_bytes: int | None = None,
+        shared: Path | None = None,
     ) -> None:
         self.frames, self.size, self.batch_size = frames, size, batch_size
         self.backbone_key, self.num_features = backbone_key, num_features
         self.window, self.motion, self.direct = window, motion, direct
-        self.store = Store("features", folder=folder, limit_bytes=limit_bytes)
+        self.store = Store("features", folder=folder, limit_bytes=limit_bytes, shared=shared)
         self._make_backbone = backbone
         self._backbone: Backbone | None = None
 
@@ -64,6 +67,10 @@ class FeatureStore:
         window = ("window", *self.window) if self.window else ()
         motion = ("motion", self.motion) if self.motion else ()
         return make_key(self.frames.key(video, self.size), self.backbone_key, *window, *motion)
+
+    def has(self, video: Video) -> bool:
+        """Whether nothing has to be computed for `video`."""
+        return self.store.has(self.key(video))
 
     def open(self, video: Video) -> np.memmap:
         """The stored features, computing them first if they aren't there."""
@@ -92,7 +99,7 @@ class FeatureStore:
     def _ensure_one(self, video: Video, *, wait: bool) -> bool:
         """Whether the features are there now; False only where `wait` is, and another is at them."""
         key = self.key(video)
-        if self.store.path(key).exists():
+        if self.store.has(key):
             return True
         lock = self.store.lock(key)
         try:
@@ -100,7 +107,7 @@ class FeatureStore:
         except filelock.Timeout:
             return False
         try:
-            if not self.store.path(key).exists():
+            if not self.store.has(key):
                 self._compute(video, key)
         finally:
             lock.release()
@@ -111,7 +118,7 @@ class FeatureStore:
             self._backbone = self._make_backbone()
         shape = {key: (self.num_features,)}
         with self.store.writers(shape, np.dtype(np.float16)) as writers:
-            for inputs in self._direct(video) if self.direct else self._stored(video):
+            for inputs in prefetched(self._direct(video)) if self.direct else self._stored(video):
                 features = self._backbone(inputs)
                 # float16 ends at 65504; a feature beyond it would be stored as infinity.
                 limit = np.finfo(np.float16).max
@@ -132,10 +139,14 @@ class FeatureStore:
 
     def _direct(self, video: Video) -> Iterator[np.ndarray]:
         """The same without the frame store."""
-        windows = clip_indices(np.arange(len(video)), *(self.window or (1, 1)))
+        if self.window is None:
+            for (frames,) in sampled_frames(video, [self.size], at_once=self.batch_size):
+                yield frames
+            return
+        windows = clip_indices(np.arange(len(video)), *self.window)
         batch: list[np.ndarray] = []
         for _, clip in read_clips(video, windows, size=self.size):
-            batch.append(clip if self.window else clip[0])
+            batch.append(clip)
             if len(batch) == self._step():
                 yield np.stack(batch)
                 batch = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,22 +50,38 @@ class FrameStore:
                 self._decode(video, missing)
 
     def _decode(self, video: Video, missing: dict[str, tuple[int, int]]) -> None:
-        repeats = np.bincount(video.indices, minlength=len(video.info))
         shapes = {key: (*size, 3) for key, size in missing.items()}
         with self.store.writers(shapes, np.dtype(np.uint8)) as writers:
-            chunk: list[np.ndarray] = []
+            for chunk in sampled_frames(video, list(missing.values())):
+                for key, frames in zip(missing, chunk, strict=True):
+                    writers[key].append(frames)
 
-            def flush() -> None:
-                if chunk:
-                    frames = np.stack(chunk)
-                    for key, size in missing.items():
-                        writers[key].append(resize(frames, size))
-                    chunk.clear()
 
-            for index, frame in enumerate(read_frames(video.info)):
-                if chunk and frame.shape != chunk[0].shape:
-                    flush()  # some cameras change resolution within a file
-                chunk.extend([frame] * int(repeats[index]))
-                if len(chunk) >= _CHUNK:
-                    flush()
-            flush()
+def sampled_frames(
+    video: Video, sizes: Sequence[tuple[int, int]], *, at_once: int = _CHUNK
+) -> Iterator[list[np.ndarray]]:
+    """The sampled frames of a video in order, at every one of `sizes`, decoded once.
+
+    Yields:
+        some consecutive frames, usually `at_once`: uint8 ``[n, H, W, 3]`` a size.
+
+    Raises:
+        VideoError: the video does not decode to its end.
+    """
+    repeats = np.bincount(video.indices, minlength=len(video.info))
+    chunk: list[np.ndarray] = []
+    for index, frame in enumerate(read_frames(video.info)):
+        if chunk and frame.shape != chunk[0].shape:  # some cameras change it within a file
+            yield _resized(chunk, sizes)
+            chunk = []
+        chunk.extend([frame] * int(repeats[index]))
+        while len(chunk) >= at_once:
+            yield _resized(chunk[:at_once], sizes)
+            chunk = chunk[at_once:]
+    if chunk:
+        yield _resized(chunk, sizes)
+
+
+def _resized(frames: list[np.ndarray], sizes: Sequence[tuple[int, int]]) -> list[np.ndarray]:
+    stacked = np.stack(frames)
+    return [resize(stacked, size) for size in sizes]

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -75,21 +76,39 @@ class Store:
         kind: name of the subfolder.
         folder: the cache folder; `default_folder` if None.
         limit_bytes: above it, the least recently used arrays of this kind are deleted; None: no limit.
+        shared: a folder that several machines see. What one of them makes is copied there, and from
+            there by the others, which wait for each other's locks; it has no limit.
     """
 
     def __init__(
-        self, kind: str, *, folder: Path | None = None, limit_bytes: int | None = None
+        self,
+        kind: str,
+        *,
+        folder: Path | None = None,
+        limit_bytes: int | None = None,
+        shared: Path | None = None,
     ) -> None:
         self.folder = (folder or default_folder()) / kind
+        self.shared = shared / kind if shared else None
         self.limit_bytes = limit_bytes
-        self.folder.mkdir(parents=True, exist_ok=True)
+        for place in (self.folder, self.shared):
+            if place is not None:
+                place.mkdir(parents=True, exist_ok=True)
 
     def path(self, key: str) -> Path:
         return self.folder / f"{key}.npy"
 
+    def has(self, key: str) -> bool:
+        """Whether the array is there, or can be fetched from another machine."""
+        if self.path(key).exists():
+            return True
+        return self.shared is not None and (self.shared / f"{key}.npy").exists()
+
     def get(self, key: str) -> np.memmap | None:
-        """The array mapped read-only, or None; counts as a use."""
+        """The array mapped read-only, fetched if another machine made it, or None; counts as a use."""
         path = self.path(key)
+        if self.shared is not None and not path.exists():
+            self._fetch(key, self.shared)
         try:
             array = np.load(path, mmap_mode="r")
             os.utime(path)
@@ -99,7 +118,7 @@ class Store:
 
     def lock(self, key: str) -> filelock.FileLock:
         """Held while the arrays of `key` are made; freed by the system if its holder is killed."""
-        folder = self.folder / "locks"
+        folder = (self.shared or self.folder) / "locks"
         folder.mkdir(exist_ok=True)
         return filelock.FileLock(folder / f"{key}.lock")
 
@@ -124,6 +143,8 @@ class Store:
                 yield writers
                 for key, writer in writers.items():
                     writer.close()
+                    if self.shared is not None:
+                        _copy(writer.path, self.shared / f"{key}.npy")
                     os.replace(writer.path, self.path(key))
         except OSError as error:
             free = shutil.disk_usage(self.folder).free
@@ -132,6 +153,11 @@ class Store:
                 "free some space, or set TUNER_CACHE to a folder on a larger disk"
             ) from error
         self.trim(keep=set(keys))
+
+    def _fetch(self, key: str, shared: Path) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            _copy(shared / f"{key}.npy", self.path(key))
+            self.trim(keep={key})
 
     def _part_lock(self, key: str) -> filelock.FileLock:
         """Held as long as a temporary file of `key` is written: without it, one is a leftover."""
@@ -163,3 +189,13 @@ class Store:
                 # A process that has it mapped keeps its pages; others make it again.
                 path.unlink(missing_ok=True)
                 excess -= size
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file whole or not at all."""
+    part = target.with_name(f"{target.stem}.{socket.gethostname()}-{os.getpid()}.copy")
+    try:
+        shutil.copyfile(source, part)
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)

@@ -106,7 +106,7 @@ def predict_new(config: Config, trained, paths: list[Path], out: Path | None) ->
     from data.videos import find_files, open_videos
     from tuner.analysis.evaluation import PREDICTIONS
     from tuner.analysis.prediction import predict
-    from tuner.training.prepare import decode, write_rejects
+    from tuner.training.prepare import write_rejects
 
     files: dict[str, Path] = {}
     for path in paths:
@@ -115,14 +115,12 @@ def predict_new(config: Config, trained, paths: list[Path], out: Path | None) ->
             files[name if name not in files else str(file)] = file
     model = trained.load()
     videos, rejects = open_videos(files, config.data.fps)
-    import models
-
-    size = models.frame_size(model.config)
-    rejects += decode(videos.values(), [size], config.data, cli.output)
-    gone = {reject.video for reject in rejects}
-    good = [video for name, video in videos.items() if name not in gone]
-    with cli.progress("predicting", len(good)) as advance:
-        table = predict(model, good, config.data, on_video=advance)
+    # Straight from the file: the frames of an hour of video would take 13 GB. Motion needs them stored.
+    data = config.data
+    if model.config.motion == "none":
+        data = data.model_copy(update={"frames": "direct"})
+    with cli.progress("predicting", len(videos)) as advance:
+        table = predict(model, list(videos.values()), data, on_video=advance, rejects=rejects)
     folder = (out or trained.folder / "new_videos").absolute()
     folder.mkdir(parents=True, exist_ok=True)
     table.to_csv(folder / PREDICTIONS, index=False)
@@ -136,7 +134,7 @@ def predict_new(config: Config, trained, paths: list[Path], out: Path | None) ->
     console.print(f"predictions: {folder / PREDICTIONS}")
     if listed:
         console.print(f"{len(rejects)} videos don't decode: {listed}")
-    if not good:
+    if table.empty:
         raise cli.UserError(f"none of the {len(files)} videos decodes")
     return 0
 

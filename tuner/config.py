@@ -65,6 +65,7 @@ class DataConfig(Section):
     splits: SplitsConfig | None = None
     frames: Literal["stored", "direct"] = "stored"
     cache_limit_gb: float | None = Field(default=100, gt=0)
+    shared_cache: str | None = None  # a folder that all machines of a cluster see, for features
 
     @model_validator(mode="after")
     def _labels_given(self) -> Self:

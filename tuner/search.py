@@ -159,20 +159,29 @@ def only_one(config: Config):
 
 def search(config: Config, *, resume: bool, strict: bool, command: str) -> int:
     """Run a search to its end; returns the exit status."""
-    from tuner.study.run import run_trials
+    from tuner.study.run import RaySession, run_trials
     from tuner.study.store import ResultsStore
-    from tuner.training.prepare import prepare
+    from tuner.training.prepare import features, prepare
 
     space = check(config)
     start = time.monotonic()
-    with only_one(config):
+    with only_one(config), RaySession() as session:
         store = ResultsStore.create(config, resume=resume)
+        searched = searched_models(space)
         dataset = prepare(
-            config.data, searched_models(space), config.folder, cli.output, strict=strict
+            config.data,
+            searched,
+            config.folder,
+            cli.output,
+            strict=strict,
+            on_checked=session.start,
         )
+        # The test videos wait for tuner.best.
+        names = dataset.table.loc[dataset.table["split"] != "test", "video"].unique()
+        features(config.data, searched, [dataset.videos[n] for n in names], cli.output)
         store.set_note("classes", dataset.classes)
         store.set_note("rejects", [[r.video, str(r.path), r.reason] for r in dataset.rejects])
-        interrupted = run_trials(config, space, dataset, store, console)
+        interrupted = run_trials(config, space, dataset, store, console, session)
     summary(config, store, time.monotonic() - start, command if interrupted else "")
     if interrupted:
         return 130

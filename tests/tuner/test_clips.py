@@ -5,12 +5,14 @@ import pytest
 import torch
 
 import models
+from data.prefetch import prefetched
 from models import ModelConfig
 from tuner import cli
 from tuner.config import DataConfig
 from tuner.parameters import TrainingConfig
-from tuner.training.clips import FeatureClips, _prefetched
+from tuner.training.clips import FeatureClips
 from tuner.training.dataset import ClipSource
+from tuner.training.device import backbone_precision
 from tuner.training.prepare import load_dataset
 
 CONFIG = ModelConfig(
@@ -117,7 +119,7 @@ def test_what_goes_wrong_in_the_background_is_raised_in_front():
 
     taken = []
     with pytest.raises(OSError, match="disk is gone"):
-        for item in _prefetched(items()):
+        for item in prefetched(items()):
             taken.append(item)
     assert taken == [1]
 
@@ -130,7 +132,7 @@ def test_reading_ahead_stops_when_nobody_takes_any_more():
             made.append(number)
             yield number
 
-    stream = _prefetched(items())
+    stream = prefetched(items())
     assert [next(stream), next(stream)] == [0, 1]
     stream.close()
     assert len(made) < 10
@@ -151,6 +153,8 @@ def test_motion_comes_after_the_frames_and_is_stored_likewise(sources, motion):
     assert torch.equal(features[:, :1280], sources[0].clips(alone, "valid").features)
     assert features.shape[1] == 2 * 1280
     network = models.build(frozen, ["a", "b"], with_backbone=True)
-    seen = network.extract(both[:1]).half()
+    bf16 = backbone_precision(torch.device("cpu")) == "bf16"
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16), torch.no_grad():
+        seen = network.extract(both[:1]).half()
     expected = features[sources[0].clips(frozen, "valid").index[:1]]
     assert torch.allclose(seen.float(), expected.float(), atol=0.05)

@@ -79,7 +79,7 @@ def evaluate(
     complete = model.cpu()
     if models.uses_stored_features(model.config):
         complete = models.attach_backbone(complete)
-    models.save(complete, folder / MODEL, extra={"params": dict(trained.params)})
+    models.save(complete, folder / MODEL, extra={**model.extra, "params": dict(trained.params)})
     return results
 
 

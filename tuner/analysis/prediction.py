@@ -11,10 +11,13 @@ import torch
 import models
 from data import Video
 from data.clips import clip_indices
+from data.video import VideoError
+from data.videos import Reject
 from models import VideoClassifier
+from models.names import REGISTRY
 from tuner.config import DataConfig
 from tuner.training.clips import Clips, FeatureClips
-from tuner.training.dataset import frame_clips, stored_features
+from tuner.training.dataset import frame_clips, own_features, stored_features
 from tuner.training.device import best_device
 
 _FEATURES_AT_ONCE, _FRAMES_AT_ONCE = 512, 32
@@ -26,12 +29,14 @@ def predict(
     config: DataConfig,
     *,
     on_video: Callable[[], None] = lambda: None,
+    rejects: list[Reject] | None = None,
 ) -> pd.DataFrame:
     """Class probabilities of every sampled frame, also of the first ones of a video.
 
     Args:
         model: with its backbone, unless that is frozen and its features are stored.
         config: how frames are read.
+        rejects: gets the videos that don't decode to their end; None: the first one raises.
 
     Returns:
         a column a class with its probability, ``prediction`` (the most probable class), ``video``,
@@ -40,8 +45,15 @@ def predict(
     model = model.eval().to(best_device())
     parts = [pd.DataFrame(columns=[*model.classes, "prediction", "video", "frame", "time"])]
     for video in videos:
-        probabilities = _probabilities(model, _every_clip(model, video, config))
-        on_video()
+        try:
+            probabilities = _probabilities(model, _every_clip(model, video, config))
+        except VideoError as error:
+            if rejects is None:
+                raise
+            rejects.append(Reject(video.name, video.info.path, str(error)))
+            continue
+        finally:
+            on_video()
         part = pd.DataFrame(probabilities, columns=model.classes)
         part["prediction"] = np.array(model.classes)[probabilities.argmax(axis=1)]
         parts.append(part.assign(video=video.name, frame=np.arange(len(part)), time=video.times))
@@ -55,7 +67,11 @@ def _every_clip(model: VideoClassifier, video: Video, config: DataConfig) -> Cli
     index = torch.from_numpy(clip_indices(np.arange(count), length, stride))
     none = torch.zeros(count, dtype=torch.int64)
     if models.uses_stored_features(model.config):
-        return FeatureClips(stored_features(model.config, config, [video])[0], index, none)
+        precision = model.extra.get("feature_precision")  # that of what it was trained on
+        features, _ = stored_features(model.config, config, [video], precision=precision)
+        return FeatureClips(features, index, none)
+    if REGISTRY[model.config.architecture].backbone == "image":
+        return FeatureClips(own_features(model, config, video), index, none)
     return frame_clips(model.config, config, [video], none, index, none)
 
 

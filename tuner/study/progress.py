@@ -60,6 +60,7 @@ class Progress(Callback):
         self.best_value = self.best.value if self.best else None
         self.best_text = f"model {self.best.number}" if self.best else "none yet"
         self.running: dict[int, dict[str, Any]] = {}
+        self.waiting: set[int] = set()  # at a rung
         self.epochs, self.start, self.every = 0, time.monotonic(), every
         self.last_line = self.start
         self.live = (
@@ -84,13 +85,18 @@ class Progress(Callback):
         return sum(self.counts[state] for state in ("finished", "pruned", "failed"))
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self.running[trial.config["model_id"]] = {"params": trial.config["params"]}
+        number = trial.config["model_id"]
+        self.waiting.discard(number)
+        self.running[number] = {"params": trial.config["params"]}
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
         number = trial.config["model_id"]
         self.running.setdefault(number, {"params": trial.config["params"]}).update(result)
+        if trial.status == "PAUSED":  # the scheduler has been asked before
+            self.running.pop(number)
+            self.waiting.add(number)
         if "best_value" not in result:
             return
         self.epochs += 1
@@ -117,6 +123,7 @@ class Progress(Callback):
     def _end(self, trial: Any, state: str, text: str) -> None:
         number, params = trial.config["model_id"], trial.config["params"]
         self.running.pop(number, None)
+        self.waiting.discard(number)
         self.counts[state] += 1
         line = f"model {number:<4} {state:<8} {text}; {describe(params)}"
         self.console.print(Text(line, style="red" if state == "failed" else ""), soft_wrap=True)
@@ -136,7 +143,7 @@ class Progress(Callback):
         best = "" if self.best_value is None else f" {self.metric} {self.best_value:.3f}"
         return (
             f"[{duration(time.monotonic() - self.start)}] {self._ended()}/{self.total} trials: "
-            f"{len(self.running)} running, {self.counts['pruned']} pruned, "
+            f"{len(self.running)} running, {len(self.waiting)} waiting, {self.counts['pruned']} pruned, "
             f"{self.counts['finished']} finished, {self.counts['failed']} failed; "
             f"best {self.best_text}{best}; {self._rate():.1f} epochs/s; {self._left()} left"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import threading
 from math import ceil
 from typing import Any
 
@@ -34,8 +35,65 @@ def environment() -> None:
         os.environ.setdefault(name, value)
 
 
+class RaySession:
+    """Ray, which takes seconds to start and so does it while other work is done; ends with the context.
+
+    One that runs already in this process is used, and left running.
+    """
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+        self._own = False
+
+    def start(self) -> None:
+        """Begin to start, and return at once."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._start, daemon=True)
+            self._thread.start()
+
+    def wait(self) -> None:
+        """Return when Ray runs.
+
+        Raises:
+            Exception: whatever kept it from starting.
+        """
+        self.start()
+        assert self._thread is not None
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _start(self) -> None:
+        environment()
+        try:
+            import ray
+
+            if not ray.is_initialized():
+                ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+                self._own = True
+        except BaseException as error:  # raised where it is waited for
+            self._error = error
+
+    def __enter__(self) -> RaySession:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._thread is not None:
+            self._thread.join()
+            if self._own:
+                import ray
+
+                ray.shutdown()
+
+
 def run_trials(
-    config: Config, space: Space, dataset: Dataset, store: ResultsStore, console: Console
+    config: Config,
+    space: Space,
+    dataset: Dataset,
+    store: ResultsStore,
+    console: Console,
+    session: RaySession,
 ) -> bool:
     """Run the trials that the search still lacks.
 
@@ -49,17 +107,10 @@ def run_trials(
         console.print(f"all {searcher.total} trials have ended already")
         return False
     console.print(f"search '{config.name}': {searcher.remaining} of {searcher.total} trials to run")
-    environment()
-    import ray
-
-    own = not ray.is_initialized()
-    if own:
-        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    session.wait()
     try:
         _fit(config, dataset, store, searcher, console)
     finally:
-        if own:
-            ray.shutdown()
         shutil.rmtree(config.folder / ".tune", ignore_errors=True)
     return bool(store.counts()["running"])
 
@@ -98,8 +149,8 @@ def _fit(
             trainable,
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
-                scheduler=make_scheduler(config, store),
-                num_samples=searcher.remaining,
+                scheduler=make_scheduler(config, store, searcher),
+                num_samples=-1,  # the searcher knows when it has finished
                 reuse_actors=True,
             ),
             run_config=tune.RunConfig(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.trial import FrozenTrial, TrialState
 from ray.tune.search import Searcher
 
 from tuner.config import SearchConfig
@@ -16,17 +18,65 @@ from tuner.study.store import ResultsStore
 from tuner.study.warm_start import best_frozen
 
 
-def make_sampler(search: SearchConfig, trials_done: int) -> optuna.samplers.BaseSampler:
+class _WaitingArePruned:
+    """A study whose trials that wait at a rung seem pruned: what they reached is worth knowing.
+
+    In the store they are running, since they may go on; TPE would count running ones as poor.
+    """
+
+    def __init__(self, study: optuna.Study, waiting: set[int]) -> None:
+        self._study, self._waiting = study, waiting
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._study, name)
+
+    def _get_trials(
+        self, deepcopy: bool = True, states: Any = None, use_cache: bool = False
+    ) -> list[FrozenTrial]:
+        found = []
+        for trial in self._study._get_trials(deepcopy=deepcopy, use_cache=use_cache):
+            if trial.number in self._waiting and trial.state == TrialState.RUNNING:
+                trial = copy.copy(trial)
+                trial.state = TrialState.PRUNED
+            if states is None or trial.state in states:
+                found.append(trial)
+        return found
+
+
+class _TPE(optuna.samplers.TPESampler):
+    """TPE that learns from waiting trials, too."""
+
+    def __init__(self, waiting: set[int], **options: Any) -> None:
+        super().__init__(**options)
+        self._waiting = waiting
+
+    def sample_relative(self, study: Any, trial: FrozenTrial, search_space: Any) -> dict[str, Any]:
+        return super().sample_relative(_WaitingArePruned(study, self._waiting), trial, search_space)  # type: ignore[arg-type]
+
+    def sample_independent(self, study: Any, trial: FrozenTrial, name: str, domain: Any) -> Any:
+        return super().sample_independent(
+            _WaitingArePruned(study, self._waiting),  # type: ignore[arg-type]
+            trial,
+            name,
+            domain,
+        )
+
+
+def make_sampler(
+    search: SearchConfig, trials_done: int, waiting: set[int]
+) -> optuna.samplers.BaseSampler:
     """The Optuna sampler of a search.
 
     Args:
         trials_done: by earlier runs; the seed moves on with it, or the same would be drawn again.
+        waiting: numbers of the trials that wait at a rung, kept up to date.
     """
     seed = search.seed + trials_done
     if search.sampler == "tpe":
         # Bergstra et al. 2011; jointly over parameters, by groups that occur together, and with
         # running trials counted as poor so that parallel workers spread out (constant liar).
-        return optuna.samplers.TPESampler(
+        return _TPE(
+            waiting,
             seed=seed,
             multivariate=True,
             group=True,
@@ -56,7 +106,9 @@ class StudySearcher(Searcher):
         records = store.records()
         self.unfinished = [record for record in records if record.state in ("running", "waiting")]
         ended = len(records) - len(self.unfinished)
-        store.study.sampler = make_sampler(search, len(records))
+        self.waiting: set[int] = set()  # numbers of the trials that wait at a rung
+        self.live: set[str] = set()  # trials that Tune has and that have not ended
+        store.study.sampler = make_sampler(search, len(records), self.waiting)
         self._grid: Iterator[Params] | None = None
         total = search.trials
         if search.sampler == "grid":
@@ -68,11 +120,15 @@ class StudySearcher(Searcher):
         self.total = total
         self.remaining = max(0, total - ended)
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str:  # type: ignore[override]
-        """The next trial's `model_id` and parameters."""
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
+        """The next trial's `model_id` and parameters; None while the last ones still run or wait.
+
+        Tune lets go of its workers as soon as a searcher has finished.
+        """
         if self.remaining == 0:
-            return Searcher.FINISHED
+            return None if self.live else Searcher.FINISHED
         self.remaining -= 1
+        self.live.add(trial_id)
         if self.unfinished:
             record = self.unfinished.pop(0)
             return self._trial(record.number, record.params)
@@ -80,7 +136,9 @@ class StudySearcher(Searcher):
         if self._grid is not None:
             fixed = next(self._grid, None)
             if fixed is None:
-                return Searcher.FINISHED
+                self.remaining = 0
+                self.live.discard(trial_id)
+                return self.suggest(trial_id)
         return self._trial(*self.store.ask(self.space, fixed))
 
     def _trial(self, number: int, params: Params) -> dict[str, Any]:
@@ -95,7 +153,8 @@ class StudySearcher(Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Nothing: `Recorder` tells the study, with the reason, which Tune does not give here."""
+        """Count it; `Recorder` tells the study, with the reason, which Tune does not give here."""
+        self.live.discard(trial_id)
 
     # A search is resumed from the results store; Tune's own snapshots are empty.
     def __getstate__(self) -> dict[str, Any]:

@@ -126,7 +126,7 @@ class ResultsStore:
                 changed += [
                     f"{section}.{k} was {theirs.get(k)}, is {mine.get(k)}"
                     for k in keys
-                    if mine.get(k) != theirs.get(k) and k != "cache_limit_gb"
+                    if mine.get(k) != theirs.get(k) and k not in ("cache_limit_gb", "shared_cache")
                 ]
             elif mine != theirs:
                 changed.append(f"{section} was {theirs}, is {mine}")

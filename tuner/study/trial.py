@@ -53,9 +53,10 @@ class Trial(tune.Trainable):
         """Train one epoch.
 
         Returns:
-            the figures of `Training.step`, and ``model_id``; ``best_value``, the selection metric at
-            the best epoch so far; ``finished`` when the training has come to its end; ``failed``,
-            with the reason, when it can't; after a restart ``earlier``, the epochs before it.
+            the figures of `Training.step`, and ``model_id``; ``best_value`` and ``best_loss``, the
+            selection metric and ``valid_loss`` of the best epoch so far; ``finished`` when the training
+            has come to its end; ``failed``, with the reason, when it can't; after a restart ``earlier``,
+            the epochs before it.
         """
         try:
             return self._step()
@@ -75,6 +76,7 @@ class Trial(tune.Trainable):
         result = training.history[-1] if training.finished else self.run.step()
         extra |= {
             "best_value": training.best[metric],
+            "best_loss": training.best["valid_loss"],
             "finished": training.finished,
             "done": training.finished,
             "summary": self.run.summary(),

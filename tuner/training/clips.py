@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import queue
 import random
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, Self, TypeVar
+from typing import Protocol, Self
 
 import numpy as np
 import torch
@@ -16,9 +14,9 @@ from torch import Tensor
 from data import Video
 from data.direct import read_clips
 from data.motion import MotionFrames
+from data.prefetch import prefetched
 from models.windows import Windows
 
-T = TypeVar("T")
 # From the frame numbers of clips [M, L] to those to train on: time jitter and the like.
 Jitter = Callable[[Tensor], Tensor]
 _CPU = torch.device("cpu")
@@ -139,7 +137,7 @@ class FrameClips(_Numbered):
         order = order.cpu()
         index = self.drawn(order, windows)
         places = torch.arange(len(order)).split(size)
-        return _prefetched(
+        return prefetched(
             (self._gather(self.video[order[p]], index[p]), self.labels[order[p].to(self.device)])
             for p in places
         )
@@ -178,7 +176,7 @@ class DirectClips(_Numbered):
         index = self.drawn(order, windows)
         in_order = bool((order.diff() > 0).all())
         seed = 0 if in_order else int(torch.randint(2**31, ()))
-        return _prefetched(self._read(order, index, size, None if in_order else seed))
+        return prefetched(self._read(order, index, size, None if in_order else seed))
 
     def _read(
         self, order: Tensor, index: Tensor, size: int, seed: int | None
@@ -212,41 +210,3 @@ def _to_device(clips: Tensor, device: torch.device) -> Tensor:
     if device.type == "cuda":
         clips = clips.pin_memory().to(device, non_blocking=True)
     return clips.permute(0, 1, 4, 2, 3)
-
-
-def _prefetched(items: Iterator[T], depth: int = 2) -> Iterator[T]:
-    """`items`, made by a thread up to `depth` ahead of whoever takes them."""
-    ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
-    stopped = threading.Event()
-
-    def put(entry: tuple[T | None, BaseException | None]) -> bool:
-        while not stopped.is_set():
-            try:
-                ready.put(entry, timeout=0.1)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def work() -> None:
-        try:
-            for item in items:
-                if not put((item, None)):
-                    return
-            put((None, None))
-        except BaseException as error:  # told to whoever waits for the next item
-            put((None, error))
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        while True:
-            item, error = ready.get()
-            if error is not None:
-                raise error
-            if item is None:
-                return
-            yield item
-    finally:
-        stopped.set()
-        thread.join()

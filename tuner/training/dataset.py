@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,7 +13,9 @@ from torch import Tensor
 import models
 from data import Dataset, FeatureStore, FrameStore, Video
 from data.clips import clip_indices
-from data.motion import Reference, open_motion
+from data.frames import sampled_frames
+from data.motion import MotionFrames, Reference, open_motion
+from data.prefetch import prefetched
 from models.backbones import load_backbone, weights_key
 from models.config import ModelConfig
 from models.specs import spec
@@ -20,7 +23,7 @@ from tuner.config import DataConfig
 from tuner.parameters import TrainingConfig
 from tuner.training.augment import Augmentation
 from tuner.training.clips import Clips, DirectClips, FeatureClips, FrameClips
-from tuner.training.device import best_device
+from tuner.training.device import backbone_precision, best_device
 
 
 def augmentation(config: TrainingConfig) -> Augmentation:
@@ -35,7 +38,7 @@ def feature_store(
     augmented: Augmentation | None = None,
     view: int = 0,
     motion: bool = False,
-    device: torch.device | None = None,
+    precision: str | None = None,
 ) -> FeatureStore:
     """The stored features that a frozen model needs; its backbone is built only if some are missing.
 
@@ -43,7 +46,10 @@ def feature_store(
         view: 0 are the frames as they are; any other is one draw of `augmented`, the same for all
             frames, so that a clip's frames match.
         motion: the features of the frames' motion images instead.
+        precision: that of the backbone; None is what is fastest here.
     """
+    device = best_device()
+    precision = precision or backbone_precision(device)
     name = config.pretrained_model_name
     assert name is not None  # says ModelConfig, for architectures with a backbone
     backbone = spec(name)
@@ -59,9 +65,11 @@ def feature_store(
             pretrained=config.pretrained,
             weights_path=config.model_weights_path,
         )
-        return backbone_callable(network, device or best_device(), transform)
+        return backbone_callable(network, device, transform, precision=precision)
 
     key = f"{backbone.timm_name}:{weights}:{config.pooling}"
+    if precision != "fp32":
+        key += f":{precision}"
     return FeatureStore(
         FrameStore(limit_bytes=data.limit_bytes),
         size=models.frame_size(config),
@@ -72,6 +80,7 @@ def feature_store(
         motion=_reference(config) if motion else None,
         direct=data.frames == "direct",
         limit_bytes=data.limit_bytes,
+        shared=Path(data.shared_cache).expanduser() if data.shared_cache else None,
     )
 
 
@@ -82,6 +91,7 @@ def stored_features(
     *,
     augmented: Augmentation | None = None,
     view: int = 0,
+    precision: str | None = None,
 ) -> tuple[Tensor, dict[str, int]]:
     """Features of `videos` in one float16 tensor ``[N, F]``, and where each video begins in it.
 
@@ -89,10 +99,38 @@ def stored_features(
     """
     parts = []
     for motion in (False, True)[: 1 if config.motion == "none" else 2]:
-        store = feature_store(config, data, augmented=augmented, view=view, motion=motion)
+        store = feature_store(
+            config, data, augmented=augmented, view=view, motion=motion, precision=precision
+        )
         features, offsets = load_features(store, videos)
         parts.append(features)
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1), offsets
+
+
+def own_features(
+    model: models.VideoClassifier, data: DataConfig, video: Video, *, at_once: int = 32
+) -> Tensor:
+    """Features of every frame of `video` from the model's own backbone over images, float32 ``[N, F]``.
+
+    A frame goes through it once, however many clips it is part of.
+    """
+    assert model.backbone is not None
+    device, size = best_device(), models.frame_size(model.config)
+    run = backbone_callable(model.backbone, device)
+    if data.frames == "direct":
+        chunks = (chunk for (chunk,) in sampled_frames(video, [size], at_once=at_once))
+        return torch.from_numpy(np.concatenate([run(chunk) for chunk in prefetched(chunks)]))
+    store = FrameStore(limit_bytes=data.limit_bytes)
+    streams: list[np.ndarray | MotionFrames] = [store.open(video, size)]
+    if reference := _reference(model.config):
+        streams.append(open_motion(store, video, size, reference))
+    parts = [
+        np.concatenate(
+            [run(np.asarray(frames[i : i + at_once])) for i in range(0, len(frames), at_once)]
+        )
+        for frames in streams
+    ]
+    return torch.from_numpy(np.concatenate(parts, axis=1))
 
 
 def frame_clips(
@@ -122,6 +160,8 @@ def backbone_callable(
     network: torch.nn.Module,
     device: torch.device,
     transform: Callable[[Tensor], Tensor] | None = None,
+    *,
+    precision: str = "fp32",
 ) -> Callable[[np.ndarray], np.ndarray]:
     """`network` over uint8 frames ``[n, (L,) H, W, 3]``, giving float32 ``[n, F]``."""
     network = network.eval().to(device)
@@ -129,11 +169,13 @@ def backbone_callable(
     def run(frames: np.ndarray) -> np.ndarray:
         # The transposed view of [n, H, W, 3] is channels_last as it stands: nothing is copied.
         images = torch.from_numpy(frames.copy()).movedim(-1, -3).to(device)
+        autocast = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
         with torch.inference_mode():
             if transform:
                 shape = images.shape
                 images = transform(images.reshape(-1, *shape[-3:])).view(shape)
-            return network(images).float().cpu().numpy()
+            with autocast:
+                return network(images).float().cpu().numpy()
 
     return run
 

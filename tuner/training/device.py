@@ -25,9 +25,22 @@ def precision(asked: str, device: torch.device, model: nn.Module, *, stored: boo
         return asked
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    if stored or not torch.cpu._is_avx512_bf16_supported() or _slow_in_bf16(model):
+    if stored or not _cpu_has_bf16() or _slow_in_bf16(model):
         return "fp32"
     return "bf16"
+
+
+def backbone_precision(device: torch.device) -> str:
+    """What frozen backbones compute in: bf16 where the hardware does, at two to three times the rate.
+
+    Linear classifiers of real frames did as well on its features as on those of fp32.
+    """
+    fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_has_bf16()
+    return "bf16" if fast else "fp32"
+
+
+def _cpu_has_bf16() -> bool:
+    return bool(torch.cpu._is_avx512_bf16_supported())
 
 
 def _slow_in_bf16(model: nn.Module) -> bool:

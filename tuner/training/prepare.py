@@ -21,6 +21,7 @@ from models import WeightsError
 from models.config import ModelConfig
 from tuner.config import DataConfig
 from tuner.messages import ConfigError
+from tuner.training.dataset import feature_store
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,14 @@ def prepare(
     output: Output,
     *,
     strict: bool = False,
+    on_checked: Callable[[], None] = lambda: None,
 ) -> data.Dataset:
     """Everything that trials need before the first one starts.
 
     Args:
         searched: one model for each backbone and frame size that will be asked for.
         folder: gets ``rejects.csv``, the videos that don't decode and are left out.
+        on_checked: called when all mistakes of the user's have been looked for, before the long work.
 
     Raises:
         DataError: the labels are wrong, or without the rejects a split or a class is empty; with
@@ -84,6 +87,7 @@ def prepare(
     check_models(searched, config)
     dataset = load_dataset(config, output)
     check_weights(searched, download=True)
+    on_checked()
     sizes = list(dict.fromkeys(models.frame_size(model) for model in searched))
     found = decode(dataset.videos.values(), sizes, config, output)
     rejects = [*dataset.rejects, *found]
@@ -95,6 +99,34 @@ def prepare(
     if rejects and strict:
         raise DataError([f"{r.path} does not decode: {r.reason} (--strict)" for r in rejects])
     return dataset.without(found)
+
+
+def features(
+    config: DataConfig,
+    searched: Iterable[ModelConfig],
+    videos: Iterable[Video],
+    output: Output,
+) -> None:
+    """Compute the features that frozen models will ask for, on this machine; a bar shows how far it is.
+
+    Other processes that want the same ones share them out with this one.
+    """
+    videos = list(videos)
+    wanted = [(s, [v for v in videos if not s.has(v)]) for s in feature_stores(searched, config)]
+    with output.bar("computing features", sum(len(missing) for _, missing in wanted)) as advance:
+        for store, missing in wanted:
+            store.ensure(missing, on_video=lambda _: advance())
+
+
+def feature_stores(searched: Iterable[ModelConfig], config: DataConfig) -> list[data.FeatureStore]:
+    """One store for each backbone, frame size and kind of picture that frozen models will ask for."""
+    stores: dict[tuple, data.FeatureStore] = {}
+    for model in searched:
+        if models.uses_stored_features(model):
+            for motion in (False, True)[: 1 if model.motion == "none" else 2]:
+                store = feature_store(model, config, motion=motion)
+                stores.setdefault((store.backbone_key, store.size, store.window, motion), store)
+    return list(stores.values())
 
 
 def decode(

@@ -20,7 +20,7 @@ import models
 from models.config import ModelConfig
 from tuner.parameters import TrainingConfig
 from tuner.training.dataset import ClipSource, fit_normalisation
-from tuner.training.device import best_device
+from tuner.training.device import backbone_precision, best_device
 from tuner.training.loop import Training
 from tuner.training.state import load_trained_state, trained_state
 from tuner.training.tensorboard import TrialWriter
@@ -95,7 +95,10 @@ class Run:
         if self.training.best_epoch == self.training.epoch:
             # Also where a new round began: it begins from these weights.
             with self.training.evaluated():
-                models.save(self.model, self.folder / BEST, extra={"epoch": result["epoch"]})
+                extra = {"epoch": result["epoch"]}
+                if models.uses_stored_features(self.config):
+                    extra["feature_precision"] = backbone_precision(best_device())
+                models.save(self.model, self.folder / BEST, extra=extra)
         part = self.folder / f"{LAST}.{os.getpid()}.tmp"
         torch.save(self.training.state_dict(), part)
         os.replace(part, self.folder / LAST)

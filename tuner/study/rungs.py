@@ -1,0 +1,93 @@
+"""Which trials go on at a rung: asynchronous successive halving by promotion, without any Ray."""
+
+from __future__ import annotations
+
+import math
+
+# What a trial is judged by, the greater the better: the metric, and what breaks its ties.
+Score = tuple[float, float]
+
+
+class Rungs:
+    """ASHA as published (Li et al., A system for massively parallel hyperparameter tuning, MLSys 2020,
+    algorithm 2): a trial waits at a rung until it is among the best one in `factor` there.
+
+    Ray Tune's own variant decides at once and for good, so that the first to arrive at a rung, with
+    nothing to be compared with, all go on. Here they wait, and a trial whose place is out of reach is
+    given up, so that few wait: their checkpoints take disk space.
+
+    Args:
+        grace: epochs that every trial gets, the first rung.
+        factor: of the trials at a rung, one in so many goes on; rungs are so many times apart.
+        longest: epochs of a training that nothing stops.
+    """
+
+    def __init__(self, *, grace: int, factor: float, longest: int) -> None:
+        self.factor = factor
+        self.levels: list[int] = []
+        level = float(grace)
+        while round(level) < longest:
+            self.levels.append(round(level))
+            level *= factor
+        self.reached: list[dict[int, Score]] = [{} for _ in self.levels]
+        self.promoted: list[set[int]] = [set() for _ in self.levels]
+        self.waiting: dict[int, int] = {}  # trial to the number of its rung
+
+    def report(self, number: int, epoch: int, score: Score) -> bool:
+        """Whether a trial may go on after an epoch; if not, it waits.
+
+        Args:
+            score: of its best epoch so far. At a rung the first report counts.
+        """
+        rung = -1
+        for rung_number, level in enumerate(self.levels):
+            if epoch < level:
+                break
+            rung = rung_number
+            self.reached[rung].setdefault(number, score)
+        if rung < 0 or number in self.promoted[rung]:
+            return True
+        if number in self._best(rung, self._places(rung)):
+            self.promoted[rung].add(number)
+            return True
+        self.waiting[number] = rung
+        return False
+
+    def promote(self, *, last: bool = False) -> int | None:
+        """The waiting trial that is to go on, at the highest rung that has one.
+
+        Args:
+            last: no further trial will arrive, so that of few at a rung the best goes on, too.
+        """
+        for rung in reversed(range(len(self.levels))):
+            places = max(1, self._places(rung)) if last else self._places(rung)
+            for number in self._best(rung, places):
+                if self.waiting.get(number) == rung:
+                    del self.waiting[number]
+                    self.promoted[rung].add(number)
+                    return number
+        return None
+
+    def give_up(self) -> list[int]:
+        """Waiting trials that hardly will be among the best any more; they wait no longer."""
+        given_up = []
+        for rung in range(len(self.levels)):
+            count = len(self.reached[rung])
+            # Of a random order, places move by about the root of their number.
+            near = self._best(rung, math.ceil(count / self.factor + 2 * math.sqrt(count)))
+            given_up += [n for n, r in self.waiting.items() if r == rung and n not in near]
+        self.leave(*given_up)
+        return given_up
+
+    def leave(self, *numbers: int) -> None:
+        """Forget that these trials wait; what they reached still counts."""
+        for number in numbers:
+            self.waiting.pop(number, None)
+
+    def _places(self, rung: int) -> int:
+        return int(len(self.reached[rung]) / self.factor)
+
+    def _best(self, rung: int, places: int) -> list[int]:
+        """Of equal scores the earlier trial goes first."""
+        scores = self.reached[rung]
+        return sorted(scores, key=lambda n: (scores[n], -n), reverse=True)[:places]
