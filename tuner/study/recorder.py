@@ -80,6 +80,17 @@ class Recorder(Callback):
             with contextlib.suppress(OSError):  # a file left over costs space, not a search
                 (self.context.model_folder(worst) / BEST).unlink(missing_ok=True)
 
+    def sweep(self) -> None:
+        """Delete what ended trials left that is of no use; workers may have written it after all."""
+        kept = {number for _, number in self.kept}
+        for record in self.store.records():
+            if record.state in ("running", "waiting"):
+                continue
+            folder = self.context.model_folder(record.number)
+            for name in (LAST,) if record.number in kept else (LAST, BEST):
+                with contextlib.suppress(OSError):
+                    (folder / name).unlink(missing_ok=True)
+
 
 def reason_of(trial: Any) -> str:
     """One line that says why a trial failed, out of Ray's report of several pages."""

@@ -123,7 +123,7 @@ def _fit(
 
     from tuner.study.progress import Progress
     from tuner.study.recorder import Recorder
-    from tuner.study.schedule import TimeBudget, make_scheduler
+    from tuner.study.schedule import ASHA, TimeBudget, make_scheduler
     from tuner.study.trial import SearchContext, Trial
 
     for name in ("ray.tune", "ray.air", "ray.train"):
@@ -136,7 +136,9 @@ def _fit(
     # Enough waiting trials that every worker starts, and not so many that they were proposed
     # long before they run.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(min(workers, ceil(searcher.remaining)) + 1)
-    context = SearchContext(config, dataset, config.folder)
+    scheduler = make_scheduler(config, store, searcher)
+    rungs = tuple(scheduler.rungs.levels) if isinstance(scheduler, ASHA) else ()
+    context = SearchContext(config, dataset, config.folder, rungs)
     budget = TimeBudget(config.search.time_budget)
     metric = config.search.metric
     recorder = Recorder(store, context)
@@ -149,7 +151,7 @@ def _fit(
             trainable,
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
-                scheduler=make_scheduler(config, store, searcher),
+                scheduler=scheduler,
                 num_samples=-1,  # the searcher knows when it has finished
                 reuse_actors=True,
             ),
@@ -165,3 +167,4 @@ def _fit(
         ).fit()
     if budget.stop_all():
         recorder.end_of_time()
+    recorder.sweep()

@@ -1,8 +1,9 @@
-"""One trial as a Ray Tune Trainable: a step is an epoch, a worker serves one trial after another."""
+"""One trial as a Ray Tune Trainable: a worker serves one trial after another."""
 
 from __future__ import annotations
 
 import contextlib
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,21 @@ from tuner.training.device import OutOfMemory
 from tuner.training.loop import Diverged
 from tuner.training.run import Run
 
+_REPORT_SECONDS = 1.0
+
 
 @dataclass(frozen=True)
 class SearchContext:
-    """What all trials of a search share; put once into Ray's object store."""
+    """What all trials of a search share; put once into Ray's object store.
+
+    Attributes:
+        rungs: epochs at which the scheduler decides.
+    """
 
     config: Config
     dataset: Dataset
     folder: Path
+    rungs: tuple[int, ...] = ()
 
     def model_folder(self, model_id: int) -> Path:
         return self.folder / "models" / str(model_id)
@@ -42,6 +50,7 @@ class Trial(tune.Trainable):
         assert context is not None  # given by tune.with_parameters
         self.context = context
         self.run: Run | None = None
+        self.reported = 0  # epochs that have been
         torch.set_num_threads(max(1, int(context.config.resources.cpus)))
         self.source = ClipSource(context.dataset, context.config.data)
 
@@ -50,13 +59,16 @@ class Trial(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train one epoch.
+        """Train for a second, at least an epoch and not beyond a rung.
+
+        Reporting each of many short epochs would have the workers wait for the scheduler, and the
+        scheduler for the database.
 
         Returns:
-            the figures of `Training.step`, and ``model_id``; ``best_value`` and ``best_loss``, the
-            selection metric and ``valid_loss`` of the best epoch so far; ``finished`` when the training
-            has come to its end; ``failed``, with the reason, when it can't; after a restart ``earlier``,
-            the epochs before it.
+            the last epoch's figures of `Training.step`, and ``model_id``; ``best_value`` and
+            ``best_loss``, the selection metric and ``valid_loss`` of the best epoch so far;
+            ``finished`` when the training has come to its end; ``failed``, with the reason, when
+            it can't; ``earlier``, the epochs before the last one that have not been reported.
         """
         try:
             return self._step()
@@ -66,15 +78,20 @@ class Trial(tune.Trainable):
             return {"failed": reason, "done": True}
 
     def _step(self) -> dict[str, Any]:
-        metric = self.context.config.search.metric
-        extra: dict[str, Any] = {}
+        metric, start = self.context.config.search.metric, time.monotonic()
         if self.run is None:
-            self.run = self._open()
-            history = self.run.training.history
-            extra["earlier"] = {entry["epoch"]: entry[metric] for entry in history}
+            self.run, self.reported = self._open(), 0
         training = self.run.training
-        result = training.history[-1] if training.finished else self.run.step()
-        extra |= {
+        while not training.finished:
+            self.run.step()
+            if training.epoch in self.context.rungs:
+                break
+            if time.monotonic() - start >= _REPORT_SECONDS:
+                break
+        *earlier, result = training.history[self.reported :] or training.history[-1:]
+        self.reported = training.epoch
+        extra = {
+            "earlier": {str(entry["epoch"]): entry[metric] for entry in earlier},
             "best_value": training.best[metric],
             "best_loss": training.best["valid_loss"],
             "finished": training.finished,
@@ -96,6 +113,7 @@ class Trial(tune.Trainable):
             # Each its own: a lucky or unlucky start must not be that of all trials.
             seed=config.search.seed * 10_000 + self.config["model_id"],
             params={"model_id": self.config["model_id"], **self.config["params"]},
+            milestones=self.context.rungs,
         )
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:

@@ -180,6 +180,9 @@ def backbone_callable(
     return run
 
 
+_Numbers = tuple[list[str], Tensor, Tensor, Tensor]
+
+
 class ClipSource:
     """Clips of a data set; features of the latest backbone are kept between a process's trials.
 
@@ -192,6 +195,7 @@ class ClipSource:
         self.dataset, self.config = dataset, config
         self._key: str | None = None
         self._features: dict[str, tuple[Tensor, dict[str, int]]] = {}
+        self._numbered: dict[tuple[str, int, int], _Numbers] = {}
 
     def clips(
         self, config: ModelConfig, split: str, training: TrainingConfig | None = None
@@ -207,11 +211,17 @@ class ClipSource:
         videos = [self.dataset.videos[name] for name in names]
         return frame_clips(config, self.config, videos, video, index, labels)
 
-    def _windows(self, config: ModelConfig, split: str) -> tuple[list[str], Tensor, Tensor, Tensor]:
+    def _windows(self, config: ModelConfig, split: str) -> _Numbers:
         """The split's videos; video ``[M]``, frame numbers ``[M, L]`` and label ``[M]`` of clips."""
+        length, stride = models.feature_length(config), config.sequence_stride
+        key = (split, length, stride)
+        if key not in self._numbered:
+            self._numbered[key] = self._number(split, length, stride)
+        return self._numbered[key]
+
+    def _number(self, split: str, length: int, stride: int) -> _Numbers:
         own = self.dataset.table[self.dataset.table["split"] == split]
         code = {name: number for number, name in enumerate(self.dataset.classes)}
-        length, stride = models.feature_length(config), config.sequence_stride
         names, video, index, labels = [], [], [], []
         for number, (name, rows) in enumerate(own.groupby("video", sort=False)):
             names.append(str(name))
@@ -226,7 +236,7 @@ class ClipSource:
         config: ModelConfig,
         split: str,
         training: TrainingConfig | None,
-        windows: tuple[list[str], Tensor, Tensor, Tensor],
+        windows: _Numbers,
     ) -> FeatureClips:
         names, video, index, labels = windows
         views = training.views if training else 1

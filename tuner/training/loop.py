@@ -158,6 +158,16 @@ class Training:
         finally:
             load_trained_state(self.model, own)
 
+    @contextlib.contextmanager
+    def at_best(self) -> Iterator[None]:
+        """The model with its best weights so far."""
+        own = copy.deepcopy(trained_state(self.model))
+        load_trained_state(self.model, self.best_weights)
+        try:
+            yield
+        finally:
+            load_trained_state(self.model, own)
+
     def predict(self, clips: Clips) -> tuple[Tensor, Tensor]:
         """Logits ``[M, C]`` and labels ``[M]`` of all clips, in their order."""
         self.model.eval()
@@ -270,10 +280,14 @@ class Training:
         self.average = Average(self.config.ema) if self.config.ema else None
 
     def state_dict(self) -> dict[str, Any]:
-        """All that `load_state_dict` needs but the best weights, which change more rarely."""
+        """All that `load_state_dict` needs but the best weights, which change more rarely.
+
+        Of a training that has finished nothing goes on, and its last weights are of no use.
+        """
+        going_on = not self.finished
         return {
-            "model": trained_state(self.model),
-            "optimizer": self.optimizer.state_dict(),
+            "model": trained_state(self.model) if going_on else None,
+            "optimizer": self.optimizer.state_dict() if going_on else None,
             "history": self.history,
             "best_epoch": self.best_epoch,
             "best_confusion": self.best_confusion,
@@ -281,16 +295,17 @@ class Training:
             "round_start": self.round_start,
             "parts": self.parts,
             "finished": self.finished,
-            "average": self.average and self.average.state_dict(),
+            "average": self.average.state_dict() if self.average and going_on else None,
         }
 
     def load_state_dict(self, state: dict[str, Any], best_weights: dict[str, Tensor]) -> None:
         """Continue from `state_dict` of a training with the same parameters."""
-        load_trained_state(self.model, state["model"])
+        load_trained_state(self.model, state["model"] or best_weights)
         self.round = state["round"]
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.average:
-            self.average.load_state_dict(state["average"])
+        if not state["finished"]:
+            self.optimizer.load_state_dict(state["optimizer"])
+            if self.average:
+                self.average.load_state_dict(state["average"])
         self.history, self.best_epoch = state["history"], state["best_epoch"]
         self.best_confusion = state["best_confusion"]
         self.round_start, self.finished = state["round_start"], state["finished"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,20 +29,23 @@ from tuner.training.tensorboard import TrialWriter
 torch.serialization.set_crc32_options(False)
 
 LAST, BEST, HISTORY = "last.pt", "best.pt", "fit_history.csv"
+CHECKPOINT_SECONDS = 10.0
 
 
 @dataclass
 class Run:
     """One training in its folder; continues from the checkpoint there, if there is one.
 
-    Files: ``last.pt`` and ``fit_history.csv`` after each epoch, ``best.pt`` (the model at its best,
-    as `models.load` reads it), and TensorBoard's events.
+    Files: ``last.pt``, ``fit_history.csv``, ``best.pt`` (the model at its best, as `models.load` reads
+    it) and TensorBoard's events, brought up to date every ten seconds, at the epochs in `milestones`
+    and at the end: a crash costs seconds, and an epoch of a tenth of a second no checkpoint.
 
     Args:
         folder: of this model, made if need be.
         source: where clips come from.
         metric, seed: as in `Training`.
         params: what the HPARAMS tab shows.
+        milestones: epochs after which it may have to go on from its files.
     """
 
     folder: Path
@@ -52,6 +55,7 @@ class Run:
     metric: str
     seed: int
     params: Mapping[str, Any]
+    milestones: Collection[int] = ()
 
     def __post_init__(self) -> None:
         torch.manual_seed(self.seed)
@@ -75,6 +79,7 @@ class Run:
             device=best_device(),
         )
         self.checkpoint_seconds = 0.0
+        self.saved_at, self.best_saved = time.monotonic(), 0
         self.resumed_epochs = self._resume()
         self.writer = TrialWriter(self.folder, self.params, epochs_done=self.resumed_epochs)
 
@@ -86,26 +91,40 @@ class Run:
             return 0
         best = models.load(self.folder / BEST)
         self.training.load_state_dict(state, trained_state(best))
+        self.best_saved = self.training.best_epoch
         return self.training.epoch
 
     def step(self) -> dict[str, Any]:
-        """Train an epoch and put it on the disk, the best model before the checkpoint that names it."""
+        """Train an epoch, and put it on the disk when it is time to."""
         result = self.training.step()
+        self.writer.epoch(result, self.training.best)
+        late = time.monotonic() - self.saved_at >= CHECKPOINT_SECONDS
+        if late or self.training.finished or self.training.epoch in self.milestones:
+            self.save()
+        return result
+
+    def save(self) -> None:
+        """Bring the files up to date, the best model before the checkpoint that names it."""
         start = time.perf_counter()
-        if self.training.best_epoch == self.training.epoch:
-            # Also where a new round began: it begins from these weights.
-            with self.training.evaluated():
-                extra = {"epoch": result["epoch"]}
-                if models.uses_stored_features(self.config):
-                    extra["feature_precision"] = backbone_precision(best_device())
-                models.save(self.model, self.folder / BEST, extra=extra)
+        self._save_best()
         part = self.folder / f"{LAST}.{os.getpid()}.tmp"
         torch.save(self.training.state_dict(), part)
         os.replace(part, self.folder / LAST)
-        pd.DataFrame(self.training.history).to_csv(self.folder / HISTORY, index=False)
-        self.writer.epoch(result, self.training.best)
+        self.writer.flush()
+        self.saved_at = time.monotonic()
         self.checkpoint_seconds += time.perf_counter() - start
-        return result
+
+    def _save_best(self) -> None:
+        training = self.training
+        pd.DataFrame(training.history).to_csv(self.folder / HISTORY, index=False)
+        if training.best_epoch == self.best_saved:
+            return
+        extra: dict[str, Any] = {"epoch": training.best_epoch}
+        if models.uses_stored_features(self.config):
+            extra["feature_precision"] = backbone_precision(best_device())
+        with training.at_best():
+            models.save(self.model, self.folder / BEST, extra=extra)
+        self.best_saved = training.best_epoch
 
     def summary(self) -> dict[str, Any]:
         """The figures that the results store keeps of this run."""
@@ -127,8 +146,10 @@ class Run:
         }
 
     def close(self) -> None:
-        """End the event file."""
+        """Save the best model if that was not yet done, and end the event file."""
         training = self.training
+        if training.epoch:
+            self._save_best()
         self.writer.close(training.best_confusion, self.source.dataset.classes, training.best_epoch)
 
 

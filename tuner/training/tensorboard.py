@@ -50,6 +50,9 @@ class TrialWriter:
             self.writer.add_scalar(name, result[name], step)
         for name in METRICS:
             self.writer.add_scalar(f"best/{name}", best[name], step)
+
+    def flush(self) -> None:
+        """Bring what was added to the file; it happens now and then by itself, too."""
         self.writer.flush()
 
     def close(self, confusion: list[list[int]], classes: list[str], step: int) -> None:
