@@ -1,4 +1,4 @@
-"""The peer of `benchmarks.peers` in which each trial extracts its features for itself, under Ray Tune."""
+"""The peer of `benchmarks.peers` in which each trial extracts its features for itself, on Ray Tune."""
 
 from __future__ import annotations
 

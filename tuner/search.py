@@ -160,8 +160,9 @@ def only_one(config: Config):
 def search(config: Config, *, resume: bool, strict: bool, command: str) -> int:
     """Run a search to its end; returns the exit status."""
     from tuner.study.run import RaySession, run_trials
+    from tuner.study.spread import compute
     from tuner.study.store import ResultsStore
-    from tuner.training.prepare import features, prepare
+    from tuner.training.prepare import prepare
 
     space = check(config)
     start = time.monotonic()
@@ -178,7 +179,8 @@ def search(config: Config, *, resume: bool, strict: bool, command: str) -> int:
         )
         # The test videos wait for tuner.best.
         names = dataset.table.loc[dataset.table["split"] != "test", "video"].unique()
-        features(config.data, searched, [dataset.videos[n] for n in names], cli.output)
+        videos = [dataset.videos[name] for name in names]
+        compute(config, searched, videos, cli.output, session)
         store.set_note("classes", dataset.classes)
         store.set_note("rejects", [[r.video, str(r.path), r.reason] for r in dataset.rejects])
         interrupted = run_trials(config, space, dataset, store, console, session)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import sys
 import threading
 from math import ceil
 from typing import Any
@@ -45,6 +46,12 @@ class RaySession:
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
         self._own = False
+
+    @property
+    def joins(self) -> bool:
+        """Whether there is a Ray already, in this process or as ``RAY_ADDRESS`` says."""
+        ray = sys.modules.get("ray")
+        return bool(os.environ.get("RAY_ADDRESS")) or (ray is not None and ray.is_initialized())
 
     def start(self) -> None:
         """Begin to start, and return at once."""

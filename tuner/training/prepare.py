@@ -88,7 +88,7 @@ def prepare(
     dataset = load_dataset(config, output)
     check_weights(searched, download=True)
     on_checked()
-    sizes = list(dict.fromkeys(models.frame_size(model) for model in searched))
+    sizes = frame_sizes(searched)
     found = decode(dataset.videos.values(), sizes, config, output)
     rejects = [*dataset.rejects, *found]
     listed = write_rejects(rejects, folder)
@@ -116,6 +116,11 @@ def features(
     with output.bar("computing features", sum(len(missing) for _, missing in wanted)) as advance:
         for store, missing in wanted:
             store.ensure(missing, on_video=lambda _: advance())
+
+
+def frame_sizes(searched: Iterable[ModelConfig]) -> list[tuple[int, int]]:
+    """Every height and width that frames will be asked for in."""
+    return list(dict.fromkeys(models.frame_size(model) for model in searched))
 
 
 def feature_stores(searched: Iterable[ModelConfig], config: DataConfig) -> list[data.FeatureStore]:

@@ -1,0 +1,67 @@
+"""``python -m tuner.prepare CONFIG``: decode all videos and compute all features ahead of a search."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from tuner import cli
+from tuner.cli import console
+from tuner.config import Config, absolute, load
+from tuner.search import check, searched_models
+
+EXAMPLES = """
+python -m tuner.prepare configs/seals.yaml
+python -m tuner.prepare configs/seals.yaml --set data.videos=VIDEOS --set data.labels=labels.csv
+RAY_ADDRESS=auto python -m tuner.prepare configs/seals.yaml --set data.shared_cache=/nfs/cache
+"""
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = cli.parser(
+        "prepare",
+        "Decode every labelled video once, and compute the features that a search of this "
+        "configuration will need; on a cluster, all of its machines do.",
+        EXAMPLES,
+    )
+    parser.add_argument("config", type=Path, help="the YAML file of the search")
+    cli.add_set(parser)
+    parser.add_argument(
+        "--strict", action="store_true", help="stop if any labelled video does not decode"
+    )
+    return parser
+
+
+def run(config: Config, *, strict: bool) -> int:
+    """Prepare everything; returns the exit status."""
+    from data.store import default_folder
+    from tuner.study.progress import duration
+    from tuner.study.run import RaySession
+    from tuner.study.spread import compute
+    from tuner.training.prepare import prepare
+
+    start = time.monotonic()
+    searched = searched_models(check(config))
+    with RaySession() as session:
+        dataset = prepare(config.data, searched, config.folder, cli.output, strict=strict)
+        videos = list(dataset.videos.values())
+        compute(config, searched, videos, cli.output, session)
+    places = [
+        str(default_folder()),
+        *([config.data.shared_cache] if config.data.shared_cache else []),
+    ]
+    console.print(
+        f"{len(videos)} videos are ready in {' and '.join(places)}, in "
+        f"{duration(time.monotonic() - start)}"
+    )
+    return 0
+
+
+def main() -> int:
+    args = arguments().parse_args()
+    return run(absolute(load(args.config, args.overrides)), strict=args.strict)
+
+
+if __name__ == "__main__":
+    cli.run(main)
