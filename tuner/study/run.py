@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import threading
+from collections.abc import Sequence
 from math import ceil
 from typing import Any
 
@@ -101,8 +102,15 @@ def run_trials(
     store: ResultsStore,
     console: Console,
     session: RaySession,
+    *,
+    trainable: Any = None,
+    callbacks: Sequence[Any] = (),
 ) -> bool:
     """Run the trials that the search still lacks.
+
+    Args:
+        trainable: what Tune runs for each; None is `Trial`.
+        callbacks: of Tune, beside those that record and show.
 
     Returns:
         whether it was interrupted before all of them had ended.
@@ -116,14 +124,20 @@ def run_trials(
     console.print(f"search '{config.name}': {searcher.remaining} of {searcher.total} trials to run")
     session.wait()
     try:
-        _fit(config, dataset, store, searcher, console)
+        _fit(config, dataset, store, searcher, console, trainable, callbacks)
     finally:
         shutil.rmtree(config.folder / ".tune", ignore_errors=True)
     return bool(store.counts()["running"])
 
 
 def _fit(
-    config: Config, dataset: Dataset, store: ResultsStore, searcher: Any, console: Console
+    config: Config,
+    dataset: Dataset,
+    store: ResultsStore,
+    searcher: Any,
+    console: Console,
+    trainable: Any,
+    callbacks: Sequence[Any],
 ) -> None:
     import ray
     from ray import tune
@@ -151,7 +165,7 @@ def _fit(
     recorder = Recorder(store, context)
     with Progress(store, searcher.total, metric, console=console) as progress:
         trainable = tune.with_resources(
-            tune.with_parameters(Trial, context=context),
+            trainable or tune.with_parameters(Trial, context=context),
             {"cpu": resources.cpus, "gpu": resources.gpus},
         )
         tune.Tuner(
@@ -167,7 +181,7 @@ def _fit(
                 storage_path=str(config.folder),
                 stop=budget,
                 verbose=0,
-                callbacks=[recorder, progress],
+                callbacks=[recorder, progress, *callbacks],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=config.search.retries),
             ),
