@@ -272,3 +272,33 @@ def test_no_limit_keeps_all(store: Store) -> None:
     for key in "abcdef":
         _put(store, key, np.zeros((1000, 1), np.uint8))
     assert len(_names(store)) == 6
+
+
+# Several machines
+
+
+def test_what_one_machine_made_the_others_fetch(tmp_path: Path) -> None:
+    one, other = (Store("arrays", folder=tmp_path / name, shared=tmp_path / "nfs") for name in "ab")
+    assert not other.has("key") and other.get("key") is None
+    _put(one, "key", np.arange(6).reshape(2, 3))
+    assert other.has("key") and not other.path("key").exists()
+    fetched = other.get("key")
+    assert fetched is not None and np.array_equal(fetched, np.arange(6).reshape(2, 3))
+    assert other.path("key").exists()  # read from its own disk from now on
+    assert not list((tmp_path / "nfs").rglob("*.copy"))
+
+
+def test_machines_that_share_wait_for_each_other(tmp_path: Path) -> None:
+    one, other = (Store("arrays", folder=tmp_path / name, shared=tmp_path / "nfs") for name in "ab")
+    with one.lock("key"), pytest.raises(filelock.Timeout):
+        other.lock("key").acquire(blocking=False)
+
+
+def test_what_is_fetched_counts_towards_the_limit(tmp_path: Path) -> None:
+    maker = Store("arrays", folder=tmp_path / "a", shared=tmp_path / "nfs")
+    for key in ("old", "new"):
+        _put(maker, key, np.zeros(1000, np.uint8))
+    small = Store("arrays", folder=tmp_path / "b", shared=tmp_path / "nfs", limit_bytes=1500)
+    assert small.get("old") is not None and small.get("new") is not None
+    assert _names(small) == ["new.npy"]
+    assert small.has("old")

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 import models
-from data.prefetch import prefetched
 from models import ModelConfig
 from tuner import cli
 from tuner.config import DataConfig
@@ -110,32 +109,6 @@ def test_features_of_direct_frames_are_those_of_stored_ones(sources, tmp_path, m
         features.append(source.clips(frozen, "valid").features.clone())
     assert np.allclose(features[0], features[1], atol=1e-2)
     assert not list((tmp_path / "1").glob("frames/*.npy"))
-
-
-def test_what_goes_wrong_in_the_background_is_raised_in_front():
-    def items():
-        yield 1
-        raise OSError("the disk is gone")
-
-    taken = []
-    with pytest.raises(OSError, match="disk is gone"):
-        for item in prefetched(items()):
-            taken.append(item)
-    assert taken == [1]
-
-
-def test_reading_ahead_stops_when_nobody_takes_any_more():
-    made = []
-
-    def items():
-        for number in range(1000):
-            made.append(number)
-            yield number
-
-    stream = prefetched(items())
-    assert [next(stream), next(stream)] == [0, 1]
-    stream.close()
-    assert len(made) < 10
 
 
 @pytest.mark.parametrize("motion", ["background", "previous"])

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 GRID = ROOT / "configs" / "seals_grid.yaml"
 
 
-@pytest.mark.parametrize("module", ["search", "best", "train"])
+@pytest.mark.parametrize("module", ["search", "best", "train", "prepare"])
 def test_help_has_examples(module, command):
     status, out, _ = command(module, "--help")
     assert status == 0
@@ -129,3 +129,39 @@ def test_train_says_what_a_model_lacks(command, write_config):
     assert "model.architecture: is missing" in mistake(command, "train", path)
     err = mistake(command, "train", path, "--set", "model.architecture=video_lrcnn_frozen")
     assert "model.sequence_model" in err
+
+
+def test_prepare_computes_all_that_a_search_needs(command, write_config, monkeypatch, tmp_path):
+    from data import FrameStore
+
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
+    path = write_config()
+    status, out, err = command("prepare", path)
+    assert status == 0, err
+    assert "4 videos are ready" in out and str(tmp_path / "cache") in out
+    features = {f.name for f in (tmp_path / "cache" / "features").glob("*.npy")}
+    assert len(features) == 4  # one backbone, pooling and frame size for all models of the space
+
+    def no_more(*_: object) -> None:
+        raise AssertionError("it decodes again")
+
+    monkeypatch.setattr(FrameStore, "_decode", no_more)
+    assert command("prepare", path)[0] == 0
+    assert {f.name for f in (tmp_path / "cache" / "features").glob("*.npy")} == features
+
+
+def test_one_decode_serves_all_frame_sizes(command, write_config, monkeypatch, tmp_path):
+    from data import frames
+
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
+    decoded, read = [], frames.read_frames
+
+    def counted(info):
+        decoded.append(info.path.name)
+        return read(info)
+
+    monkeypatch.setattr(frames, "read_frames", counted)
+    space = {"architecture": ["image_mlp_frozen"], "frame_size": [[64, 64], [48, 48], [32, 64]]}
+    assert command("prepare", write_config(space=space, model={"frame_size": None}))[0] == 0
+    assert sorted(decoded) == ["a1.mp4", "a2.avi", "b1.mov", "c1.mp4"]
+    assert len(list((tmp_path / "cache" / "features").glob("*.npy"))) == 12
