@@ -35,7 +35,9 @@ def test_a_search_is_readable_on_a_terminal_and_in_a_file(tmp_path, terminal):
     text = io.StringIO()
     console = Console(file=text, force_terminal=terminal, width=80)
     result = {"best_value": 0.75, "epoch": 3, "valid_f1": 0.7, "finished": False}
-    trial = SimpleNamespace(config={"model_id": number, "params": params}, last_result=result)
+    trial = SimpleNamespace(
+        config={"model_id": number, "params": params}, last_result=result, status="RUNNING"
+    )
     with Progress(store, 4, "valid_f1", console=console, every=0) as progress:
         progress.on_trial_start(0, [], trial)
         progress.on_trial_result(0, [], trial, result)

@@ -41,18 +41,17 @@ class RaySession:
     """Ray, which takes seconds to start and so does it while other work is done; ends with the context.
 
     One that runs already in this process is used, and left running.
+
+    Attributes:
+        joins: whether there is a Ray already, in this process or as ``RAY_ADDRESS`` says.
     """
 
     def __init__(self) -> None:
+        ray = sys.modules.get("ray")
+        self.joins = bool(os.environ.get("RAY_ADDRESS")) or bool(ray and ray.is_initialized())
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
         self._own = False
-
-    @property
-    def joins(self) -> bool:
-        """Whether there is a Ray already, in this process or as ``RAY_ADDRESS`` says."""
-        ray = sys.modules.get("ray")
-        return bool(os.environ.get("RAY_ADDRESS")) or (ray is not None and ray.is_initialized())
 
     def start(self) -> None:
         """Begin to start, and return at once."""
