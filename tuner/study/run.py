@@ -50,6 +50,7 @@ class RaySession:
         ray = sys.modules.get("ray")
         self.joins = bool(os.environ.get("RAY_ADDRESS")) or bool(ray and ray.is_initialized())
         self._thread: threading.Thread | None = None
+        self._ready, self._end = threading.Event(), threading.Event()
         self._error: BaseException | None = None
         self._own = False
 
@@ -66,8 +67,7 @@ class RaySession:
             Exception: whatever kept it from starting.
         """
         self.start()
-        assert self._thread is not None
-        self._thread.join()
+        self._ready.wait()
         if self._error is not None:
             raise self._error
 
@@ -81,17 +81,22 @@ class RaySession:
                 self._own = True
         except BaseException as error:  # raised where it is waited for
             self._error = error
+        self._ready.set()
+        # Ray's processes end with the thread that started them, as they ask of the system.
+        self._end.wait()
 
     def __enter__(self) -> RaySession:
         return self
 
     def __exit__(self, *error: object) -> None:
         if self._thread is not None:
-            self._thread.join()
+            self._ready.wait()
             if self._own:
                 import ray
 
                 ray.shutdown()
+            self._end.set()
+            self._thread.join()
 
 
 def run_trials(
