@@ -5,7 +5,6 @@ from importlib import import_module
 
 from torch import nn
 
-from models.backbones import load_backbone
 from models.base import VideoClassifier
 from models.config import ModelConfig
 from models.names import REGISTRY
@@ -54,6 +53,8 @@ def attach_backbone(model: VideoClassifier) -> VideoClassifier:
     config = model.config
     if config.pretrained_model_name is None:
         return model
+    from models.backbones import load_backbone  # imports timm, which takes seconds
+
     backbone = load_backbone(
         config.pretrained_model_name,
         pooling=config.pooling,

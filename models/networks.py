@@ -3,7 +3,6 @@
 from typing import Any, Literal, Self
 
 import torch
-from timm.models import group_parameters
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
@@ -117,6 +116,8 @@ class Backbone(nn.Module):
         Raises:
             ValueError: if timm does not know them.
         """
+        from timm.models import group_parameters  # takes seconds: frozen backbones do without
+
         try:
             matcher = self.network.group_matcher(coarse=True)
         except (AttributeError, AssertionError) as error:

@@ -1,12 +1,10 @@
 """What is known of a backbone before its weights are loaded."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-import timm
 import torch
-import torchvision
 from torch import Tensor
 
 from models.names import BACKBONES, CLIP_SHAPES, VIDEO_BACKBONES, backbone_name
@@ -28,18 +26,35 @@ class BackboneSpec:
     video: bool = False  # whether it takes whole clips, [B, L, 3, H, W]
 
 
-@cache
+_known: dict[str, BackboneSpec] = {}
+
+
+def known_specs() -> dict[str, BackboneSpec]:
+    """Return what this process has found out, for others that are spared to."""
+    return dict(_known)
+
+
+def remember_specs(specs: Mapping[str, BackboneSpec]) -> None:
+    """Take over what another process has found out: timm need not be imported for it."""
+    _known.update(specs)
+
+
 def spec(name: str) -> BackboneSpec:
     """Return what is known of the backbone ``name``, without loading or downloading weights.
-
-    The network is built on the meta device, where tensors have shapes but no values.
 
     Raises:
         ValueError: if there is no such backbone, or it does not give one feature map.
     """
-    name = backbone_name(name)
-    if name in VIDEO_BACKBONES:
-        return _video_spec(name)
+    if name not in _known:
+        name = backbone_name(name)
+        _known[name] = _video_spec(name) if name in VIDEO_BACKBONES else _image_spec(name)
+    return _known[name]
+
+
+def _image_spec(name: str) -> BackboneSpec:
+    """Build the network on the meta device, where tensors have shapes but no values."""
+    import timm
+
     timm_name = BACKBONES.get(name, name)
     with torch.device("meta"):
         network: Any = timm.create_model(timm_name, num_classes=0).eval()
@@ -82,10 +97,14 @@ def _trace(network: Any, input_size: tuple[int, int, int]) -> tuple[Any, set[str
 
 def kinetics(name: str) -> Any:
     """Return torchvision's entry for the weights of a network over clips: address, transforms."""
+    import torchvision
+
     return torchvision.models.get_model_weights(name).DEFAULT
 
 
 def _video_spec(name: str) -> BackboneSpec:
+    import torchvision
+
     with torch.device("meta"):
         network = torchvision.models.get_model(name)
     *_, (classifier, weight), _bias = network.named_parameters()

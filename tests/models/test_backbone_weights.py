@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from models import hub
+from models import hub, specs
 from models.backbones import WeightsError, check_weights, load_backbone, spec, weights_key
 from models.weights import lite0_names, package_file, read_file
 
@@ -221,5 +221,5 @@ def test_key_of_an_absent_file() -> None:
 
 
 def test_spec_downloads_nothing(no_cache: Path) -> None:
-    spec.cache_clear()
+    specs._known.clear()
     assert spec("vgg16").num_features == 512

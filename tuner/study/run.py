@@ -150,6 +150,7 @@ def _fit(
     from tuner.study.recorder import Recorder
     from tuner.study.schedule import ASHA, TimeBudget, make_scheduler
     from tuner.study.trial import SearchContext, Trial
+    from tuner.training.dataset import known
 
     for name in ("ray.tune", "ray.air", "ray.train"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -163,7 +164,7 @@ def _fit(
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(min(workers, ceil(searcher.remaining)) + 1)
     scheduler = make_scheduler(config, store, searcher)
     rungs = tuple(scheduler.rungs.levels) if isinstance(scheduler, ASHA) else ()
-    context = SearchContext(config, dataset, config.folder, rungs)
+    context = SearchContext(config, dataset, config.folder, rungs, known())
     budget = TimeBudget(config.search.time_budget)
     metric = config.search.metric
     recorder = Recorder(store, context)

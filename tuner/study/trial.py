@@ -14,7 +14,7 @@ from ray import tune
 from data import Dataset
 from tuner.config import Config
 from tuner.study.space import resolve
-from tuner.training.dataset import ClipSource
+from tuner.training.dataset import ClipSource, Known, remember
 from tuner.training.device import OutOfMemory
 from tuner.training.loop import Diverged
 from tuner.training.run import Run
@@ -28,12 +28,14 @@ class SearchContext:
 
     Attributes:
         rungs: epochs at which the scheduler decides.
+        known: of backbones, as `dataset.known` gives it.
     """
 
     config: Config
     dataset: Dataset
     folder: Path
     rungs: tuple[int, ...] = ()
+    known: Known = ({}, {})
 
     def model_folder(self, model_id: int) -> Path:
         return self.folder / "models" / str(model_id)
@@ -49,6 +51,7 @@ class Trial(tune.Trainable):
     def setup(self, config: dict[str, Any], context: SearchContext | None = None) -> None:
         assert context is not None  # given by tune.with_parameters
         self.context = context
+        remember(context.known)
         self.run: Run | None = None
         self.reported = 0  # epochs that have been
         torch.set_num_threads(max(1, int(context.config.resources.cpus)))

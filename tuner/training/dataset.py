@@ -16,14 +16,37 @@ from data.clips import clip_indices
 from data.frames import sampled_frames
 from data.motion import MotionFrames, Reference, open_motion
 from data.prefetch import prefetched
-from models.backbones import load_backbone, weights_key
 from models.config import ModelConfig
-from models.specs import spec
+from models.specs import BackboneSpec, known_specs, remember_specs, spec
 from tuner.config import DataConfig
 from tuner.parameters import TrainingConfig
 from tuner.training.augment import Augmentation
 from tuner.training.clips import Clips, DirectClips, FeatureClips, FrameClips
 from tuner.training.device import backbone_precision, best_device
+
+_weights_keys: dict[tuple[str, bool, str | None], str] = {}
+Known = tuple[dict[str, BackboneSpec], dict[tuple[str, bool, str | None], str]]
+
+
+def known() -> Known:
+    """What this process has found out of backbones and their weights, for `remember` in another one."""
+    return known_specs(), dict(_weights_keys)
+
+
+def remember(found: Known) -> None:
+    """Take over what another process found out, so that timm need not be imported: it takes seconds."""
+    remember_specs(found[0])
+    _weights_keys.update(found[1])
+
+
+def _weights_key(config: ModelConfig) -> str:
+    assert config.pretrained_model_name is not None  # says ModelConfig, for those with a backbone
+    key = (config.pretrained_model_name, config.pretrained, config.model_weights_path)
+    if key not in _weights_keys:
+        from models.backbones import weights_key
+
+        _weights_keys[key] = weights_key(*key)
+    return _weights_keys[key]
 
 
 def augmentation(config: TrainingConfig) -> Augmentation:
@@ -53,12 +76,14 @@ def feature_store(
     name = config.pretrained_model_name
     assert name is not None  # says ModelConfig, for architectures with a backbone
     backbone = spec(name)
-    weights = weights_key(name, config.pretrained, config.model_weights_path)
+    weights = _weights_key(config)
     if augmented:
         augmented = replace(augmented, time_jitter=0, frame_drop=0)  # not a matter of one frame
     transform = augmented.transform(view) if view and augmented else None
 
     def build() -> Callable[[np.ndarray], np.ndarray]:
+        from models.backbones import load_backbone
+
         network = load_backbone(
             name,
             pooling=config.pooling,

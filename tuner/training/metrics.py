@@ -7,12 +7,6 @@ import warnings
 import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import (
-    multiclass_accuracy,
-    multiclass_average_precision,
-    multiclass_confusion_matrix,
-    multiclass_f1_score,
-)
 
 
 def scores(logits: Tensor, labels: Tensor, classes: int) -> dict[str, float]:
@@ -24,11 +18,16 @@ def scores(logits: Tensor, labels: Tensor, classes: int) -> dict[str, float]:
         logits: ``[N, C]``.
         labels: int64 ``[N]``.
     """
-    accuracy = multiclass_accuracy(logits, labels, num_classes=classes, average="micro")
-    f1 = multiclass_f1_score(logits, labels, num_classes=classes, average="macro")
-    recall = per_class_recall(logits, labels, classes)
-    balanced = sum(recall.values()) / len(recall) if recall else float("nan")
-    return {"accuracy": float(accuracy), "f1": float(f1), "balanced_accuracy": balanced}
+    matrix = confusion(logits, labels, classes)
+    right, true, told = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+    if not len(labels):
+        return dict.fromkeys(("accuracy", "f1", "balanced_accuracy"), float("nan"))
+    occurs = true + told > 0
+    return {
+        "accuracy": float(right.sum() / len(labels)),
+        "f1": float((2 * right[occurs] / (true + told)[occurs]).mean()),
+        "balanced_accuracy": float((right[true > 0] / true[true > 0]).mean()),
+    }
 
 
 def per_class_recall(logits: Tensor, labels: Tensor, classes: int) -> dict[int, float]:
@@ -52,6 +51,9 @@ def average_precision(probabilities: Tensor, labels: Tensor, classes: int) -> di
         probabilities: ``[N, C]``.
         labels: int64 ``[N]``.
     """
+    # Imported late: it takes a second, and a search has no need of it.
+    from torchmetrics.functional.classification import multiclass_average_precision
+
     occurring = labels.unique().tolist()
     if not occurring:
         return {}
@@ -97,7 +99,8 @@ def _threshold(probabilities: np.ndarray, positive: np.ndarray) -> float:
 
 def confusion(logits: Tensor, labels: Tensor, classes: int) -> np.ndarray:
     """Counts ``[C, C]``: rows are the true classes, columns the predicted ones."""
-    return multiclass_confusion_matrix(logits, labels, num_classes=classes).cpu().numpy()
+    places = labels * classes + logits.argmax(dim=1)
+    return torch.bincount(places, minlength=classes**2).view(classes, classes).cpu().numpy()
 
 
 def class_weights(labels: Tensor, classes: int, scheme: str) -> Tensor | None:

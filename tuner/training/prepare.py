@@ -77,7 +77,7 @@ def prepare(
     Args:
         searched: one model for each backbone and frame size that will be asked for.
         folder: gets ``rejects.csv``, the videos that don't decode and are left out.
-        on_checked: called when all mistakes of the user's have been looked for, before the long work.
+        on_checked: called when the labels are right, before anything that takes long.
 
     Raises:
         DataError: the labels are wrong, or without the rejects a split or a class is empty; with
@@ -86,8 +86,8 @@ def prepare(
     """
     check_models(searched, config)
     dataset = load_dataset(config, output)
-    check_weights(searched, download=True)
     on_checked()
+    check_weights(searched, download=True)
     sizes = frame_sizes(searched)
     found = decode(dataset.videos.values(), sizes, config, output)
     rejects = [*dataset.rejects, *found]
