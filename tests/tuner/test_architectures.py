@@ -48,7 +48,7 @@ def run(source: ClipSource, folder, name: str, **training) -> Run:
         **{"rounds": 1, "epochs": 2, "patience": 5, "batch_size": 12, "flip": True, **training}
     )
     config = ModelConfig(architecture=name, **SETTINGS[name])
-    return Run(folder, config, settings, source, "valid_f1", 3, {"model_id": 0})
+    return Run(folder, config, settings, source, "valid_f1", 3, {"model_id": 0}, milestones=(1,))
 
 
 def figures(of: Run) -> list[dict]:

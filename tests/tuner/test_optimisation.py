@@ -191,15 +191,22 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory():
 
 
 @pytest.mark.parametrize(
-    ("backbone", "expected"),
-    [("efficientnet_lite0", "fp32"), ("resnet50", "bf16")],
+    ("architecture", "backbone", "expected"),
+    [
+        ("image_mlp_trainable", "efficientnet_lite0", "fp32"),
+        ("image_mlp_trainable", "resnet50", "bf16"),
+        ("c3dsmall", None, "fp32"),
+    ],
 )
-def test_a_cpu_trains_in_bf16_only_what_is_faster_so(
-    backbone: str, expected: str, monkeypatch: pytest.MonkeyPatch
+def test_a_cpu_trains_in_bf16_only_what_is_faster_and_right_so(
+    architecture: str, backbone: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
     config = ModelConfig(
-        architecture="image_mlp_trainable", pretrained_model_name=backbone, pretrained=False
+        architecture=architecture,
+        pretrained_model_name=backbone,
+        pretrained=False,
+        sequence_length=1 if backbone else 16,
     )
     model = models.build(config, ["a", "b"])
     assert precision("auto", torch.device("cpu"), model, stored=False) == expected
