@@ -34,7 +34,8 @@ class _WaitingArePruned:
         self, deepcopy: bool = True, states: Any = None, use_cache: bool = False
     ) -> list[FrozenTrial]:
         found = []
-        for trial in self._study._get_trials(deepcopy=deepcopy, use_cache=use_cache):
+        # What was read when this trial was asked for: nobody else writes to the study.
+        for trial in self._study._get_trials(deepcopy=deepcopy, use_cache=True):
             if trial.number in self._waiting and trial.state == TrialState.RUNNING:
                 trial = copy.copy(trial)
                 trial.state = TrialState.PRUNED
