@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import torch
 from benchmarks.peer_common import CELLS, Head, epoch, extract
 
 
-def main(videos: str, labels: str, trials: int, epochs: int) -> None:
+def main(videos: str, labels: str, trials: list[dict], epochs: int) -> None:
     torch.set_num_threads(2)
     data = extract(Path(videos), Path(labels))
 
@@ -29,8 +30,10 @@ def main(videos: str, labels: str, trials: int, epochs: int) -> None:
         return best
 
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
-    study.optimize(objective, n_trials=trials)
+    for parameters in trials:
+        study.enqueue_trial(parameters)
+    study.optimize(objective, n_trials=len(trials))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), int(sys.argv[4]))

@@ -7,14 +7,16 @@
 *plain*: the same, each clip decoded and passed through the backbone in each epoch; one trial is run
 for one epoch, and its seconds are scaled to all epochs on two workers.
 
-Every trial of every one is trained for 9 epochs, so that the epochs are the same; the backbone is an
-untrained mobilenetv2. *cold* begins with an empty cache folder, *warm* with that of the run before.
+Every trial of every one is trained for 9 epochs, with the parameters that our search drew, so that the
+work is the same; the backbone is an untrained mobilenetv2. *cold* begins with an empty cache folder,
+*warm* with that of the run before.
 Each run is a whole process, timed from its start to its end.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -60,10 +62,19 @@ def ours(videos: Path, labels: Path, trials: int, folder: str, name: str) -> flo
     return timed(command, TUNER_CACHE=f"{folder}/cache")
 
 
-def peer(kind: str, videos: Path, labels: Path, trials: int) -> float:
+def drawn(folder: str) -> str:
+    """The trials that our search ran, as a JSON list for the peers."""
+    from tuner.study.store import ResultsStore
+
+    records = ResultsStore.open(f"sqlite:///{folder}/runs/results.db", "cold").records()
+    names = {"cell": "sequence_model", "size": "layer_1_size", "rate": "learning_rate"}
+    return json.dumps([{k: r.params[v] for k, v in names.items()} for r in records])
+
+
+def peer(kind: str, videos: Path, labels: Path, trials: str) -> float:
     """Seconds of one of the scripts."""
     script = [sys.executable, "-m", f"benchmarks.peer_{kind}"]
-    return timed([*script, str(videos), str(labels), str(trials), str(EPOCHS)])
+    return timed([*script, str(videos), str(labels), trials, str(EPOCHS)])
 
 
 def main() -> None:
@@ -89,12 +100,13 @@ def main() -> None:
             for state in ("cold", "warm"):
                 own[state] = ours(videos, labels, trials, folder, state)
                 seconds[f"ours, {trials} trials, {state}"] = own[state]
+            parameters = drawn(folder)
         for kind in args.peers:
             if kind == "plain":
                 # One epoch of one trial on one core; two workers share all of them.
-                other = peer(kind, videos, labels, 1) * trials * EPOCHS / 2
+                other = peer(kind, videos, labels, parameters) * trials * EPOCHS / 2
             else:
-                other = peer(kind, videos, labels, trials)
+                other = peer(kind, videos, labels, parameters)
             seconds[f"{kind}, {trials} trials"] = other
             for state, mine in own.items():
                 key = f"{kind} / ours, {trials} trials, {state}"
