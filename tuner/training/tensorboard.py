@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ class TrialWriter:
     """
 
     def __init__(self, folder: Path, params: Mapping[str, Any], *, epochs_done: int = 0) -> None:
+        _await_a_later_name(folder)
         self.writer = SummaryWriter(
             str(folder), purge_step=epochs_done + 1 if epochs_done else None, flush_secs=10
         )
@@ -64,6 +66,13 @@ class TrialWriter:
             )
         self._file_writer().add_summary(self._end)
         self.writer.close()
+
+
+def _await_a_later_name(folder: Path) -> None:
+    """Event files are read in the order of their names, which begin with the second they were made in."""
+    made = [int(path.name.split(".")[3]) for path in folder.glob("events.out.tfevents.*")]
+    while made and int(time.time()) <= max(made):
+        time.sleep(0.05)
 
 
 def picture(figure: Any) -> np.ndarray:
