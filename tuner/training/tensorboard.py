@@ -69,7 +69,7 @@ class TrialWriter:
 
 
 def _await_a_later_name(folder: Path) -> None:
-    """Event files are read in the order of their names, which begin with the second they were made in."""
+    """Event files are read in the order of their names, which begin with the second of their making."""
     made = [int(path.name.split(".")[3]) for path in folder.glob("events.out.tfevents.*")]
     while made and int(time.time()) <= max(made):
         time.sleep(0.05)
