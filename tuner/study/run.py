@@ -77,7 +77,13 @@ class RaySession:
             import ray
 
             if not ray.is_initialized():
-                ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+                # Without an address Ray would join what a killed one left behind, and wait for ever.
+                ray.init(
+                    address=os.environ.get("RAY_ADDRESS") or "local",
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                )
                 self._own = True
         except BaseException as error:  # raised where it is waited for
             self._error = error
