@@ -105,7 +105,7 @@ def predict_new(config: Config, trained, paths: list[Path], out: Path | None) ->
     """Predict videos that nobody labelled; those that don't decode are listed."""
     from data.videos import find_files, open_videos
     from tuner.analysis.evaluation import PREDICTIONS
-    from tuner.analysis.prediction import predict
+    from tuner.analysis.prediction import predict, steps
     from tuner.training.prepare import write_rejects
 
     files: dict[str, Path] = {}
@@ -119,8 +119,9 @@ def predict_new(config: Config, trained, paths: list[Path], out: Path | None) ->
     data = config.data
     if model.config.motion == "none":
         data = data.model_copy(update={"frames": "direct"})
-    with cli.progress("predicting", len(videos)) as advance:
-        table = predict(model, list(videos.values()), data, on_video=advance, rejects=rejects)
+    opened = list(videos.values())
+    with cli.progress("predicting", steps(model, opened)) as advance:
+        table = predict(model, opened, data, on_frames=advance, rejects=rejects)
     folder = (out or trained.folder / "new_videos").absolute()
     folder.mkdir(parents=True, exist_ok=True)
     table.to_csv(folder / PREDICTIONS, index=False)

@@ -17,7 +17,7 @@ from rich.table import Table
 from data.errors import DataError
 from models import WeightsError
 from tuner.messages import ConfigError
-from tuner.training.prepare import Output
+from tuner.training.prepare import Advance, Output
 
 # A file or a pipe has no width that a table would have to fit.
 _WIDTH = None if sys.stdout.isatty() else 160
@@ -87,11 +87,11 @@ def report(source: str, problems: list[str]) -> int:
 
 
 @contextmanager
-def progress(text: str, total: int | None) -> Iterator[Callable[[], None]]:
+def progress(text: str, total: int | None) -> Iterator[Advance]:
     """Show the steps of a long work: a bar on a terminal, elsewhere a line every half minute.
 
     Yields:
-        what is to be called after each step.
+        what is to be called after each step, or with the number of steps done.
     """
     if not console.is_terminal:
         yield _lines(text, total)
@@ -102,18 +102,18 @@ def progress(text: str, total: int | None) -> Iterator[Callable[[], None]]:
     ]
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(text, total=total)
-        yield lambda: bar.advance(task)
+        yield lambda count=1: bar.advance(task, count)
 
 
-def _lines(text: str, total: int | None, every: float = 30) -> Callable[[], None]:
+def _lines(text: str, total: int | None, every: float = 30) -> Advance:
     done, last = 0, time.monotonic()
 
-    def step() -> None:
+    def step(count: int = 1) -> None:
         nonlocal done, last
-        done += 1
+        done += count
         if time.monotonic() - last >= every:
             last = time.monotonic()
-            console.print(f"{text}: {done}{f' of {total}' if total else ''}")
+            console.print(f"{text}: {done:,}{f' of {total:,}' if total else ''}")
 
     return step
 

@@ -10,6 +10,7 @@ import models
 from models import ARCHITECTURES, ModelConfig
 from tuner import cli
 from tuner.analysis.evaluation import PREDICTIONS
+from tuner.analysis.prediction import predict, steps
 from tuner.config import DataConfig
 from tuner.parameters import TrainingConfig
 from tuner.study.store import ResultsStore
@@ -153,3 +154,13 @@ def test_a_warm_start_takes_the_head_of_the_best_frozen_model(source, tmp_path):
     state = warm.model.state_dict()
     assert all(torch.equal(state[name], value) for name, value in head.items())
     warm.close()
+
+
+@pytest.mark.parametrize("name", [n for n in ARCHITECTURES if n != "c3d"])
+def test_predicting_tells_how_far_it_is_within_a_video(name, source):
+    model = models.build(ModelConfig(architecture=name, **SETTINGS[name]), ["one", "other"])
+    videos, told = list(source.dataset.videos.values())[:2], []
+    table = predict(model, videos, source.config, on_frames=told.append)
+    streams = 2 if SETTINGS[name].get("motion") else 1
+    assert sum(told) == steps(model, videos) == len(table) * streams
+    assert told[0] > 0

@@ -168,7 +168,8 @@ ALLOCATION = """
         result = run.step()
         plain = training()
         plain.step()
-        print("parts", run.parts, bool(torch.allclose(weights(run), weights(plain), atol=1e-6)))
+        same = torch.allclose(weights(run), weights(plain), atol=1e-6)
+        print("parts", run.step_over.parts, bool(same))
     except OutOfMemory as error:
         print("failed:", error)
 """

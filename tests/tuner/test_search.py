@@ -22,7 +22,8 @@ from tuner import cli
 from tuner.analysis.evaluation import MODEL, PREDICTIONS
 from tuner.config import load
 from tuner.study.space import resolve
-from tuner.training.dataset import ClipSource, feature_store
+from tuner.training.dataset import ClipSource
+from tuner.training.features import feature_store
 from tuner.training.prepare import load_dataset
 from tuner.training.run import Run
 

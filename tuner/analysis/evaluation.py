@@ -13,7 +13,7 @@ import pandas as pd
 import models
 from data import Dataset
 from tuner.analysis import artifacts
-from tuner.analysis.prediction import predict, with_labels
+from tuner.analysis.prediction import predict, steps, with_labels
 from tuner.config import DataConfig
 from tuner.training.prepare import Output
 from tuner.training.run import BEST, HISTORY
@@ -51,8 +51,9 @@ def evaluate(
     """
     model, folder = trained.load(), trained.folder
     begin = datetime.now()
-    with output.bar("predicting", len(dataset.videos)) as advance:
-        predictions = predict(model, list(dataset.videos.values()), config, on_video=advance)
+    videos = list(dataset.videos.values())
+    with output.bar("predicting", steps(model, videos)) as advance:
+        predictions = predict(model, videos, config, on_frames=advance)
     predictions = with_labels(predictions, dataset.table)
     thresholds = artifacts.choose_thresholds(predictions, model.classes)
     figures = artifacts.evaluate(predictions, model.classes, thresholds)

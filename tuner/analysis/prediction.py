@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 
 import numpy as np
 import pandas as pd
@@ -17,8 +17,9 @@ from models import VideoClassifier
 from models.names import REGISTRY
 from tuner.config import DataConfig
 from tuner.training.clips import Clips, FeatureClips
-from tuner.training.dataset import frame_clips, own_features, stored_features
+from tuner.training.dataset import frame_clips
 from tuner.training.device import best_device
+from tuner.training.features import own_features, stored_features
 
 _FEATURES_AT_ONCE, _FRAMES_AT_ONCE = 512, 32
 
@@ -28,7 +29,7 @@ def predict(
     videos: Sequence[Video],
     config: DataConfig,
     *,
-    on_video: Callable[[], None] = lambda: None,
+    on_frames: Callable[[int], None] = lambda count: None,
     rejects: list[Reject] | None = None,
 ) -> pd.DataFrame:
     """Class probabilities of every sampled frame, also of the first ones of a video.
@@ -36,6 +37,7 @@ def predict(
     Args:
         model: with its backbone, unless that is frozen and its features are stored.
         config: how frames are read.
+        on_frames: told how many more of `steps` are done.
         rejects: gets the videos that don't decode to their end; None: the first one raises.
 
     Returns:
@@ -44,23 +46,39 @@ def predict(
     """
     model = model.eval().to(best_device())
     parts = [pd.DataFrame(columns=[*model.classes, "prediction", "video", "frame", "time"])]
+    told = 0
+
+    def tell(count: int) -> None:
+        nonlocal told
+        told += count
+        on_frames(count)
+
     for video in videos:
+        told = 0
         try:
-            probabilities = _probabilities(model, _every_clip(model, video, config))
+            clips = _every_clip(model, video, config, tell)
+            probabilities = _probabilities(model, clips, tell)
         except VideoError as error:
             if rejects is None:
                 raise
             rejects.append(Reject(video.name, video.info.path, str(error)))
             continue
         finally:
-            on_video()
+            tell(steps(model, [video]) - told)  # features that were stored, a video that broke off
         part = pd.DataFrame(probabilities, columns=model.classes)
         part["prediction"] = np.array(model.classes)[probabilities.argmax(axis=1)]
         parts.append(part.assign(video=video.name, frame=np.arange(len(part)), time=video.times))
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
-def _every_clip(model: VideoClassifier, video: Video, config: DataConfig) -> Clips:
+def steps(model: VideoClassifier, videos: Iterable[Sized]) -> int:
+    """How many pictures a network is given to predict `videos`: frames, and their motion images."""
+    return sum(map(len, videos)) * (1 if model.config.motion == "none" else 2)
+
+
+def _every_clip(
+    model: VideoClassifier, video: Video, config: DataConfig, tell: Callable[[int], None]
+) -> Clips:
     """The clip that ends at each frame of `video`; labels are all 0."""
     count = len(video)
     length, stride = models.feature_length(model.config), model.config.sequence_stride
@@ -68,20 +86,25 @@ def _every_clip(model: VideoClassifier, video: Video, config: DataConfig) -> Cli
     none = torch.zeros(count, dtype=torch.int64)
     if models.uses_stored_features(model.config):
         precision = model.extra.get("feature_precision")  # that of what it was trained on
-        features, _ = stored_features(model.config, config, [video], precision=precision)
+        features, _ = stored_features(
+            model.config, config, [video], precision=precision, on_frames=tell
+        )
         return FeatureClips(features, index, none)
     if REGISTRY[model.config.architecture].backbone == "image":
-        return FeatureClips(own_features(model, config, video), index, none)
+        return FeatureClips(own_features(model, config, video, on_frames=tell), index, none)
     return frame_clips(model.config, config, [video], none, index, none)
 
 
-def _probabilities(model: VideoClassifier, clips: Clips) -> np.ndarray:
+def _probabilities(model: VideoClassifier, clips: Clips, tell: Callable[[int], None]) -> np.ndarray:
     """float64 ``[N, C]``, each row adding up to 1."""
-    size = _FEATURES_AT_ONCE if isinstance(clips, FeatureClips) else _FRAMES_AT_ONCE
+    quick = isinstance(clips, FeatureClips)  # the backbone has told of the frames already
+    size = _FEATURES_AT_ONCE if quick else _FRAMES_AT_ONCE
     logits = []
     with torch.inference_mode():
         for batch, _ in clips.to(best_device()).batches(torch.arange(len(clips)), size):
             logits.append(model(batch).double().cpu())
+            if not quick:
+                tell(steps(model, [batch]))
     return torch.cat(logits).softmax(dim=1).numpy()
 
 

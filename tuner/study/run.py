@@ -156,7 +156,7 @@ def _fit(
     from tuner.study.recorder import Recorder
     from tuner.study.schedule import ASHA, TimeBudget, make_scheduler
     from tuner.study.trial import SearchContext, Trial
-    from tuner.training.dataset import known
+    from tuner.training.features import known
 
     for name in ("ray.tune", "ray.air", "ray.train"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -14,8 +14,9 @@ from ray import tune
 from data import Dataset
 from tuner.config import Config
 from tuner.study.space import resolve
-from tuner.training.dataset import ClipSource, Known, remember
+from tuner.training.dataset import ClipSource
 from tuner.training.device import OutOfMemory
+from tuner.training.features import Known, remember
 from tuner.training.loop import Diverged
 from tuner.training.run import Run
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from tuner.parameters import TrainingConfig
 
 # Red, green and blue in the grey of ITU-R BT.601, as torchvision rounds them.
 _GREY = (0.2989, 0.587, 0.114)
@@ -149,6 +151,11 @@ class Augmentation:
             factors = low + draws[:, 5:8] * (high - low)
             pictures = recolour(pictures, *factors.to(clips.device).unbind(dim=1))
         return pictures.to(result_type)
+
+
+def augmentation(config: TrainingConfig) -> Augmentation:
+    """The augmentation among the parameters of a training."""
+    return Augmentation(**{f.name: getattr(config, f.name) for f in fields(Augmentation)})
 
 
 def affine(

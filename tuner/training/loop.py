@@ -17,16 +17,16 @@ import torch
 from torch import Tensor, nn
 
 from models import VideoClassifier
-from models.windows import Windows
 from tuner.config import METRICS
 from tuner.parameters import TrainingConfig
+from tuner.training.augment import augmentation
 from tuner.training.clips import Clips, FeatureClips
-from tuner.training.dataset import augmentation
-from tuner.training.device import OutOfMemory, out_of_memory, precision
-from tuner.training.losses import balanced_order, make_loss
+from tuner.training.device import precision
+from tuner.training.losses import balanced_order
 from tuner.training.metrics import class_weights, confusion, scores
 from tuner.training.optimisation import Average, make_optimizer, rate_factor
 from tuner.training.state import load_trained_state, trained_state
+from tuner.training.steps import Step
 
 _EVALUATION_BATCH = 512  # of features; frames come in batches as large as in training
 
@@ -64,21 +64,17 @@ class Training:
         self.config, self.classes, self.metric, self.seed = config, classes, metric, seed
         self.sign = 1.0 if METRICS[metric] == "maximize" else -1.0
         self.stored = isinstance(train, FeatureClips)
-        self.weights = class_weights(train.labels, classes, config.class_weights)
-        self.loss = make_loss(
-            config.loss,
-            weights=self.weights,
-            label_smoothing=config.label_smoothing,
-            focal_gamma=config.focal_gamma,
-        ).to(self.device)
-        self.augmentation = augmentation(config)
+        weights = class_weights(train.labels, classes, config.class_weights)
         self.precision = precision(config.precision, self.device, self.model, stored=self.stored)
+        self.augmentation = augmentation(config)
+        self.step_over = Step(
+            self.model, config, weights, self.augmentation, self.device, self.precision
+        )
         self.history: list[dict[str, Any]] = []
         self.best_weights: dict[str, Tensor] = {}
         self.best_confusion: list[list[int]] = []
         self.best_epoch = 0
         self.round, self.round_start = 1, 0
-        self.parts = 1  # in how many a batch is taken; 2 after it did not fit into memory
         self.finished = False
         self.optimizer = make_optimizer(self.model, config)
         self.average = Average(config.ema) if config.ema else None
@@ -173,7 +169,7 @@ class Training:
         self.model.eval()
         logits = []
         size = _EVALUATION_BATCH if self.stored else self.config.batch_size
-        with torch.inference_mode(), self._autocast():
+        with torch.inference_mode(), self.step_over.autocast():
             for batch, _ in clips.batches(torch.arange(len(clips)), size):
                 logits.append(self.model(batch).float())
         return torch.cat(logits), clips.labels
@@ -196,65 +192,15 @@ class Training:
             factor = self._rate_factor(min(done + size, count) / count)
             for group in self.optimizer.param_groups:
                 group["lr"] = group["base_lr"] * factor
-            total += self._step_on(clips, labels)
+            total += self.step_over(self.optimizer, clips, labels)
+            if self.average:
+                self.average.update(trained_state(self.model))
         loss_sum, right_sum, seen = total.tolist()
         return {"train_loss": loss_sum / seen, "train_accuracy": right_sum / seen}, waited
-
-    def _step_on(self, clips: Tensor | Windows, labels: Tensor) -> Tensor:
-        """One step of the optimizer; returns loss times clips, right answers and clips."""
-        try:
-            total = self._accumulate(clips, labels)
-        except RuntimeError as error:
-            if not out_of_memory(error):
-                raise
-            if self.parts > 1 or self.config.batch_size == 1:
-                raise OutOfMemory(
-                    f"a batch of {math.ceil(self.config.batch_size / self.parts)} clips does not fit "
-                    f"into memory ({str(error).splitlines()[0]}): a smaller batch_size, "
-                    "sequence_length or frame_size may help, or gradient_checkpointing"
-                ) from error
-            self.parts = 2  # the effective batch, and so what is learnt, stays the same
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
-            return self._step_on(clips, labels)
-        if self.config.gradient_clip is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
-        self.optimizer.step()
-        if self.average:
-            self.average.update(trained_state(self.model))
-        return total
-
-    def _accumulate(self, clips: Tensor | Windows, labels: Tensor) -> Tensor:
-        """Gradients of the mean loss over all of `clips`, taken a part at a time."""
-        self.optimizer.zero_grad(set_to_none=True)
-        total = torch.zeros(3, device=self.device)
-        size = math.ceil(self.config.batch_size / self.parts)
-        whole = self._weight(labels)
-        for part, own in zip(clips.split(size), labels.split(size), strict=True):
-            frames = part if isinstance(part, Windows) else self.augmentation.frames(part)
-            with self._autocast():
-                logits = self.model(frames)
-                loss = self.loss(logits.float(), own)
-            (loss if len(own) == len(labels) else loss * (self._weight(own) / whole)).backward()
-            right = (logits.detach().argmax(dim=1) == own).sum()
-            count = torch.tensor(len(own), device=self.device)
-            total += torch.stack([loss.detach() * count, right, count])
-        return total
-
-    def _weight(self, labels: Tensor) -> Tensor:
-        """What the loss over some clips is divided by."""
-        if self.weights is None:
-            return torch.tensor(float(len(labels)), device=self.device)
-        return self.weights.to(self.device)[labels].sum()
 
     def _rate_factor(self, done: float) -> float:
         """Of the learning rates, `done` being the share of the current epoch."""
         return rate_factor(self.config, epoch=self.epoch + done, number=self.round)
-
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(
-            self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"
-        )
 
     def _better(self, result: dict[str, Any], other: dict[str, Any]) -> bool:
         mine, theirs = self.sign * result[self.metric], self.sign * other[self.metric]
@@ -293,7 +239,7 @@ class Training:
             "best_confusion": self.best_confusion,
             "round": self.round,
             "round_start": self.round_start,
-            "parts": self.parts,
+            "parts": self.step_over.parts,
             "finished": self.finished,
             "average": self.average.state_dict() if self.average and going_on else None,
         }
@@ -309,5 +255,5 @@ class Training:
         self.history, self.best_epoch = state["history"], state["best_epoch"]
         self.best_confusion = state["best_confusion"]
         self.round_start, self.finished = state["round_start"], state["finished"]
-        self.parts = state["parts"]
+        self.step_over.parts = state["parts"]
         self.best_weights = best_weights

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
@@ -120,14 +121,13 @@ def plot_confusion(matrix: np.ndarray, classes: list[str], *, normalised: bool =
     """
     from matplotlib.figure import Figure
 
-    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     # Inches by hand: matplotlib's own layout takes as long as drawing, for every trial.
     names = 0.6 + 0.09 * max(len(name) for name in classes)
     cells = 1.2 + 0.6 * len(classes)
     size = names + cells + 0.2
     figure = Figure(figsize=(size, size), dpi=100)
     axes = figure.add_axes((names / size, names / size, cells / size, cells / size))
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(matrix, cmap="Blues", vmin=0, vmax=1)
     ticks = range(len(classes))
     axes.set_xticks(ticks, classes, rotation=45, ha="right")
     axes.set_yticks(ticks, classes)
@@ -135,7 +135,16 @@ def plot_confusion(matrix: np.ndarray, classes: list[str], *, normalised: bool =
     axes.set_ylabel("true")
     for row in ticks:
         for column in ticks:
-            text = f"{shares[row, column]:.2f}" if normalised else str(int(matrix[row, column]))
-            colour = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(column, row, text, ha="center", va="center", color=colour)
+            axes.text(column, row, "", ha="center", va="center")
+    fill_confusion(axes, matrix, normalised=normalised)
     return figure
+
+
+def fill_confusion(axes: Any, matrix: np.ndarray, *, normalised: bool = False) -> None:
+    """Put another matrix ``[C, C]`` into the axes of a `plot_confusion`."""
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    axes.images[0].set_data(shares)
+    cells = zip(axes.texts, matrix.flat, shares.flat, strict=True)
+    for text, count, share in cells:
+        text.set_text(f"{share:.2f}" if normalised else str(int(count)))
+        text.set_color("white" if share > 0.5 else "black")

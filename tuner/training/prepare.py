@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import data
 import models
@@ -21,7 +22,13 @@ from models import WeightsError
 from models.config import ModelConfig
 from tuner.config import DataConfig
 from tuner.messages import ConfigError
-from tuner.training.dataset import feature_store
+from tuner.training.features import feature_store
+
+
+class Advance(Protocol):
+    """Told that one more step of a long work is done, or `count` more."""
+
+    def __call__(self, count: int = 1) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,7 @@ class Output:
     """Where to say things: `say` a line, and `bar` (text, total) to show the steps of a long work."""
 
     say: Callable[[str], None]
-    bar: Callable[[str, int | None], AbstractContextManager[Callable[[], None]]]
+    bar: Callable[[str, int | None], AbstractContextManager[Advance]]
 
 
 def load_dataset(config: DataConfig, output: Output) -> data.Dataset:

@@ -139,7 +139,7 @@ class Run:
             "num_features": self.model.num_features,
             "seed": self.seed,
             "precision": training.precision,
-            "batch_halved": training.parts > 1,
+            "batch_halved": training.step_over.parts > 1,
             "worker": f"{socket.gethostname()}:{os.getpid()}",
             "seconds": sum(entry["seconds"] for entry in training.history),
             "checkpoint_seconds": self.checkpoint_seconds,

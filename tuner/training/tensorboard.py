@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from tuner.config import METRICS
-from tuner.training.metrics import plot_confusion
+from tuner.training.metrics import fill_confusion, plot_confusion
 
 _SCALARS = (
     *("train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "valid_f1"),
@@ -60,10 +61,8 @@ class TrialWriter:
     def close(self, confusion: list[list[int]], classes: list[str], step: int) -> None:
         """Add the best epoch's confusion matrix as an image, and end the file."""
         if confusion:
-            figure = plot_confusion(np.array(confusion), classes)
-            self.writer.add_image(
-                "confusion_matrix/valid", picture(figure), step, dataformats="HWC"
-            )
+            picture = _picture(tuple(classes)).draw(np.array(confusion))
+            self.writer.add_image("confusion_matrix/valid", picture, step, dataformats="HWC")
         self._file_writer().add_summary(self._end)
         self.writer.close()
 
@@ -75,13 +74,35 @@ def _await_a_later_name(folder: Path) -> None:
         time.sleep(0.05)
 
 
-def picture(figure: Any) -> np.ndarray:
-    """uint8 ``[H, W, 3]`` of a matplotlib figure."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+class ConfusionPicture:
+    """The picture of a confusion matrix, of which each trial draws the cells alone."""
 
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    def __init__(self, classes: Sequence[str]) -> None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        figure = plot_confusion(np.zeros((len(classes), len(classes)), int), list(classes))
+        (self._axes,) = figure.axes
+        self._canvas = FigureCanvasAgg(figure)
+        cells = [*self._axes.images, *self._axes.texts]
+        for cell in cells:
+            cell.set_visible(False)
+        self._canvas.draw()
+        self._around = self._canvas.copy_from_bbox(figure.bbox)
+        for cell in cells:
+            cell.set_visible(True)
+
+    def draw(self, matrix: np.ndarray) -> np.ndarray:
+        """uint8 ``[H, W, 3]`` of counts ``[C, C]``."""
+        fill_confusion(self._axes, matrix)
+        self._canvas.restore_region(self._around)
+        for cell in [*self._axes.images, *self._axes.texts]:
+            self._axes.draw_artist(cell)
+        return np.asarray(self._canvas.buffer_rgba())[..., :3].copy()
+
+
+@functools.lru_cache(maxsize=1)
+def _picture(classes: tuple[str, ...]) -> ConfusionPicture:
+    return ConfusionPicture(classes)
 
 
 def _plain(params: Mapping[str, Any]) -> dict[str, Any]:

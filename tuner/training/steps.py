@@ -1,0 +1,103 @@
+"""One step of the optimizer over a batch, in halves if the batch does not fit into memory."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from models import VideoClassifier
+from models.windows import Windows
+from tuner.parameters import TrainingConfig
+from tuner.training.augment import Augmentation
+from tuner.training.device import OutOfMemory, out_of_memory
+from tuner.training.losses import make_loss
+
+
+class Step:
+    """Gradients of the loss over a batch of augmented clips, and what the optimizer makes of them.
+
+    Args:
+        weights: of the classes in the loss, ``[C]``; None weighs all clips alike.
+        precision: ``fp32`` or ``bf16``.
+
+    Attributes:
+        parts: in how many a batch is taken; 2 after one did not fit into memory.
+    """
+
+    def __init__(
+        self,
+        model: VideoClassifier,
+        config: TrainingConfig,
+        weights: Tensor | None,
+        augmentation: Augmentation,
+        device: torch.device,
+        precision: str,
+    ) -> None:
+        self.model, self.config, self.weights = model, config, weights
+        self.augmentation, self.device, self.precision = augmentation, device, precision
+        self.loss = make_loss(
+            config.loss,
+            weights=weights,
+            label_smoothing=config.label_smoothing,
+            focal_gamma=config.focal_gamma,
+        ).to(device)
+        self.parts = 1
+
+    def autocast(self) -> torch.autocast:
+        """The precision that the model computes in."""
+        return torch.autocast(
+            self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"
+        )
+
+    def __call__(
+        self, optimizer: torch.optim.Optimizer, clips: Tensor | Windows, labels: Tensor
+    ) -> Tensor:
+        """Take the step; returns loss times clips, right answers and clips.
+
+        Raises:
+            OutOfMemory: the batch did not fit in halves either.
+        """
+        optimizer.zero_grad(set_to_none=True)
+        try:
+            total = self._accumulate(clips, labels)
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            if self.parts > 1 or self.config.batch_size == 1:
+                raise OutOfMemory(
+                    f"a batch of {math.ceil(self.config.batch_size / self.parts)} clips does not fit "
+                    f"into memory ({str(error).splitlines()[0]}): a smaller batch_size, "
+                    "sequence_length or frame_size may help, or gradient_checkpointing"
+                ) from error
+            self.parts = 2  # the effective batch, and so what is learnt, stays the same
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+            return self(optimizer, clips, labels)
+        if self.config.gradient_clip is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
+        optimizer.step()
+        return total
+
+    def _accumulate(self, clips: Tensor | Windows, labels: Tensor) -> Tensor:
+        """Gradients of the mean loss over all of `clips`, taken a part at a time."""
+        total = torch.zeros(3, device=self.device)
+        size = math.ceil(self.config.batch_size / self.parts)
+        whole = self._weight(labels)
+        for part, own in zip(clips.split(size), labels.split(size), strict=True):
+            frames = part if isinstance(part, Windows) else self.augmentation.frames(part)
+            with self.autocast():
+                logits = self.model(frames)
+                loss = self.loss(logits.float(), own)
+            (loss if len(own) == len(labels) else loss * (self._weight(own) / whole)).backward()
+            right = (logits.detach().argmax(dim=1) == own).sum()
+            count = torch.tensor(len(own), device=self.device)
+            total += torch.stack([loss.detach() * count, right, count])
+        return total
+
+    def _weight(self, labels: Tensor) -> Tensor:
+        """What the loss over some clips is divided by."""
+        if self.weights is None:
+            return torch.tensor(float(len(labels)), device=self.device)
+        return self.weights.to(self.device)[labels].sum()
