@@ -159,3 +159,36 @@ def test_tpe_learns_from_the_trials_before_a_resume(tmp_path):
         finish(again, trial["model_id"], -abs(trial["params"]["dropout"] - 0.2))
     near = sum(abs(dropout - 0.2) < 0.15 for dropout in drawn)
     assert near >= 9  # a third would be by chance
+
+
+def test_memory_and_database_hold_the_same_study(tmp_path):
+    settings = config(tmp_path)
+    store, space = ResultsStore.create(settings, resume=False), Space(settings)
+    numbers = [store.ask(space)[0] for _ in range(4)]
+    for number in numbers[:3]:
+        store.report(number, 1, 0.5)
+        store.report(number, 2, 0.25 * number)
+    store.finish(0, pruned=False, results={"epochs": 2}, value=0.5)
+    store.finish(1, pruned=True, results={"epochs": 2}, value=0.5, reason="enough")
+    store.fail(2, "out of memory")
+    store.set_note("classes", ["a", "b"])
+
+    def contents(study: optuna.Study) -> list[dict]:
+        trials = [{**vars(trial), "_trial_id": None} for trial in study.get_trials()]
+        # SQLite and Python take the time one after the other.
+        return [{k: v for k, v in t.items() if k != "datetime_complete"} for t in trials]
+
+    database = optuna.load_study(study_name="a", storage=settings.results_url)
+    assert contents(database) == contents(store.study)
+    assert database.user_attrs == store.study.user_attrs
+    again = ResultsStore.create(settings, resume=True)
+    assert contents(again.study) == contents(database)
+    assert again.ask(space)[0] == 4  # and numbers go on
+
+
+def test_a_second_writer_of_a_study_is_found_out(tmp_path):
+    settings = config(tmp_path)
+    store, other = (ResultsStore.create(settings, resume=True) for _ in range(2))
+    store.ask(Space(settings))
+    with pytest.raises(RuntimeError, match="another process"):
+        other.ask(Space(settings))

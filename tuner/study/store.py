@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tuner.config import Config, parse
 from tuner.messages import ConfigError
 from tuner.study.database import StoreError, open_storage, searches, without_password
+from tuner.study.mirror import Mirror
 from tuner.study.space import Params, Space
 
 STATES = {
@@ -76,7 +77,7 @@ class ResultsStore:
         storage = open_storage(config.results_url)
         name = config.name
         if name in optuna.get_all_study_names(storage):
-            store = cls(optuna.load_study(study_name=name, storage=storage))
+            store = cls(optuna.load_study(study_name=name, storage=Mirror(storage, name)))
             count = len(store.study.get_trials(deepcopy=False))
             if not resume and count:
                 raise StoreError(
@@ -87,9 +88,8 @@ class ResultsStore:
                 store._check_same(config)
             store.study.set_user_attr("config", json.loads(config.model_dump_json()))
             return store
-        study = optuna.create_study(
-            study_name=name, storage=storage, direction=config.search.direction
-        )
+        optuna.create_study(study_name=name, storage=storage, direction=config.search.direction)
+        study = optuna.load_study(study_name=name, storage=Mirror(storage, name))
         study.set_user_attr("started", datetime.now().isoformat(timespec="seconds"))
         study.set_user_attr("config", json.loads(config.model_dump_json()))
         return cls(study)

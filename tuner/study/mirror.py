@@ -1,0 +1,93 @@
+"""A study that is read from memory, and written to its database as it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from optuna.distributions import BaseDistribution
+from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.trial import TrialState
+
+
+class Mirror(InMemoryStorage):
+    """One study of `database`, for the only process that writes to it.
+
+    Samplers read all trials for each that they propose, and Optuna reads those that have not ended
+    from the database each time: with hundreds that wait at a rung, half a second. A trial comes into
+    the database in one piece, when its parameters are complete, and not a parameter at a time.
+
+    Args:
+        database: that holds the study.
+        name: of the study.
+    """
+
+    def __init__(self, database: BaseStorage, name: str) -> None:
+        super().__init__()
+        self._database = database
+        self._study = database.get_study_id_from_name(name)
+        own = self.create_new_study(database.get_study_directions(self._study), name)
+        for key, value in database.get_study_user_attrs(self._study).items():
+            super().set_study_user_attr(own, key, value)
+        for key, value in database.get_study_system_attrs(self._study).items():
+            super().set_study_system_attr(own, key, value)
+        self._there: dict[int, int] = {}  # a trial's id here to that in the database
+        for trial in database.get_all_trials(self._study, deepcopy=False):
+            self._there[self.create_new_trial(own, trial)] = trial._trial_id
+
+    def _row(self, trial_id: int) -> int:
+        """The trial's id in the database, into which it comes now if it was not there yet."""
+        if trial_id not in self._there:
+            trial = self.get_trial(trial_id)
+            self._there[trial_id] = self._database.create_new_trial(self._study, trial)
+            number = self._database.get_trial_number_from_id(self._there[trial_id])
+            if number != trial.number:
+                raise RuntimeError(f"another process has added trial {number} to this study")
+        return self._there[trial_id]
+
+    def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
+        super().set_study_user_attr(study_id, key, value)
+        self._database.set_study_user_attr(self._study, key, value)
+
+    def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
+        super().set_study_system_attr(study_id, key, value)
+        self._database.set_study_system_attr(self._study, key, value)
+
+    def set_trial_param(
+        self,
+        trial_id: int,
+        param_name: str,
+        param_value_internal: float,
+        distribution: BaseDistribution,
+    ) -> None:
+        super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
+        if row := self._there.get(trial_id):
+            self._database.set_trial_param(row, param_name, param_value_internal, distribution)
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        super().set_trial_system_attr(trial_id, key, value)
+        if row := self._there.get(trial_id):
+            self._database.set_trial_system_attr(row, key, value)
+
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """The first is the trial's parameters, with which it comes into the database."""
+        known = trial_id in self._there
+        super().set_trial_user_attr(trial_id, key, value)
+        row = self._row(trial_id)
+        if known:
+            self._database.set_trial_user_attr(row, key, value)
+
+    def set_trial_intermediate_value(
+        self, trial_id: int, step: int, intermediate_value: float
+    ) -> None:
+        row = self._row(trial_id)
+        super().set_trial_intermediate_value(trial_id, step, intermediate_value)
+        self._database.set_trial_intermediate_value(row, step, intermediate_value)
+
+    def set_trial_state_values(
+        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
+    ) -> bool:
+        row = self._row(trial_id)
+        changed = super().set_trial_state_values(trial_id, state, values)
+        self._database.set_trial_state_values(row, state, values)
+        return changed
