@@ -38,21 +38,18 @@ def run(config: Config, *, strict: bool) -> int:
     from data.store import default_folder
     from tuner.study.progress import duration
     from tuner.study.run import RaySession
-    from tuner.study.spread import compute
-    from tuner.training.prepare import prepare
+    from tuner.study.spread import prepare_all
 
     start = time.monotonic()
     searched = searched_models(check(config))
     with RaySession() as session:
-        dataset = prepare(config.data, searched, config.folder, cli.output, strict=strict)
-        videos = list(dataset.videos.values())
-        compute(config, searched, videos, cli.output, session)
+        dataset = prepare_all(config, searched, cli.output, session, test=True, strict=strict)
     places = [
         str(default_folder()),
         *([config.data.shared_cache] if config.data.shared_cache else []),
     ]
     console.print(
-        f"{len(videos)} videos are ready in {' and '.join(places)}, in "
+        f"{len(dataset.videos)} videos are ready in {' and '.join(places)}, in "
         f"{duration(time.monotonic() - start)}"
     )
     return 0

@@ -160,27 +160,23 @@ def only_one(config: Config):
 def search(config: Config, *, resume: bool, strict: bool, command: str) -> int:
     """Run a search to its end; returns the exit status."""
     from tuner.study.run import RaySession, run_trials
-    from tuner.study.spread import compute
+    from tuner.study.spread import prepare_all
     from tuner.study.store import ResultsStore
-    from tuner.training.prepare import prepare
 
     space = check(config)
     start = time.monotonic()
     with only_one(config), RaySession() as session:
         store = ResultsStore.create(config, resume=resume)
         searched = searched_models(space)
-        dataset = prepare(
-            config.data,
+        dataset = prepare_all(
+            config,
             searched,
-            config.folder,
             cli.output,
+            session,
+            test=False,  # those videos wait for tuner.best
             strict=strict,
             on_checked=session.start,
         )
-        # The test videos wait for tuner.best.
-        names = dataset.table.loc[dataset.table["split"] != "test", "video"].unique()
-        videos = [dataset.videos[name] for name in names]
-        compute(config, searched, videos, cli.output, session)
         store.set_note("classes", dataset.classes)
         store.set_note("rejects", [[r.video, str(r.path), r.reason] for r in dataset.rejects])
         interrupted = run_trials(config, space, dataset, store, console, session)

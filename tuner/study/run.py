@@ -8,7 +8,6 @@ import shutil
 import sys
 import threading
 from collections.abc import Sequence
-from math import ceil
 from typing import Any
 
 from rich.console import Console
@@ -167,7 +166,7 @@ def _fit(
         workers = min(workers, max(1, int(cluster.get("GPU", 0) / resources.gpus)))
     # Enough waiting trials that every worker starts, and not so many that they were proposed
     # long before they run.
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(min(workers, ceil(searcher.remaining)) + 1)
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(min(workers, searcher.remaining) + 1)
     scheduler = make_scheduler(config, store, searcher)
     rungs = tuple(scheduler.rungs.levels) if isinstance(scheduler, ASHA) else ()
     context = SearchContext(config, dataset, config.folder, rungs, known())

@@ -1,17 +1,81 @@
-"""Frames and features computed by all machines of a cluster, a video at a time."""
+"""Frames and features made ahead of the trials: by this machine, or by all of a cluster."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from data.frames import FrameStore
-from data.video import VideoError
-from data.videos import Video
+from data import Dataset
+from data.videos import Reject, Video
 from models.config import ModelConfig
 from tuner.config import Config
 from tuner.study.run import RaySession
-from tuner.training.prepare import Output, feature_stores, features, frame_sizes
+from tuner.training.prepare import (
+    Output,
+    decode,
+    decode_one,
+    feature_stores,
+    features,
+    frame_sizes,
+    prepare,
+)
+
+
+def prepare_all(
+    config: Config,
+    searched: Sequence[ModelConfig],
+    output: Output,
+    session: RaySession,
+    *,
+    test: bool,
+    strict: bool = False,
+    on_checked: Callable[[], None] = lambda: None,
+) -> Dataset:
+    """`prepare`, and the features that the models `searched` will ask for.
+
+    On a cluster all machines take part, a video at a time. Only what is stored in
+    ``data.shared_cache`` then reaches other machines than the one that made it.
+
+    Args:
+        test: also the features of the test videos, which no search asks for.
+    """
+    spread = False
+
+    def decode_all(dataset: Dataset) -> list[Reject]:
+        nonlocal spread
+        if session.joins:
+            session.wait()
+            spread = machines() > 1
+        if spread:
+            return _on_all(config, searched, dataset, _wanted(dataset, test), output)
+        return decode(dataset.videos.values(), frame_sizes(searched), config.data, output)
+
+    dataset = prepare(
+        config.data,
+        searched,
+        config.folder,
+        output,
+        strict=strict,
+        on_checked=on_checked,
+        decode_all=decode_all,
+    )
+    if not spread:
+        features(config.data, searched, _wanted(dataset, test), output)
+    return dataset
+
+
+def _wanted(dataset: Dataset, test: bool) -> list[Video]:
+    """The videos whose features are."""
+    table = dataset.table
+    names = table.loc[(table["split"] != "test") | test, "video"].unique()
+    return [dataset.videos[name] for name in names]
+
+
+def machines() -> int:
+    """How many of the cluster's live."""
+    import ray
+
+    return sum(node["Alive"] for node in ray.nodes())
 
 
 class Preparer:
@@ -21,57 +85,34 @@ class Preparer:
         import torch
 
         torch.set_num_threads(max(1, int(config.resources.cpus)))
-        self.config = config.data
-        self.sizes = frame_sizes(searched)
+        self.config, self.sizes = config.data, frame_sizes(searched)
         self.stores = feature_stores(searched, config.data)
-        self.frames = FrameStore(limit_bytes=config.data.limit_bytes)
 
-    def prepare(self, video: Video) -> str | None:
-        """Decode a video once for all frame sizes and compute its features; why that can't be done."""
-        missing = [store for store in self.stores if not store.has(video)]
-        try:
-            if missing and self.config.frames == "stored":
-                self.frames.ensure(video, self.sizes)
+    def prepare(self, video: Video, wanted: bool) -> Reject | None:
+        """Decode a video, and compute its features if they are wanted; why it does not decode."""
+        missing = [store for store in self.stores if wanted and not store.has(video)]
+        if wanted and self.stores and not missing:
+            return None  # it has been decoded, by this machine or another
+        reject = decode_one(video, self.sizes, self.config)
+        if reject is None:
             for store in missing:
                 store.ensure([video])
-        except VideoError as error:
-            return str(error)
-        return None
-
-
-def compute(
-    config: Config,
-    searched: Sequence[ModelConfig],
-    videos: Sequence[Video],
-    output: Output,
-    session: RaySession,
-) -> None:
-    """Compute the features that `searched` will ask for, on all machines of the cluster if it is one."""
-    if session.joins:
-        session.wait()
-        if _machines() > 1:
-            _on_all(config, searched, videos, output)
-            return
-    features(config.data, searched, videos, output)
-
-
-def _machines() -> int:
-    import ray
-
-    return sum(node["Alive"] for node in ray.nodes())
+        return reject
 
 
 def _on_all(
-    config: Config, searched: Sequence[ModelConfig], videos: Sequence[Video], output: Output
-) -> None:
-    """Spread `videos` over the cluster; a bar shows how many are done.
-
-    Only what is stored in ``data.shared_cache`` reaches other machines than the one that made it.
-    """
+    config: Config,
+    searched: Sequence[ModelConfig],
+    dataset: Dataset,
+    wanted: Sequence[Video],
+    output: Output,
+) -> list[Reject]:
+    """Spread the videos over the cluster; a bar shows how many are done. Returns those left out."""
     import ray
     from ray.util import ActorPool
 
     resources, cluster = config.resources, ray.cluster_resources()
+    videos, names = list(dataset.videos.values()), {video.name for video in wanted}
     count = int(cluster.get("CPU", 1) // resources.cpus)
     if resources.gpus:
         count = min(count, int(cluster.get("GPU", 0) / resources.gpus))
@@ -79,8 +120,13 @@ def _on_all(
     shared = ray.put(config), ray.put(list(searched))
     actors = [kind.remote(*shared) for _ in range(max(1, min(count, len(videos))))]
     pool: Any = ActorPool(actors)
+    rejects = []
     with output.bar("preparing videos", len(videos)) as advance:
-        for _ in pool.map_unordered(lambda actor, video: actor.prepare.remote(video), videos):
+        for reject in pool.map_unordered(
+            lambda actor, video: actor.prepare.remote(video, video.name in names), videos
+        ):
+            rejects += [reject] if reject else []
             advance()
     for actor in actors:
         ray.kill(actor)
+    return sorted(rejects, key=lambda reject: reject.video)

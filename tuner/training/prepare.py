@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -72,12 +72,13 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
 
 def prepare(
     config: DataConfig,
-    searched: list[ModelConfig],
+    searched: Sequence[ModelConfig],
     folder: Path,
     output: Output,
     *,
     strict: bool = False,
     on_checked: Callable[[], None] = lambda: None,
+    decode_all: Callable[[data.Dataset], list[Reject]] | None = None,
 ) -> data.Dataset:
     """Everything that trials need before the first one starts.
 
@@ -85,6 +86,7 @@ def prepare(
         searched: one model for each backbone and frame size that will be asked for.
         folder: gets ``rejects.csv``, the videos that don't decode and are left out.
         on_checked: called when the labels are right, before anything that takes long.
+        decode_all: decodes all videos and returns those that don't; None does it on this machine.
 
     Raises:
         DataError: the labels are wrong, or without the rejects a split or a class is empty; with
@@ -95,8 +97,10 @@ def prepare(
     dataset = load_dataset(config, output)
     on_checked()
     check_weights(searched, download=True)
-    sizes = frame_sizes(searched)
-    found = decode(dataset.videos.values(), sizes, config, output)
+    if decode_all is None:
+        found = decode(dataset.videos.values(), frame_sizes(searched), config, output)
+    else:
+        found = decode_all(dataset)
     rejects = [*dataset.rejects, *found]
     listed = write_rejects(rejects, folder)
     for reject in rejects:
@@ -144,34 +148,39 @@ def feature_stores(searched: Iterable[ModelConfig], config: DataConfig) -> list[
 def decode(
     videos: Iterable[Video], sizes: list[tuple[int, int]], config: DataConfig, output: Output
 ) -> list[Reject]:
-    """Bring the frames of all videos into the frame store, each video decoded once.
-
-    With ``frames: direct`` they are decoded all the same, to know which do, and not kept.
-
-    Returns:
-        the videos that don't decode to their end, with the reason.
-    """
-    store = data.FrameStore(limit_bytes=config.limit_bytes)
+    """`decode_one` of all videos, several at a time; a bar shows how many are done."""
     videos = list(videos)
 
     def attempt(video: Video) -> Reject | None:
         try:
-            if config.frames == "direct":
-                for _ in read_frames(video.info):
-                    pass
-            else:
-                store.ensure(video, sizes)
-        except VideoError as error:
-            return Reject(video.name, video.info.path, str(error))
+            return decode_one(video, sizes, config)
         finally:
             advance()
-        return None
 
     with (
         output.bar("decoding videos", len(videos)) as advance,
         ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
         return [reject for reject in pool.map(attempt, videos) if reject]
+
+
+def decode_one(video: Video, sizes: list[tuple[int, int]], config: DataConfig) -> Reject | None:
+    """Bring the frames of a video into this machine's frame store, decoding it once for all sizes.
+
+    With ``frames: direct`` it is decoded all the same, to know whether it does, and not kept.
+
+    Returns:
+        why it does not decode to its end; None if it does.
+    """
+    try:
+        if config.frames == "direct":
+            for _ in read_frames(video.info):
+                pass
+        else:
+            data.FrameStore(limit_bytes=config.limit_bytes).ensure(video, sizes)
+    except VideoError as error:
+        return Reject(video.name, video.info.path, str(error))
+    return None
 
 
 def write_rejects(rejects: list[Reject], folder: Path) -> Path | None:
