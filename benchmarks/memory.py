@@ -20,7 +20,8 @@ from benchmarks.report import report
 from tuner import cli
 from tuner.config import absolute, load
 from tuner.search import check, searched_models
-from tuner.study.run import RaySession, run_trials
+from tuner.study.run import run_trials
+from tuner.study.session import RaySession
 from tuner.study.store import ResultsStore
 from tuner.training.prepare import features, prepare
 

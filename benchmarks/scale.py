@@ -63,7 +63,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=64)
     parser.add_argument("--nodes", type=int, default=4)
     args = parser.parse_args()
-    from tuner.study.run import RaySession, environment, run_trials
+    from tuner.study.run import run_trials
+    from tuner.study.session import RaySession, environment
     from tuner.study.space import Space
     from tuner.study.store import ResultsStore
 

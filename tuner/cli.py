@@ -51,9 +51,18 @@ def add_set(arguments: argparse.ArgumentParser) -> None:
 
 
 def run(command: Callable[[], int]) -> None:
-    """Run a command; a user's mistakes end it with a message and exit status 2, no traceback."""
-    try:
+    """Run a command, and exit with its status."""
+    with mistakes():
         status = command()
+    sys.exit(status)
+
+
+@contextmanager
+def mistakes() -> Iterator[None]:
+    """Answer a user's mistakes at once with a message and exit status 2, and no traceback."""
+    try:
+        yield
+        return
     except ConfigError as error:
         status = report(error.source, error.problems)
     except DataError as error:

@@ -37,7 +37,7 @@ def run(config: Config, *, strict: bool) -> int:
     """Prepare everything; returns the exit status."""
     from data.store import default_folder
     from tuner.study.progress import duration
-    from tuner.study.run import RaySession
+    from tuner.study.session import RaySession
     from tuner.study.spread import prepare_all
 
     start = time.monotonic()

@@ -159,13 +159,17 @@ def only_one(config: Config):
 
 def search(config: Config, *, resume: bool, strict: bool, command: str) -> int:
     """Run a search to its end; returns the exit status."""
-    from tuner.study.run import RaySession, run_trials
-    from tuner.study.spread import prepare_all
-    from tuner.study.store import ResultsStore
+    from tuner.study.session import RaySession
 
     space = check(config)
     start = time.monotonic()
-    with only_one(config), RaySession() as session:
+    with only_one(config), RaySession() as session, cli.mistakes():
+        if not resume:  # an ended search needs none
+            session.start()  # before anything else: it takes seconds, most of which it waits
+        from tuner.study.run import run_trials
+        from tuner.study.spread import prepare_all
+        from tuner.study.store import ResultsStore
+
         store = ResultsStore.create(config, resume=resume)
         searched = searched_models(space)
         dataset = prepare_all(
@@ -175,7 +179,6 @@ def search(config: Config, *, resume: bool, strict: bool, command: str) -> int:
             session,
             test=False,  # those videos wait for tuner.best
             strict=strict,
-            on_checked=session.start,
         )
         store.set_note("classes", dataset.classes)
         store.set_note("rejects", [[r.video, str(r.path), r.reason] for r in dataset.rejects])

@@ -105,7 +105,7 @@ def ray_session() -> Iterator[None]:
 
     import ray
 
-    from tuner.study.run import environment
+    from tuner.study.session import environment
 
     environment()
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from data import Dataset
 from data.videos import Reject, Video
 from models.config import ModelConfig
 from tuner.config import Config
-from tuner.study.run import RaySession
+from tuner.study.session import RaySession
 from tuner.training.prepare import (
     Output,
     decode,
@@ -29,7 +29,6 @@ def prepare_all(
     *,
     test: bool,
     strict: bool = False,
-    on_checked: Callable[[], None] = lambda: None,
 ) -> Dataset:
     """`prepare`, and the features that the models `searched` will ask for.
 
@@ -56,7 +55,6 @@ def prepare_all(
         config.folder,
         output,
         strict=strict,
-        on_checked=on_checked,
         decode_all=decode_all,
     )
     if not spread:

@@ -77,7 +77,6 @@ def prepare(
     output: Output,
     *,
     strict: bool = False,
-    on_checked: Callable[[], None] = lambda: None,
     decode_all: Callable[[data.Dataset], list[Reject]] | None = None,
 ) -> data.Dataset:
     """Everything that trials need before the first one starts.
@@ -85,7 +84,6 @@ def prepare(
     Args:
         searched: one model for each backbone and frame size that will be asked for.
         folder: gets ``rejects.csv``, the videos that don't decode and are left out.
-        on_checked: called when the labels are right, before anything that takes long.
         decode_all: decodes all videos and returns those that don't; None does it on this machine.
 
     Raises:
@@ -95,7 +93,6 @@ def prepare(
     """
     check_models(searched, config)
     dataset = load_dataset(config, output)
-    on_checked()
     check_weights(searched, download=True)
     if decode_all is None:
         found = decode(dataset.videos.values(), frame_sizes(searched), config, output)

@@ -1,0 +1,96 @@
+"""Ray, from the first moment of a command to its last."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+
+# Tune's own snapshots, loggers and metric checks: the results store has their place.
+_ENVIRONMENT = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+
+
+def environment() -> None:
+    """Set what Ray and its workers read when they start."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+class RaySession:
+    """Ray, which takes seconds to start and so does it while other work is done; ends with the context.
+
+    One that runs already in this process is used, and left running.
+
+    Attributes:
+        joins: whether there is a Ray already, in this process or as ``RAY_ADDRESS`` says.
+    """
+
+    def __init__(self) -> None:
+        ray = sys.modules.get("ray")
+        self.joins = bool(os.environ.get("RAY_ADDRESS")) or bool(ray and ray.is_initialized())
+        self._thread: threading.Thread | None = None
+        self._ready, self._end = threading.Event(), threading.Event()
+        self._error: BaseException | None = None
+        self._own = False
+
+    def start(self) -> None:
+        """Begin to start, and return at once."""
+        if self._thread is None:
+            environment()
+            import ray  # noqa: F401  here, as two threads that import can meet half-made modules
+
+            self._thread = threading.Thread(target=self._start, daemon=True)
+            self._thread.start()
+
+    def wait(self) -> None:
+        """Return when Ray runs.
+
+        Raises:
+            Exception: whatever kept it from starting.
+        """
+        self.start()
+        self._ready.wait()
+        if self._error is not None:
+            raise self._error
+
+    def _start(self) -> None:
+        try:
+            import ray
+
+            if not ray.is_initialized():
+                # Without an address Ray would join what a killed one left behind, and wait for ever.
+                ray.init(
+                    address=os.environ.get("RAY_ADDRESS") or "local",
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                )
+                self._own = True
+        except BaseException as error:  # raised where it is waited for
+            self._error = error
+        self._ready.set()
+        # Ray's processes end with the thread that started them, as they ask of the system.
+        self._end.wait()
+
+    def __enter__(self) -> RaySession:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._thread is not None:
+            self._ready.wait()
+            if self._own:
+                import ray
+
+                ray.shutdown()
+            self._end.set()
+            self._thread.join()
