@@ -14,6 +14,7 @@ from tuner.config import Config, default_results_url
 EXAMPLES = """
 python -m tuner.best
 python -m tuner.best --predict
+python -m tuner.best --predict --ensemble 3
 python -m tuner.best --predict --videos new_videos/ another.mp4
 python -m tuner.best --results sqlite:///runs/results.db --search seals --model 7 --predict
 """
@@ -29,6 +30,12 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--search", metavar="NAME", help="the search (default: the latest)")
     parser.add_argument(
         "--model", type=int, metavar="ID", help="another model than the best, by its model_id"
+    )
+    parser.add_argument(
+        "--ensemble",
+        type=int,
+        metavar="K",
+        help="average the probabilities of the K best models (default: search.ensemble of the YAML)",
     )
     parser.add_argument(
         "--predict",
@@ -82,26 +89,27 @@ def show(store, chosen) -> None:
     console.print(table)
 
 
-def evaluate(store, config: Config, trained) -> None:
-    """Evaluate on the data of the search, and say how well it does."""
+def evaluate(store, config: Config, members: list, folder: Path) -> None:
+    """Evaluate on the data of the search, and say how well they do."""
     from tuner.analysis.evaluation import evaluate as run_evaluation
     from tuner.study.space import resolve
     from tuner.training.prepare import prepare
 
-    model, _ = resolve(trained.params)
-    dataset = prepare(config.data, [model], config.folder, cli.output)
-    results = run_evaluation(trained, dataset, config.data, output=cli.output)
-    store.set_note(f"results of model {trained.model_id}", results)
-    cli.show_results(results, trained.folder)
+    networks = [resolve(member.params)[0] for member in members]
+    dataset = prepare(config.data, networks, config.folder, cli.output)
+    results = run_evaluation(members, folder, dataset, config.data, output=cli.output)
+    numbers = ", ".join(str(member.model_id) for member in members)
+    store.set_note(f"results of model {numbers}", results)
+    cli.show_results(results, folder)
     looked = store.notes("results of model ")
     if len(looked) > 1:
         console.print(
-            f"note: the test videos have been used for {len(looked)} models of this search; choosing "
-            "among them by their test figures makes these too good"
+            f"note: the test videos have been looked at {len(looked)} times in this search; choosing "
+            "among models by their test figures makes these too good"
         )
 
 
-def predict_new(config: Config, trained, paths: list[Path], out: Path | None) -> int:
+def predict_new(config: Config, members: list, paths: list[Path], out: Path) -> int:
     """Predict videos that nobody labelled; those that don't decode are listed."""
     from data.videos import find_files, open_videos
     from tuner.analysis.evaluation import PREDICTIONS
@@ -113,16 +121,16 @@ def predict_new(config: Config, trained, paths: list[Path], out: Path | None) ->
         for file in find_files(path):
             name = str(file.relative_to(path)) if path.is_dir() else file.name
             files[name if name not in files else str(file)] = file
-    model = trained.load()
+    loaded = [member.load() for member in members]
     videos, rejects = open_videos(files, config.data.fps)
     # Straight from the file: the frames of an hour of video would take 13 GB. Motion needs them stored.
     data = config.data
-    if model.config.motion == "none":
+    if all(model.config.motion == "none" for model in loaded):
         data = data.model_copy(update={"frames": "direct"})
     opened = list(videos.values())
-    with cli.progress("predicting", steps(model, opened)) as advance:
-        table = predict(model, opened, data, on_frames=advance, rejects=rejects)
-    folder = (out or trained.folder / "new_videos").absolute()
+    with cli.progress("predicting", steps(loaded, opened)) as advance:
+        table = predict(loaded, opened, data, on_frames=advance, rejects=rejects)
+    folder = out.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     table.to_csv(folder / PREDICTIONS, index=False)
     listed = write_rejects(rejects, folder)
@@ -151,29 +159,44 @@ def main() -> int:
     ranking = store.ranking()
     if not ranking:
         raise cli.UserError(f"search '{store.name}' has no trained model yet")
-    chosen = ranking[0] if args.model is None else store.record(args.model)
-    if chosen.value is None:
-        raise cli.UserError(
-            f"model {chosen.number} is {chosen.state}: {chosen.reason or 'no epoch'}"
-        )
-    show(store, chosen)
+    config = store.config
+    if args.model is None:
+        wanted = config.search.ensemble if args.ensemble is None else args.ensemble
+        chosen = ranking[: max(1, wanted)]
+    else:
+        chosen = [store.record(args.model)]
+    best = chosen[0]
+    if best.value is None:
+        raise cli.UserError(f"model {best.number} is {best.state}: {best.reason or 'no epoch'}")
+    show(store, best)
+    if len(chosen) > 1:
+        numbers = ", ".join(str(record.number) for record in chosen)
+        console.print(f"\nensemble: the probabilities of models {numbers} are averaged")
     if not args.predict:
         return 0
-    config = store.config
-    folder = config.folder / "models" / str(chosen.number)
-    trained = Trained(
-        chosen.number, folder, chosen.params, chosen.results, chosen.started, chosen.ended
-    )
-    try:
-        trained.load()
-    except FileNotFoundError as error:
-        raise cli.UserError(
-            f"{error}: the search keeps the weights of its {config.search.keep_models} best models "
-            "(search.keep_models); is this the machine that it ran on?"
-        ) from error
+    members = [
+        Trained(
+            record.number,
+            config.folder / "models" / str(record.number),
+            record.params,
+            record.results,
+            record.started,
+            record.ended,
+        )
+        for record in chosen
+    ]
+    for member in members:
+        try:
+            member.load()
+        except FileNotFoundError as error:
+            raise cli.UserError(
+                f"{error}: the search keeps the weights of its {config.search.keep_models} best "
+                "models (search.keep_models); is this the machine that it ran on?"
+            ) from error
+    folder = members[0].folder if len(members) == 1 else config.folder / "ensemble"
     if args.videos:
-        return predict_new(config, trained, args.videos, args.out)
-    evaluate(store, config, trained)
+        return predict_new(config, members, args.videos, args.out or folder / "new_videos")
+    evaluate(store, config, members, folder)
     return 0
 
 

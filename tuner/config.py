@@ -92,6 +92,16 @@ class SearchConfig(Section):
     time_budget: Seconds | None = Field(default=None, gt=0)
     retries: int = Field(default=1, ge=0)
     keep_models: int = Field(default=5, ge=1)
+    ensemble: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _kept(self) -> Self:
+        if self.ensemble > self.keep_models:
+            raise ValueError(
+                f"ensemble: {self.ensemble} models can't predict together where keep_models "
+                f"({self.keep_models}) are kept"
+            )
+        return self
 
     @property
     def direction(self) -> Literal["maximize", "minimize"]:

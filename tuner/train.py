@@ -112,7 +112,7 @@ def train(config: Config, params: dict[str, Any], *, strict: bool) -> int:
     store.finish(number, pruned=False, results=summary, value=value)
     record = store.record(number)
     trained = Trained(number, folder, params, summary, record.started, record.ended)
-    results = evaluate(trained, dataset, config.data, output=cli.output)
+    results = evaluate([trained], folder, dataset, config.data, output=cli.output)
     store.set_note(f"results of model {number}", results)
     cli.show_results(results, folder)
     return 0

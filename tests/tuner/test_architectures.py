@@ -160,7 +160,7 @@ def test_a_warm_start_takes_the_head_of_the_best_frozen_model(source, tmp_path):
 def test_predicting_tells_how_far_it_is_within_a_video(name, source):
     model = models.build(ModelConfig(architecture=name, **SETTINGS[name]), ["one", "other"])
     videos, told = list(source.dataset.videos.values())[:2], []
-    table = predict(model, videos, source.config, on_frames=told.append)
+    table = predict([model], videos, source.config, on_frames=told.append)
     streams = 2 if SETTINGS[name].get("motion") else 1
-    assert sum(told) == steps(model, videos) == len(table) * streams
+    assert sum(told) == steps([model], videos) == len(table) * streams
     assert told[0] > 0

@@ -111,6 +111,7 @@ def test_results_hold_the_new_figures_as_valid_json(tmp_path):
         summary,
         evaluate(table, CLASSES, chosen),
         model_id=1,
+        ensemble=[1],
         batch_size=2,
         classes=CLASSES,
         folder=tmp_path,

@@ -158,6 +158,7 @@ def test_prepare_computes_all_that_a_search_needs(command, write_config, monkeyp
 def second_machine(ray_session):
     """Another Ray node that joins the session's for a test."""
     import ray
+    from ray._common.utils import reset_ray_address
 
     address = ray.get_runtime_context().gcs_address
     command = [Path(sys.executable).parent / "ray", "start", "--address", address, "--block"]
@@ -176,6 +177,7 @@ def second_machine(ray_session):
     process.terminate()
     process.wait()
     machines(1)
+    reset_ray_address()  # or the next Ray of this machine looks for the node that was
 
 
 def test_all_machines_of_a_cluster_prepare(

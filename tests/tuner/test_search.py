@@ -128,6 +128,30 @@ def test_a_search_from_videos_to_predictions(searched, command, drawn, tmp_path)
     assert "note.mp4" in (out_folder / "rejects.csv").read_text()
 
 
+def test_an_ensemble_averages_the_best_models(searched, command, drawn, tmp_path):
+    path, _ = searched
+    words = ("best", "--results", url_of(path), "--predict")
+    ranking = sorted(study_of(path).trials, key=lambda t: -t.user_attrs["best_value"])
+    numbers = [trial.number for trial in ranking[:3]]
+    tables = []
+    for number in numbers:
+        assert command(*words, "--model", number)[0] == 0
+        tables.append(pd.read_csv(tmp_path / "runs/small/models" / str(number) / PREDICTIONS))
+    status, out, err = command(*words, "--ensemble", 3)
+    assert status == 0, err
+    assert f"models {', '.join(map(str, numbers))} are averaged" in out and "test accuracy" in out
+    table = pd.read_csv(tmp_path / "runs/small/ensemble" / PREDICTIONS)
+    mean = sum(own["seal"] for own in tables) / 3
+    assert np.allclose(table["seal"], mean)
+    assert (table["prediction"] == np.where(mean > 0.5, "seal", "noseal")).all()
+    results = json.loads((tmp_path / "runs/small/ensemble/results.json").read_text())
+    assert results["ensemble"] == numbers and results["model_id"] == numbers[0]
+    status, out, err = command(*words, "--ensemble", 3, "--videos", drawn / "c1.mp4")
+    assert status == 0, err
+    new = pd.read_csv(tmp_path / "runs/small/ensemble/new_videos" / PREDICTIONS)
+    assert np.allclose(new["seal"], table[table["video"] == "c1"]["seal"], atol=1e-5)
+
+
 def test_the_search_never_looks_at_test(searched, tmp_path, monkeypatch):
     """Not even its features are computed before `tuner.best` evaluates."""
     path, _ = searched

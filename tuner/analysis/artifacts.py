@@ -109,6 +109,7 @@ def results(
     figures: Mapping[str, Mapping[str, Any]],
     *,
     model_id: int,
+    ensemble: list[int],
     batch_size: int,
     classes: list[str],
     folder: Path,
@@ -120,6 +121,7 @@ def results(
     Args:
         summary: as `Run.summary` gives it.
         figures: as `evaluate` gives them.
+        ensemble: the models whose probabilities were averaged, `model_id` the first of them.
         times: the ``fit_dt_...`` entries.
         chosen: as `choose_thresholds` gives them.
     """
@@ -130,6 +132,7 @@ def results(
         "batch_size": batch_size,
         "class_names": classes,
         "model_id": model_id,
+        "ensemble": ensemble,
         "model_param_count": summary["model_param_count"],
         "num_features": summary["num_features"],
         "seed": summary["seed"],

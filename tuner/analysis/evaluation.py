@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -42,46 +42,65 @@ class Trained:
 
 
 def evaluate(
-    trained: Trained, dataset: Dataset, config: DataConfig, *, output: Output
+    members: Sequence[Trained],
+    folder: Path,
+    dataset: Dataset,
+    config: DataConfig,
+    *,
+    output: Output,
 ) -> dict[str, Any]:
-    """Predict every frame of the data set and write all the model's files.
+    """Predict every frame of the data set and write all files of one model, or of several together.
+
+    Args:
+        members: the best first; their probabilities are averaged. Each one's own files go to its
+            own folder.
+        folder: of the predictions and their figures; one model's is its own.
 
     Returns:
         what ``results.json`` holds.
     """
-    model, folder = trained.load(), trained.folder
+    loaded = [member.load() for member in members]
+    best, model = members[0], loaded[0]
     begin = datetime.now()
     videos = list(dataset.videos.values())
-    with output.bar("predicting", steps(model, videos)) as advance:
-        predictions = predict(model, videos, config, on_frames=advance)
+    with output.bar("predicting", steps(loaded, videos)) as advance:
+        predictions = predict(loaded, videos, config, on_frames=advance)
     predictions = with_labels(predictions, dataset.table)
     thresholds = artifacts.choose_thresholds(predictions, model.classes)
     figures = artifacts.evaluate(predictions, model.classes, thresholds)
     end = datetime.now()
+    folder.mkdir(parents=True, exist_ok=True)
     predictions.to_csv(folder / PREDICTIONS, index=False)
     split = "test" if "test" in figures else "valid"
     artifacts.write_confusion(predictions, model.classes, folder, split)
-    artifacts.write_curves(
-        pd.read_csv(folder / HISTORY), folder, int(trained.summary["best_epoch"])
-    )
-    artifacts.write_json(folder / "params.json", dict(trained.params))
     results = artifacts.results(
         model.config,
-        trained.summary,
+        best.summary,
         figures,
-        model_id=trained.model_id,
-        batch_size=int(trained.params["batch_size"]),
+        model_id=best.model_id,
+        ensemble=[member.model_id for member in members],
+        batch_size=int(best.params["batch_size"]),
         classes=model.classes,
         folder=folder,
-        times=_times("train", trained.started, trained.ended) | _times("test", begin, end),
+        times=_times("train", best.started, best.ended) | _times("test", begin, end),
         chosen=thresholds,
     )
     artifacts.write_json(folder / "results.json", results)
+    for member, own in zip(members, loaded, strict=True):
+        _write_model(member, own)
+    return results
+
+
+def _write_model(trained: Trained, model: models.VideoClassifier) -> None:
+    """What a model's folder holds that is of no split: curves, parameters, all of it in one file."""
+    folder = trained.folder
+    history = pd.read_csv(folder / HISTORY)
+    artifacts.write_curves(history, folder, int(trained.summary["best_epoch"]))
+    artifacts.write_json(folder / "params.json", dict(trained.params))
     complete = model.cpu()
     if models.uses_stored_features(model.config):
         complete = models.attach_backbone(complete)
     models.save(complete, folder / MODEL, extra={**model.extra, "params": dict(trained.params)})
-    return results
 
 
 def _times(name: str, start: datetime | None, end: datetime | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A model's prediction for every frame of videos."""
+"""The prediction of a model, or of several together, for every frame of videos."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FEATURES_AT_ONCE, _FRAMES_AT_ONCE = 512, 32
 
 
 def predict(
-    model: VideoClassifier,
+    members: Sequence[VideoClassifier],
     videos: Sequence[Video],
     config: DataConfig,
     *,
@@ -35,7 +35,8 @@ def predict(
     """Class probabilities of every sampled frame, also of the first ones of a video.
 
     Args:
-        model: with its backbone, unless that is frozen and its features are stored.
+        members: models of the same classes, whose probabilities are averaged; with their backbones,
+            unless those are frozen and their features are stored.
         config: how frames are read.
         on_frames: told how many more of `steps` are done.
         rejects: gets the videos that don't decode to their end; None: the first one raises.
@@ -44,8 +45,9 @@ def predict(
         a column a class with its probability, ``prediction`` (the most probable class), ``video``,
         ``frame`` (from 0) and ``time`` (seconds).
     """
-    model = model.eval().to(best_device())
-    parts = [pd.DataFrame(columns=[*model.classes, "prediction", "video", "frame", "time"])]
+    members = [model.eval().to(best_device()) for model in members]
+    classes = members[0].classes
+    parts = [pd.DataFrame(columns=[*classes, "prediction", "video", "frame", "time"])]
     told = 0
 
     def tell(count: int) -> None:
@@ -56,24 +58,30 @@ def predict(
     for video in videos:
         told = 0
         try:
-            clips = _every_clip(model, video, config, tell)
-            probabilities = _probabilities(model, clips, tell)
+            each = [
+                _probabilities(model, _every_clip(model, video, config, tell), tell)
+                for model in members
+            ]
         except VideoError as error:
             if rejects is None:
                 raise
             rejects.append(Reject(video.name, video.info.path, str(error)))
             continue
         finally:
-            tell(steps(model, [video]) - told)  # features that were stored, a video that broke off
-        part = pd.DataFrame(probabilities, columns=model.classes)
-        part["prediction"] = np.array(model.classes)[probabilities.argmax(axis=1)]
+            tell(
+                steps(members, [video]) - told
+            )  # features that were stored, a video that broke off
+        probabilities = np.mean(each, axis=0)
+        part = pd.DataFrame(probabilities, columns=classes)
+        part["prediction"] = np.array(classes)[probabilities.argmax(axis=1)]
         parts.append(part.assign(video=video.name, frame=np.arange(len(part)), time=video.times))
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
-def steps(model: VideoClassifier, videos: Iterable[Sized]) -> int:
-    """How many pictures a network is given to predict `videos`: frames, and their motion images."""
-    return sum(map(len, videos)) * (1 if model.config.motion == "none" else 2)
+def steps(members: Iterable[VideoClassifier], videos: Iterable[Sized]) -> int:
+    """How many pictures networks are given to predict `videos`: frames, and their motion images."""
+    streams = sum(1 if model.config.motion == "none" else 2 for model in members)
+    return sum(map(len, videos)) * streams
 
 
 def _every_clip(
@@ -104,7 +112,7 @@ def _probabilities(model: VideoClassifier, clips: Clips, tell: Callable[[int], N
         for batch, _ in clips.to(best_device()).batches(torch.arange(len(clips)), size):
             logits.append(model(batch).double().cpu())
             if not quick:
-                tell(steps(model, [batch]))
+                tell(steps([model], [batch]))
     return torch.cat(logits).softmax(dim=1).numpy()
 
 
