@@ -152,7 +152,7 @@ def show_results(results: dict[str, Any], folder: Path) -> None:
     console.print(table)
     if results["fit_test_acc"] is not None:
         console.print(f"test accuracy {results['fit_test_acc']:.4f}")
-    console.print(f"files: {folder} (frame_predictions.csv, results.json, model.pt, ...)")
+    console.print(f"files: {folder} (frame_predictions.csv, results.json, ...)")
 
 
 output = Output(say=console.print, bar=progress)

@@ -6,6 +6,9 @@ import torch
 from torch import nn
 
 
+_SMALL = 600_000  # parameters
+
+
 class OutOfMemory(Exception):
     """A batch does not fit, not even one of half the size."""
 
@@ -20,14 +23,19 @@ def out_of_memory(error: RuntimeError) -> bool:
 
 
 def precision(asked: str, device: torch.device, model: nn.Module, *, stored: bool) -> str:
-    """bf16 where the hardware is faster in it; heads over stored features are too small to gain."""
+    """bf16 where the hardware is faster in it, which small heads over stored features are not on CPUs.
+
+    Over 50 heads of the published grid bf16 took 0.5 to 1.2 times the seconds of fp32 below 0.6 million
+    parameters and 0.6 to 0.85 times above, at the same validation F1 (mean .713 and .715).
+    """
     if asked != "auto":
         return asked
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    if stored or not _cpu_has_bf16() or _unfit_for_bf16(model):
+    if not _cpu_has_bf16() or _unfit_for_bf16(model):
         return "fp32"
-    return "bf16"
+    trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    return "fp32" if stored and trained < _SMALL else "bf16"
 
 
 def backbone_precision(device: torch.device) -> str:
