@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -89,8 +90,19 @@ class RaySession:
         if self._thread is not None:
             self._ready.wait()
             if self._own:
-                import ray
-
-                ray.shutdown()
+                _end()
             self._end.set()
             self._thread.join()
+
+
+def _end() -> None:
+    """Shut down the Ray that this process has started."""
+    import ray
+    from ray._private import worker
+
+    with contextlib.suppress(
+        Exception
+    ):  # it takes a second to end by itself, and has nothing to do
+        for monitor in worker._global_node.all_processes["monitor"]:
+            monitor.process.kill()
+    ray.shutdown()
