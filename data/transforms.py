@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 
 def resize(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -18,6 +17,8 @@ def resize(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """
     if frames.shape[1:3] == tuple(size):
         return frames
+    import torch  # a second, which what reads labels alone does not need
+
     images = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
     resized = torch.nn.functional.interpolate(
         images, size=tuple(size), mode="bilinear", antialias=True

@@ -17,8 +17,7 @@ from rich.table import Table
 
 from data.errors import DataError
 from models import WeightsError
-from tuner.messages import ConfigError
-from tuner.training.prepare import Advance, Output
+from tuner.messages import Advance, ConfigError, Output
 
 # A file or a pipe has no width that a table would have to fit.
 _WIDTH = None if sys.stdout.isatty() else 160

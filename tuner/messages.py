@@ -1,10 +1,12 @@
-"""How mistakes in a configuration are worded."""
+"""How mistakes in a configuration are worded, and where anything is said."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ValidationError
 
@@ -69,3 +71,17 @@ def _section_fields(root: type[BaseModel], location: Sequence[str]) -> list[str]
         options = [annotation, *getattr(annotation, "__args__", [])]
         section = next(o for o in options if isinstance(o, type) and issubclass(o, BaseModel))
     return list(section.model_fields)
+
+
+class Advance(Protocol):
+    """Told that one more step of a long work is done, or `count` more."""
+
+    def __call__(self, count: int = 1) -> None: ...
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where to say things: `say` a line, and `bar` (text, total) to show the steps of a long work."""
+
+    say: Callable[[str], None]
+    bar: Callable[[str, int | None], AbstractContextManager[Advance]]

@@ -9,10 +9,11 @@ import torch
 
 import models
 from models import ModelConfig
+from tuner.messages import Output
 from tuner.parameters import TrainingConfig
 from tuner.training import run as runs
 from tuner.training.dataset import ClipSource
-from tuner.training.prepare import Output, load_dataset
+from tuner.training.prepare import load_dataset
 from tuner.training.run import BEST, HISTORY, LAST, Run
 
 pytestmark = pytest.mark.shared_cache

@@ -15,7 +15,7 @@ from data import Dataset
 from tuner.analysis import artifacts
 from tuner.analysis.prediction import predict, steps, with_labels
 from tuner.config import DataConfig
-from tuner.training.prepare import Output
+from tuner.messages import Output
 from tuner.training.run import BEST, HISTORY
 
 PREDICTIONS, MODEL = "frame_predictions.csv", "model.pt"

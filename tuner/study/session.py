@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import threading
+from typing import Any
 
 # Tune's own snapshots, loggers and metric checks: the results store has their place.
 _ENVIRONMENT = {
@@ -103,6 +104,7 @@ def _end() -> None:
     with contextlib.suppress(
         Exception
     ):  # it takes a second to end by itself, and has nothing to do
-        for monitor in worker._global_node.all_processes["monitor"]:
+        node: Any = worker._global_node
+        for monitor in node.all_processes["monitor"]:
             monitor.process.kill()
     ray.shutdown()

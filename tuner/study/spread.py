@@ -9,9 +9,9 @@ from data import Dataset
 from data.videos import Reject, Video
 from models.config import ModelConfig
 from tuner.config import Config
+from tuner.messages import Output
 from tuner.study.session import RaySession
 from tuner.training.prepare import (
-    Output,
     decode,
     decode_one,
     feature_stores,

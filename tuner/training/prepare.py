@@ -6,10 +6,7 @@ import csv
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import data
 import models
@@ -21,22 +18,8 @@ from data.videos import Reject, Video
 from models import WeightsError
 from models.config import ModelConfig
 from tuner.config import DataConfig
-from tuner.messages import ConfigError
+from tuner.messages import ConfigError, Output
 from tuner.training.features import feature_store
-
-
-class Advance(Protocol):
-    """Told that one more step of a long work is done, or `count` more."""
-
-    def __call__(self, count: int = 1) -> None: ...
-
-
-@dataclass(frozen=True)
-class Output:
-    """Where to say things: `say` a line, and `bar` (text, total) to show the steps of a long work."""
-
-    say: Callable[[str], None]
-    bar: Callable[[str, int | None], AbstractContextManager[Advance]]
 
 
 def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
