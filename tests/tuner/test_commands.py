@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 GRID = ROOT / "configs" / "seals_grid.yaml"
 
 
-@pytest.mark.parametrize("module", ["search", "best", "train", "prepare"])
+@pytest.mark.parametrize("module", ["search", "best", "train", "prepare", "results"])
 def test_help_has_examples(module, command):
     status, out, _ = command(module, "--help")
     assert status == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from datetime import datetime
 from pathlib import Path
@@ -16,26 +17,72 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 
 
+_NETWORK_FILE_SYSTEMS = {
+    *("nfs", "nfs4", "cifs", "smb3", "lustre", "gpfs", "beegfs", "ceph", "afs"),
+    *("fuse.sshfs", "fuse.s3fs", "fuse.gcsfuse", "fuse.mount-s3", "fuse.glusterfs", "fuse.rclone"),
+}
+
+
 class StoreError(ValueError):
     """The results store can't be used as asked; the message says why and what to do."""
 
 
 def open_storage(url: str) -> optuna.storages.RDBStorage:
+    """The database at `url`, made if it is an SQLite file that is not there.
+
+    Raises:
+        StoreError: it can't be opened, or is an SQLite file that several machines may write to.
+    """
     options: dict[str, Any] = {"pool_pre_ping": True}
     if url.startswith("sqlite"):
+        _check_local(Path(url.removeprefix("sqlite:///")))
         # Several searches may write to one file; each waits for the others.
         options = {"connect_args": {"timeout": 60}}
     try:
-        storage = optuna.storages.RDBStorage(url, engine_kwargs=options)
+        # SQLAlchemy would take the older driver, which is not ours.
+        full = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
+        storage = optuna.storages.RDBStorage(full, engine_kwargs=options)
     except ImportError as error:
-        raise StoreError(f"results: {url} needs a driver that is not installed: {error}") from error
+        raise StoreError(
+            f"results: {without_password(url)} needs a driver that is not installed "
+            f"(pip install '.[postgres]'): {error}"
+        ) from error
     except Exception as error:  # SQLAlchemy's drivers raise their own errors, each its own
-        text = str(getattr(error, "orig", None) or error).split("\n")[0]
+        text = str(getattr(error, "orig", None) or error).strip().split("\n")[0]
         raise StoreError(f"results: can't open {without_password(url)}: {text}") from error
     if url.startswith("sqlite"):
         sqlalchemy.event.listen(storage.engine, "connect", _write_ahead)
         storage.engine.dispose()  # connections that were opened before
     return storage
+
+
+def _check_local(path: Path) -> None:
+    """SQLite's locks don't hold between machines, and its write-ahead log needs shared memory."""
+    folder = path.absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    kind = file_system(folder)
+    if kind in _NETWORK_FILE_SYSTEMS:
+        raise StoreError(
+            f"results: {path} is on a network file system ({kind}), where SQLite loses data: give a "
+            "file on a local disk (results: sqlite:////var/tmp/results.db), or a PostgreSQL "
+            "(results: postgresql://user@host/database)"
+        )
+
+
+def file_system(folder: Path, mounts: Path = Path("/proc/mounts")) -> str:
+    """The kind of file system that `folder` is on, as Linux names it; empty where that is not known."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    folder, best, kind = folder.resolve(), -1, ""
+    for line in lines:
+        _, place, name, *_ = line.split(" ")
+        point = Path(place.replace("\\040", " "))
+        if (folder == point or point in folder.parents) and len(point.parts) >= best:
+            best, kind = len(point.parts), name
+    return kind
 
 
 def _write_ahead(connection: Any, _: Any) -> None:
@@ -77,3 +124,17 @@ def searches(url: str) -> list[tuple[str, datetime | None, int]]:
         for s in summaries
     ]
     return sorted(known, key=lambda item: (item[1] is not None, item[1]))
+
+
+def copy(source: str, target: str, name: str) -> None:
+    """Copy a search with all its trials from one store into another.
+
+    Raises:
+        StoreError: it is there already, or not in `source`.
+    """
+    there, here = open_storage(target), open_storage(source)
+    if name not in optuna.get_all_study_names(here):
+        raise StoreError(f"no search '{name}' in {without_password(source)}")
+    if name in optuna.get_all_study_names(there):
+        raise StoreError(f"search '{name}' is in {without_password(target)} already")
+    optuna.copy_study(from_study_name=name, from_storage=here, to_storage=there)

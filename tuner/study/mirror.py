@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from optuna.distributions import BaseDistribution
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import TrialState
+
+PATIENCE = 15 * 60.0  # seconds that a database may be away: a restart, a failover, an update
+_PAUSE = 1.0
 
 
 class Mirror(InMemoryStorage):
@@ -17,14 +22,20 @@ class Mirror(InMemoryStorage):
     from the database each time: with hundreds that wait at a rung, half a second. A trial comes into
     the database in one piece, when its parameters are complete, and not a parameter at a time.
 
+    While the database is away a search waits for it, at most `PATIENCE`, and nothing is lost.
+
     Args:
         database: that holds the study.
         name: of the study.
+        say: gets a line when the database is away, and when it is back.
+
+    Raises:
+        StorageInternalError: from any writing, when patience is at its end.
     """
 
-    def __init__(self, database: BaseStorage, name: str) -> None:
+    def __init__(self, database: BaseStorage, name: str, say: Callable[[str], None]) -> None:
         super().__init__()
-        self._database = database
+        self._database, self._say = database, say
         self._study = database.get_study_id_from_name(name)
         own = self.create_new_study(database.get_study_directions(self._study), name)
         for key, value in database.get_study_user_attrs(self._study).items():
@@ -38,20 +49,46 @@ class Mirror(InMemoryStorage):
     def _row(self, trial_id: int) -> int:
         """The trial's id in the database, into which it comes now if it was not there yet."""
         if trial_id not in self._there:
-            trial = self.get_trial(trial_id)
-            self._there[trial_id] = self._database.create_new_trial(self._study, trial)
-            number = self._database.get_trial_number_from_id(self._there[trial_id])
-            if number != trial.number:
-                raise RuntimeError(f"another process has added trial {number} to this study")
+            self._there[trial_id] = self._write(lambda again: self._add(trial_id, again))
         return self._there[trial_id]
+
+    def _add(self, trial_id: int, again: bool) -> int:
+        trial, database = self.get_trial(trial_id), self._database
+        if again and database.get_n_trials(self._study) > trial.number:  # it was written after all
+            return database.get_trial_id_from_study_id_trial_number(self._study, trial.number)
+        row = database.create_new_trial(self._study, trial)
+        number = database.get_trial_number_from_id(row)
+        if number != trial.number:
+            raise RuntimeError(f"another process has added trial {number} to this study")
+        return row
+
+    def _write(self, action: Callable[[bool], Any]) -> Any:
+        """What `action` returns, told whether it was tried before, when the database takes it."""
+        begin, again = time.monotonic(), False
+        while True:
+            try:
+                result = action(again)
+            except StorageInternalError as error:
+                if time.monotonic() - begin > PATIENCE:
+                    raise
+                if not again:
+                    reason = str(getattr(error.__cause__, "orig", None) or error).strip()
+                    self._say(f"waiting for the results store: {reason.splitlines()[0]}")
+                again = True
+                time.sleep(_PAUSE)
+                continue
+            if again:
+                seconds = time.monotonic() - begin
+                self._say(f"the results store is back after {seconds:.0f} s; nothing is lost")
+            return result
 
     def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
         super().set_study_user_attr(study_id, key, value)
-        self._database.set_study_user_attr(self._study, key, value)
+        self._write(lambda _: self._database.set_study_user_attr(self._study, key, value))
 
     def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
         super().set_study_system_attr(study_id, key, value)
-        self._database.set_study_system_attr(self._study, key, value)
+        self._write(lambda _: self._database.set_study_system_attr(self._study, key, value))
 
     def set_trial_param(
         self,
@@ -62,12 +99,13 @@ class Mirror(InMemoryStorage):
     ) -> None:
         super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
         if row := self._there.get(trial_id):
-            self._database.set_trial_param(row, param_name, param_value_internal, distribution)
+            values = (row, param_name, param_value_internal, distribution)
+            self._write(lambda _: self._database.set_trial_param(*values))
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         super().set_trial_system_attr(trial_id, key, value)
         if row := self._there.get(trial_id):
-            self._database.set_trial_system_attr(row, key, value)
+            self._write(lambda _: self._database.set_trial_system_attr(row, key, value))
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         """The first is the trial's parameters, with which it comes into the database."""
@@ -75,19 +113,28 @@ class Mirror(InMemoryStorage):
         super().set_trial_user_attr(trial_id, key, value)
         row = self._row(trial_id)
         if known:
-            self._database.set_trial_user_attr(row, key, value)
+            self._write(lambda _: self._database.set_trial_user_attr(row, key, value))
 
     def set_trial_intermediate_value(
         self, trial_id: int, step: int, intermediate_value: float
     ) -> None:
         row = self._row(trial_id)
         super().set_trial_intermediate_value(trial_id, step, intermediate_value)
-        self._database.set_trial_intermediate_value(row, step, intermediate_value)
+        values = (row, step, intermediate_value)
+        self._write(lambda _: self._database.set_trial_intermediate_value(*values))
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
         row = self._row(trial_id)
         changed = super().set_trial_state_values(trial_id, state, values)
-        self._database.set_trial_state_values(row, state, values)
+
+        def end(again: bool) -> None:
+            try:
+                self._database.set_trial_state_values(row, state, values)
+            except UpdateFinishedTrialError:
+                if not again:  # else it was written, and only the answer was lost
+                    raise
+
+        self._write(end)
         return changed
