@@ -100,6 +100,8 @@ def evaluate(store, config: Config, members: list, folder: Path) -> None:
     results = run_evaluation(members, folder, dataset, config.data, output=cli.output)
     numbers = ", ".join(str(member.model_id) for member in members)
     store.set_note(f"results of model {numbers}", results)
+    for changed in {folder, *(member.folder for member in members)}:
+        config.kept.keep(changed)
     cli.show_results(results, folder)
     looked = store.notes("results of model ")
     if len(looked) > 1:
@@ -186,6 +188,7 @@ def main() -> int:
         for record in chosen
     ]
     for member in members:
+        config.kept.fetch(member.folder)
         try:
             member.load()
         except FileNotFoundError as error:

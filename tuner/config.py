@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from data.store import default_folder
 from tuner.messages import ConfigError, Several, nearest, sentences
 from tuner.parameters import (
     PARAMETERS,
@@ -21,7 +22,9 @@ from tuner.parameters import (
     alternatives,
     check_domain,
 )
+from tuner.storage import Storage
 
+S3 = "s3://"
 METRICS: dict[str, Literal["maximize", "minimize"]] = {
     "valid_f1": "maximize",
     "valid_accuracy": "maximize",
@@ -154,8 +157,15 @@ class Config(Section):
 
     @property
     def folder(self) -> Path:
-        """Where this search keeps its models and lists."""
-        return Path(self.storage).expanduser().absolute() / self.name
+        """Where this machine has the models and lists of this search."""
+        return _local(self.storage) / self.name
+
+    @property
+    def kept(self) -> Storage:
+        """The same, with S3 behind it if that is where they are kept."""
+        remote = self.storage.startswith(S3)
+        url = f"{self.storage.rstrip('/')}/{self.name}" if remote else None
+        return Storage(self.folder, url)
 
     @property
     def results_url(self) -> str:
@@ -165,7 +175,16 @@ class Config(Section):
 
 
 def default_results_url(storage: str = "runs") -> str:
-    return f"sqlite:///{Path(storage).expanduser().absolute() / 'results.db'}"
+    """An SQLite file beside the models; of models on S3, in the folder that is there without it."""
+    folder = "runs" if storage.startswith(S3) else storage
+    return f"sqlite:///{Path(folder).expanduser().absolute() / 'results.db'}"
+
+
+def _local(storage: str) -> Path:
+    """The folder that `storage` names, or where this machine works on what is kept on S3."""
+    if storage.startswith(S3):
+        return default_folder() / "s3" / storage.removeprefix(S3)
+    return Path(storage).expanduser().absolute()
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -246,5 +265,7 @@ def absolute(config: Config) -> Config:
     if model.model_weights_path:
         path = str(Path(model.model_weights_path).expanduser().absolute())
         model = model.model_copy(update={"model_weights_path": path})
-    storage = os.fspath(Path(config.storage).expanduser().absolute())
+    storage = config.storage
+    if not storage.startswith(S3):
+        storage = os.fspath(Path(storage).expanduser().absolute())
     return config.model_copy(update={"data": data, "model": model, "storage": storage})

@@ -15,7 +15,7 @@ from models.config import ModelConfig
 from models.names import REGISTRY
 from tuner import cli
 from tuner.cli import console
-from tuner.config import Config, absolute, load
+from tuner.config import S3, Config, absolute, default_results_url, load
 from tuner.messages import ConfigError
 from tuner.study.space import Space
 
@@ -164,6 +164,7 @@ def search(config: Config, *, resume: bool, strict: bool, command: str) -> int:
     space = check(config)
     start = time.monotonic()
     with only_one(config), RaySession() as session, cli.mistakes():
+        config.kept.check()
         if not resume:  # an ended search needs none
             session.start()  # before anything else: it takes seconds, most of which it waits
         from tuner.study.run import run_trials
@@ -183,6 +184,7 @@ def search(config: Config, *, resume: bool, strict: bool, command: str) -> int:
         store.set_note("classes", dataset.classes)
         store.set_note("rejects", [[r.video, str(r.path), r.reason] for r in dataset.rejects])
         interrupted = run_trials(config, space, dataset, store, console, session)
+        config.kept.keep_file(config.folder / "rejects.csv")
     summary(config, store, time.monotonic() - start, command if interrupted else "")
     if interrupted:
         return 130
@@ -211,18 +213,17 @@ def summary(config: Config, store, seconds: float, unfinished: str) -> None:
         console.print(f"  {describe(best.params)}")
     if unfinished:
         console.print(f"stopped before its end; go on with:\n  {unfinished}")
-    results = "" if config.results is None and config.storage == _cwd_runs() else (
+    storage = config.storage
+    if not storage.startswith(S3):
+        storage = os.path.relpath(storage)
+    results = "" if config.results_url == default_results_url() else (
         f" --results {shlex.quote(config.results_url)}"
     )  # fmt: skip
     console.print(
-        f"results: {config.results_url}\nmodels:  {config.folder / 'models'}\n"
+        f"results: {config.results_url}\nmodels:  {config.kept.url or config.folder}/models\n"
         f"next:    python -m tuner.best{results} --search {shlex.quote(config.name)} --predict\n"
-        f"         tensorboard --logdir {shlex.quote(os.path.relpath(config.storage))}"
+        f"         tensorboard --logdir {shlex.quote(storage)}"
     )
-
-
-def _cwd_runs() -> str:
-    return str(Path("runs").absolute())
 
 
 def main() -> int:

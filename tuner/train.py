@@ -79,7 +79,7 @@ def train(config: Config, params: dict[str, Any], *, strict: bool) -> int:
     folder = config.folder / "models" / str(number)
     if training.warm_start == "best":
         searched = ResultsStore.open(config.results_url, config.name.removesuffix("-train"))
-        source = best_frozen(searched, params, searched.config.folder / "models")
+        source = best_frozen(searched, params, searched.config.kept)
         training = training.model_copy(update={"warm_start": source and str(source.path)})
         console.print(
             f"warm start: {f'model {source.number}' if source else 'there is no such head'}"
@@ -95,6 +95,7 @@ def train(config: Config, params: dict[str, Any], *, strict: bool) -> int:
             metric=metric,
             seed=config.search.seed,
             params={"model_id": number, **params},
+            storage=config.kept,
         )
         while not run.training.finished:
             result = run.step()
@@ -114,6 +115,7 @@ def train(config: Config, params: dict[str, Any], *, strict: bool) -> int:
     trained = Trained(number, folder, params, summary, record.started, record.ended)
     results = evaluate([trained], folder, dataset, config.data, output=cli.output)
     store.set_note(f"results of model {number}", results)
+    config.kept.keep(folder)
     cli.show_results(results, folder)
     return 0
 

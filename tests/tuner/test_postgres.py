@@ -15,8 +15,8 @@ from pathlib import Path
 import optuna
 import pytest
 
+from tuner import patience
 from tuner.config import parse
-from tuner.study import mirror
 from tuner.study.database import StoreError, file_system, without_password
 from tuner.study.space import Space
 from tuner.study.store import ResultsStore
@@ -118,7 +118,7 @@ def test_a_search_waits_for_a_store_that_is_away(postgres, tmp_path):
 
 
 def test_patience_has_an_end(postgres, tmp_path, monkeypatch):
-    monkeypatch.setattr(mirror, "PATIENCE", 1.0)
+    monkeypatch.setattr(patience, "PATIENCE", 1.0)
     config = settings(tmp_path, postgres.url)
     store = ResultsStore.create(config, resume=False)
     number, _ = store.ask(Space(config))

@@ -24,7 +24,7 @@ def toy_config(folder, **search):
 
 def make(config, *, resume=False):
     store = ResultsStore.create(config, resume=resume)
-    searcher = StudySearcher(store, Space(config), config.search, config.folder / "models")
+    searcher = StudySearcher(store, Space(config), config.search, config.kept)
     return make_scheduler(config, store, searcher)
 
 

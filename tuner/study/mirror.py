@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import TrialState
 
-PATIENCE = 15 * 60.0  # seconds that a database may be away: a restart, a failover, an update
-_PAUSE = 1.0
+from tuner.patience import patiently
+
+T = TypeVar("T")
 
 
 class Mirror(InMemoryStorage):
@@ -22,7 +22,7 @@ class Mirror(InMemoryStorage):
     from the database each time: with hundreds that wait at a rung, half a second. A trial comes into
     the database in one piece, when its parameters are complete, and not a parameter at a time.
 
-    While the database is away a search waits for it, at most `PATIENCE`, and nothing is lost.
+    While the database is away a search waits for it, at most a quarter of an hour, and nothing is lost.
 
     Args:
         database: that holds the study.
@@ -62,25 +62,8 @@ class Mirror(InMemoryStorage):
             raise RuntimeError(f"another process has added trial {number} to this study")
         return row
 
-    def _write(self, action: Callable[[bool], Any]) -> Any:
-        """What `action` returns, told whether it was tried before, when the database takes it."""
-        begin, again = time.monotonic(), False
-        while True:
-            try:
-                result = action(again)
-            except StorageInternalError as error:
-                if time.monotonic() - begin > PATIENCE:
-                    raise
-                if not again:
-                    reason = str(getattr(error.__cause__, "orig", None) or error).strip()
-                    self._say(f"waiting for the results store: {reason.splitlines()[0]}")
-                again = True
-                time.sleep(_PAUSE)
-                continue
-            if again:
-                seconds = time.monotonic() - begin
-                self._say(f"the results store is back after {seconds:.0f} s; nothing is lost")
-            return result
+    def _write(self, action: Callable[[bool], T]) -> T:
+        return patiently(action, _away, "the results store", self._say)
 
     def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
         super().set_study_user_attr(study_id, key, value)
@@ -138,3 +121,10 @@ class Mirror(InMemoryStorage):
 
         self._write(end)
         return changed
+
+
+def _away(error: Exception) -> str | None:
+    """Why the database does not answer."""
+    if not isinstance(error, StorageInternalError):
+        return None
+    return str(getattr(error.__cause__, "orig", None) or error).strip().splitlines()[0]

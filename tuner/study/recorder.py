@@ -69,7 +69,7 @@ class Recorder(Callback):
             )
             self._keep(number, result["best_value"])
         with contextlib.suppress(OSError):  # nothing depends on it: an ended trial is not resumed
-            (self.context.model_folder(number) / LAST).unlink(missing_ok=True)
+            self.context.storage.remove(self.context.model_folder(number) / LAST)
 
     def _keep(self, number: int, value: float) -> None:
         """Count a model among the best, and delete the weights of the one that it displaces."""
@@ -78,7 +78,7 @@ class Recorder(Callback):
         while len(self.kept) > self.context.config.search.keep_models:
             _, worst = self.kept.pop()
             with contextlib.suppress(OSError):  # a file left over costs space, not a search
-                (self.context.model_folder(worst) / BEST).unlink(missing_ok=True)
+                self.context.storage.remove(self.context.model_folder(worst) / BEST)
 
     def sweep(self) -> None:
         """Delete what ended trials left that is of no use; workers may have written it after all."""
@@ -89,7 +89,7 @@ class Recorder(Callback):
             folder = self.context.model_folder(record.number)
             for name in (LAST,) if record.number in kept else (LAST, BEST):
                 with contextlib.suppress(OSError):
-                    (folder / name).unlink(missing_ok=True)
+                    self.context.storage.remove(folder / name)
 
 
 def reason_of(trial: Any) -> str:

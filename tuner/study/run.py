@@ -39,7 +39,7 @@ def run_trials(
     """
     from tuner.study.sampler import StudySearcher
 
-    searcher = StudySearcher(store, space, config.search, config.folder / "models")
+    searcher = StudySearcher(store, space, config.search, config.kept)
     if searcher.remaining == 0:
         console.print(f"all {searcher.total} trials have ended already")
         return False
@@ -82,7 +82,7 @@ def _fit(
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(min(workers, searcher.remaining) + 1)
     scheduler = make_scheduler(config, store, searcher)
     rungs = tuple(scheduler.rungs.levels) if isinstance(scheduler, ASHA) else ()
-    context = SearchContext(config, dataset, config.folder, rungs, known())
+    context = SearchContext(config, dataset, config.kept, rungs, known())
     budget = TimeBudget(config.search.time_budget)
     metric = config.search.metric
     recorder = Recorder(store, context)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -13,6 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from ray.tune.search import Searcher
 
 from tuner.config import SearchConfig
+from tuner.storage import Storage
 from tuner.study.space import Params, Space
 from tuner.study.store import ResultsStore
 from tuner.study.warm_start import best_frozen
@@ -96,14 +96,14 @@ class StudySearcher(Searcher):
     """Ray Tune's side of a study: `suggest` asks the study, which hears of results from `Recorder`.
 
     Args:
-        models: folder of the search's models, for warm starts.
+        storage: of the search's models, for warm starts.
     """
 
     def __init__(
-        self, store: ResultsStore, space: Space, search: SearchConfig, models: Path
+        self, store: ResultsStore, space: Space, search: SearchConfig, storage: Storage
     ) -> None:
         super().__init__()
-        self.store, self.space, self.models = store, space, models
+        self.store, self.space, self.storage = store, space, storage
         records = store.records()
         self.unfinished = [record for record in records if record.state in ("running", "waiting")]
         ended = len(records) - len(self.unfinished)
@@ -146,7 +146,7 @@ class StudySearcher(Searcher):
         """What `Trial` needs; with the model that a warm start is from, which is recorded."""
         path = params.get("warm_start")
         if path == "best":
-            source = best_frozen(self.store, params, self.models)
+            source = best_frozen(self.store, params, self.storage)
             self.store.annotate(number, "warm_start", source and source.number)
             path = source and str(source.path)
         return {"model_id": number, "params": params, "warm_start": path}

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -81,7 +82,8 @@ class ResultsStore:
                 about something else.
         """
         if config.results_url.startswith("sqlite:///"):
-            config.folder.parent.mkdir(parents=True, exist_ok=True)
+            path = Path(config.results_url.removeprefix("sqlite:///"))
+            path.parent.mkdir(parents=True, exist_ok=True)
         storage = open_storage(config.results_url)
         name = config.name
         if name in optuna.get_all_study_names(storage):

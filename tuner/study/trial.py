@@ -13,6 +13,7 @@ from ray import tune
 
 from data import Dataset
 from tuner.config import Config
+from tuner.storage import Storage
 from tuner.study.space import resolve
 from tuner.training.dataset import ClipSource
 from tuner.training.device import OutOfMemory
@@ -34,12 +35,12 @@ class SearchContext:
 
     config: Config
     dataset: Dataset
-    folder: Path
+    storage: Storage
     rungs: tuple[int, ...] = ()
     known: Known = ({}, {})
 
     def model_folder(self, model_id: int) -> Path:
-        return self.folder / "models" / str(model_id)
+        return self.storage.folder / "models" / str(model_id)
 
 
 class Trial(tune.Trainable):
@@ -107,6 +108,8 @@ class Trial(tune.Trainable):
     def _open(self) -> Run:
         config = self.context.config
         model, training = resolve(self.config["params"])
+        if head := self.config.get("warm_start"):
+            self.context.storage.fetch(Path(head).parent)  # another machine may have trained it
         training = training.model_copy(update={"warm_start": self.config.get("warm_start")})
         return Run(
             folder=self.context.model_folder(self.config["model_id"]),
@@ -118,6 +121,7 @@ class Trial(tune.Trainable):
             seed=config.search.seed * 10_000 + self.config["model_id"],
             params={"model_id": self.config["model_id"], **self.config["params"]},
             milestones=self.context.rungs,
+            storage=self.context.storage,
         )
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tuner.storage import Storage
 from tuner.study.space import Params
 from tuner.study.store import ResultsStore
 from tuner.training.run import BEST
@@ -24,19 +25,19 @@ class Source:
     path: Path
 
 
-def best_frozen(store: ResultsStore, params: Params, models: Path) -> Source | None:
+def best_frozen(store: ResultsStore, params: Params, storage: Storage) -> Source | None:
     """The best ended trial that is the frozen counterpart of `params`, if its weights are still kept.
 
     Args:
-        models: folder of the search's models.
+        storage: of the search's models.
     """
     counterpart = str(params["architecture"]).replace("_trainable", "_frozen")
     for record in store.ranking():
-        path = models / str(record.number) / BEST
-        if (
-            record.params["architecture"] == counterpart
-            and all(record.params.get(name) == params.get(name) for name in _HEAD)
-            and path.exists()
+        path = storage.folder / "models" / str(record.number) / BEST
+        if record.params["architecture"] == counterpart and all(
+            record.params.get(name) == params.get(name) for name in _HEAD
         ):
-            return Source(record.number, path)
+            storage.fetch(path.parent)
+            if path.exists():
+                return Source(record.number, path)
     return None

@@ -19,6 +19,7 @@ import torch
 import models
 from models.config import ModelConfig
 from tuner.parameters import TrainingConfig
+from tuner.storage import Storage
 from tuner.training.dataset import ClipSource, fit_normalisation
 from tuner.training.device import backbone_precision, best_device
 from tuner.training.loop import Training
@@ -46,6 +47,7 @@ class Run:
         metric, seed: as in `Training`.
         params: what the HPARAMS tab shows.
         milestones: epochs after which it may have to go on from its files.
+        storage: where `folder` is kept, if that is not this machine.
     """
 
     folder: Path
@@ -56,6 +58,7 @@ class Run:
     seed: int
     params: Mapping[str, Any]
     milestones: Collection[int] = ()
+    storage: Storage | None = None
 
     def __post_init__(self) -> None:
         torch.manual_seed(self.seed)
@@ -85,6 +88,8 @@ class Run:
 
     def _resume(self) -> int:
         """Continue from the folder's checkpoint; returns the epochs that it had done."""
+        if self.storage:
+            self.storage.fetch(self.folder)
         try:
             state = torch.load(self.folder / LAST, weights_only=True, map_location="cpu")
         except FileNotFoundError:
@@ -111,6 +116,8 @@ class Run:
         torch.save(self.training.state_dict(), part)
         os.replace(part, self.folder / LAST)
         self.writer.flush()
+        if self.storage:
+            self.storage.keep(self.folder)
         self.saved_at = time.monotonic()
         self.checkpoint_seconds += time.perf_counter() - start
 
@@ -151,6 +158,8 @@ class Run:
         if training.epoch:
             self._save_best()
         self.writer.close(training.best_confusion, self.source.dataset.classes, training.best_epoch)
+        if self.storage:
+            self.storage.keep(self.folder)
 
 
 def take_head(model: models.VideoClassifier, path: Path) -> None:

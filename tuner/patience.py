@@ -1,0 +1,48 @@
+"""Waiting for a service that is away: a restart, a failover, a network that is down."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+PATIENCE = 15 * 60.0  # seconds
+_PAUSE = 1.0
+
+T = TypeVar("T")
+
+
+def patiently(
+    action: Callable[[bool], T],
+    away: Callable[[Exception], str | None],
+    what: str,
+    say: Callable[[str], None],
+) -> T:
+    """What `action` returns, when the service does what it is asked.
+
+    Args:
+        action: given whether it was tried before, and may then have been done after all.
+        away: why the service is away, in a line, if that is what an exception means; None if waiting
+            would not help, and the exception is raised.
+        what: the service's name.
+        say: gets a line when it is away, and when it is back.
+
+    Raises:
+        Exception: what `action` raises after `PATIENCE` seconds of waiting.
+    """
+    begin, again = time.monotonic(), False
+    while True:
+        try:
+            result = action(again)
+        except Exception as error:
+            reason = away(error)
+            if reason is None or time.monotonic() - begin > PATIENCE:
+                raise
+            if not again:
+                say(f"waiting for {what}: {reason}")
+            again = True
+            time.sleep(_PAUSE)
+            continue
+        if again:
+            say(f"{what} is back after {time.monotonic() - begin:.0f} s; nothing is lost")
+        return result
