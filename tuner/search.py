@@ -41,6 +41,12 @@ def arguments() -> argparse.ArgumentParser:
         "--resume", action="store_true", help="go on with the search of this name, or start it"
     )
     parser.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="the Ray cluster to run on (default: RAY_ADDRESS, or the one that this machine is part "
+        "of, or this machine alone)",
+    )
+    parser.add_argument(
         "--strict", action="store_true", help="stop if any labelled video does not decode"
     )
     return parser
@@ -229,6 +235,8 @@ def summary(config: Config, store, seconds: float, unfinished: str) -> None:
 def main() -> int:
     args = arguments().parse_args()
     config = absolute(load(args.config, args.overrides))
+    if args.address:
+        os.environ["RAY_ADDRESS"] = args.address
     if args.dry_run:
         from tuner.training.prepare import load_dataset
 

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -152,51 +148,6 @@ def test_prepare_computes_all_that_a_search_needs(command, write_config, monkeyp
     monkeypatch.setattr(FrameStore, "_decode", no_more)
     assert command("prepare", path)[0] == 0
     assert {f.name for f in (tmp_path / "cache" / "features").glob("*.npy")} == features
-
-
-@pytest.fixture
-def second_machine(ray_session):
-    """Another Ray node that joins the session's for a test."""
-    import ray
-    from ray._common.utils import reset_ray_address
-
-    address = ray.get_runtime_context().gcs_address
-    command = [Path(sys.executable).parent / "ray", "start", "--address", address, "--block"]
-    process = subprocess.Popen(
-        [*command, "--num-cpus=1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-
-    def machines(count: int) -> None:
-        end = time.monotonic() + 60
-        while sum(node["Alive"] for node in ray.nodes()) != count:
-            assert time.monotonic() < end, ray.nodes()
-            time.sleep(0.1)
-
-    machines(2)
-    yield
-    process.terminate()
-    process.wait()
-    machines(1)
-    reset_ray_address()  # or the next Ray of this machine looks for the node that was
-
-
-def test_all_machines_of_a_cluster_prepare(
-    command, write_config, second_machine, monkeypatch, tmp_path, drawn
-):
-    shutil.copytree(drawn, tmp_path / "videos")
-    (tmp_path / "videos" / "a2.avi").write_bytes(b"no video at all" * 1000)
-    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "here"))
-    shared = tmp_path / "shared"
-    labels = str(tmp_path / "videos" / "labels.csv")
-    data = {"videos": str(tmp_path / "videos"), "labels": labels, "shared_cache": str(shared)}
-    path = write_config(data=data)
-    status, out, err = command("prepare", path)
-    assert status == 0, out + err
-    assert "3 videos are ready" in out and "left out: a2" in out
-    assert len(list((shared / "features").glob("*.npy"))) == 3
-    assert not (tmp_path / "here" / "frames").exists()  # this process has decoded nothing
-    status, out, err = command("search", path, "--set", "search.trials=2")
-    assert status == 0, out + err
 
 
 def test_one_decode_serves_all_frame_sizes(command, write_config, monkeypatch, tmp_path):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import logging
 import os
+import socket
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 # Tune's own snapshots, loggers and metric checks: the results store has their place.
@@ -21,6 +24,9 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 
+# Where `ray start` notes the cluster that it has started or joined.
+_CURRENT = Path("/tmp/ray/ray_current_cluster")
+
 
 def environment() -> None:
     """Set what Ray and its workers read when they start."""
@@ -31,15 +37,17 @@ def environment() -> None:
 class RaySession:
     """Ray, which takes seconds to start and so does it while other work is done; ends with the context.
 
-    One that runs already in this process is used, and left running.
+    A cluster that runs already is joined and left running: the one of this process, that of
+    ``RAY_ADDRESS``, or the one that this machine is part of. It is given the code that runs here.
 
     Attributes:
-        joins: whether there is a Ray already, in this process or as ``RAY_ADDRESS`` says.
+        joins: whether there is one.
     """
 
     def __init__(self) -> None:
         ray = sys.modules.get("ray")
-        self.joins = bool(os.environ.get("RAY_ADDRESS")) or bool(ray and ray.is_initialized())
+        self._address = None if ray and ray.is_initialized() else running_cluster()
+        self.joins = bool(self._address) or bool(ray and ray.is_initialized())
         self._thread: threading.Thread | None = None
         self._ready, self._end = threading.Event(), threading.Event()
         self._error: BaseException | None = None
@@ -70,12 +78,15 @@ class RaySession:
             import ray
 
             if not ray.is_initialized():
+                options: dict[str, Any] = {"include_dashboard": False}
+                if self._address:
+                    options = {"runtime_env": {"py_modules": _packages()}}
                 # Without an address Ray would join what a killed one left behind, and wait for ever.
                 ray.init(
-                    address=os.environ.get("RAY_ADDRESS") or "local",
-                    include_dashboard=False,
+                    address=self._address or "local",
                     log_to_driver=False,
                     logging_level=logging.ERROR,
+                    **options,
                 )
                 self._own = True
         except BaseException as error:  # raised where it is waited for
@@ -94,6 +105,26 @@ class RaySession:
                 _end()
             self._end.set()
             self._thread.join()
+
+
+def running_cluster() -> str | None:
+    """Address of the cluster that a command should join; None if there is none that answers."""
+    if address := os.environ.get("RAY_ADDRESS"):
+        return address
+    try:
+        address = _CURRENT.read_text().strip()
+        host, _, port = address.rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=2):
+            return address
+    except (OSError, ValueError):  # none, or one that was killed
+        return None
+
+
+def _packages() -> list[str]:
+    """Folders of the packages that the machines of a cluster need to have alike."""
+    names = ("tuner", "models", "data")
+    found = [importlib.util.find_spec(name) for name in names]
+    return [str(Path(spec.origin).parent) for spec in found if spec and spec.origin]
 
 
 def _end() -> None:

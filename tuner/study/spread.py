@@ -10,6 +10,7 @@ from data.videos import Reject, Video
 from models.config import ModelConfig
 from tuner.config import Config
 from tuner.messages import Output
+from tuner.study.machines import check_machines, machines
 from tuner.study.session import RaySession
 from tuner.training.prepare import (
     decode,
@@ -44,8 +45,9 @@ def prepare_all(
         nonlocal spread
         if session.joins:
             session.wait()
-            spread = machines() > 1
+            spread = len(machines()) > 1
         if spread:
+            check_machines(config, dataset)
             return _on_all(config, searched, dataset, _wanted(dataset, test), output)
         return decode(dataset.videos.values(), frame_sizes(searched), config.data, output)
 
@@ -67,13 +69,6 @@ def _wanted(dataset: Dataset, test: bool) -> list[Video]:
     table = dataset.table
     names = table.loc[(table["split"] != "test") | test, "video"].unique()
     return [dataset.videos[name] for name in names]
-
-
-def machines() -> int:
-    """How many of the cluster's live."""
-    import ray
-
-    return sum(node["Alive"] for node in ray.nodes())
 
 
 class Preparer:

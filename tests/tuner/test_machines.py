@@ -1,0 +1,127 @@
+"""A search on several machines: a second Ray node joins the session's, with files of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tuner.study import session
+
+Join = Callable[..., None]
+
+
+@pytest.fixture
+def second_machine(ray_session) -> Iterator[Join]:
+    """``second_machine(hidden=folder)``: a node joins, which sees nothing of `folder`."""
+    import ray
+    from ray._common.utils import reset_ray_address
+
+    processes: list[subprocess.Popen] = []
+
+    def machines(count: int) -> None:
+        end = time.monotonic() + 60
+        while sum(node["Alive"] for node in ray.nodes()) != count:
+            assert time.monotonic() < end, ray.nodes()
+            time.sleep(0.1)
+
+    def join(hidden: Path | None = None) -> None:
+        address = ray.get_runtime_context().gcs_address
+        program = str(Path(sys.executable).parent / "ray")
+        command = [program, "start", "--address", address, "--block", "--num-cpus=1"]
+        if hidden is not None:
+            hide = f'mount -t tmpfs none "{hidden}" && exec "$@"'
+            command = ["unshare", "-m", "sh", "-c", hide, "sh", *command]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        processes.append(subprocess.Popen(command, **quiet))
+        machines(2)
+
+    yield join
+    for process in processes:
+        process.terminate()
+        process.wait()
+    machines(1)
+    reset_ray_address()  # or the next Ray of this machine looks for the node that was
+
+
+def test_all_machines_of_a_cluster_prepare(
+    command, write_config, second_machine, monkeypatch, tmp_path, drawn
+):
+    second_machine()
+    shutil.copytree(drawn, tmp_path / "videos")
+    (tmp_path / "videos" / "a2.avi").write_bytes(b"no video at all" * 1000)
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "here"))
+    shared = tmp_path / "shared"
+    labels = str(tmp_path / "videos" / "labels.csv")
+    data = {"videos": str(tmp_path / "videos"), "labels": labels, "shared_cache": str(shared)}
+    path = write_config(data=data)
+    status, out, err = command("prepare", path)
+    assert status == 0, out + err
+    assert "3 videos are ready" in out and "left out: a2" in out
+    assert len(list((shared / "features").glob("*.npy"))) == 3
+    assert not (tmp_path / "here" / "frames").exists()  # this process has decoded nothing
+    status, out, err = command("search", path, "--set", "search.trials=2")
+    assert status == 0, out + err
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives a process a file system of its own")
+@pytest.mark.parametrize("what", ["runs", "videos"])
+def test_what_one_machine_does_not_see_is_told_before_the_first_trial(
+    what, command, write_config, second_machine, tmp_path, drawn
+):
+    shutil.copytree(drawn, tmp_path / "videos")
+    (tmp_path / "runs").mkdir()
+    labels = str(tmp_path / "videos" / "labels.csv")
+    path = write_config(data={"videos": str(tmp_path / "videos"), "labels": labels})
+    second_machine(hidden=tmp_path / what)
+    status, out, err = command("search", path)
+    assert status == 2, out
+    if what == "runs":
+        assert "does not see" in err and str(tmp_path / "runs") in err and "s3://" in err
+    else:
+        assert "can't read" in err and "and 3 others of 4" in err
+    assert "trials to run" not in out and "Traceback" not in err
+
+
+def test_a_cluster_that_was_killed_is_not_joined(tmp_path, monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(session, "_CURRENT", tmp_path / "ray_current_cluster")
+    assert session.running_cluster() is None
+    (tmp_path / "ray_current_cluster").write_text("127.0.0.1:9")  # where nobody answers
+    assert session.running_cluster() is None
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    assert session.running_cluster() == "10.0.0.1:6379"
+
+
+def test_a_search_joins_the_cluster_that_its_machine_is_part_of(write_config, tmp_path):
+    """And ships its own code, runs its trials there, and leaves it running."""
+    ray = str(Path(sys.executable).parent / "ray")
+    head = [ray, "start", "--head", "--block", "--num-cpus=2", "--port=0", "--temp-dir"]
+    folder = Path("/tmp") / f"ray-{os.getpid()}"  # short, for the sockets in it
+    process = subprocess.Popen([*head, str(folder), "--include-dashboard=false"])
+    try:
+        current = folder / "ray_current_cluster"
+        end = time.monotonic() + 60
+        while not current.exists() and time.monotonic() < end:
+            time.sleep(0.1)
+        address = current.read_text().strip()
+        path = write_config(search={"trials": 2})
+        command = [sys.executable, "-m", "tuner.search", str(path), "--address", address]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "search 'small':" in done.stdout and process.poll() is None
+        used = {
+            path.parent.name
+            for path in folder.glob("session_*/runtime_resources/py_modules_files/*")
+        }
+        assert used, "the code was not shipped"
+    finally:
+        process.terminate()
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,79 @@
+"""Whether all machines of a cluster can do what a search asks of them, before it asks."""
+
+from __future__ import annotations
+
+import socket
+import uuid
+from pathlib import Path
+from typing import Any
+
+from data import Dataset
+from tuner.config import S3, Config
+from tuner.messages import ConfigError
+
+_LOOKED_AT = 20  # videos
+
+
+def machines() -> list[dict[str, Any]]:
+    """The cluster's nodes that live, as Ray describes them."""
+    import ray
+
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def check_machines(config: Config, dataset: Dataset) -> None:
+    """Have every machine look at the storage and at some of the videos.
+
+    Raises:
+        ConfigError: all that some machine can't see.
+    """
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    nodes = machines()
+    if len(nodes) < 2:
+        return
+    marker = None
+    if not config.storage.startswith(S3):
+        config.folder.mkdir(parents=True, exist_ok=True)
+        marker = config.folder / f".seen.{uuid.uuid4().hex}"
+        marker.touch()
+    videos = [video.info.path for video in dataset.videos.values()]
+    videos = videos[:: max(1, len(videos) // _LOOKED_AT)]
+    task: Any = ray.remote(num_cpus=0)(_missing)
+    asked = []
+    for node in nodes:
+        place = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        asked.append(task.options(scheduling_strategy=place).remote(marker, videos))
+    try:
+        answers = ray.get(asked)
+    finally:
+        if marker:
+            marker.unlink(missing_ok=True)
+    problems = []
+    for name, storage, unread in answers:
+        if storage:
+            problems.append(
+                f"storage: machine {name} does not see {config.folder}, where trials go on from their "
+                "checkpoints: give a folder that all machines share, or s3://BUCKET/PREFIX"
+            )
+        if unread:
+            problems.append(
+                f"data.videos: machine {name} can't read {unread[0]}"
+                + (f" and {len(unread) - 1} others of {len(videos)}" if unread[1:] else "")
+                + ": give a folder that all machines share"
+            )
+    if problems:
+        raise ConfigError(f"search '{config.name}' on {len(nodes)} machines", problems)
+
+
+def _missing(marker: Path | None, videos: list[Path]) -> tuple[str, bool, list[str]]:
+    """This machine's name, whether the storage is missing here, and the videos that can't be read."""
+    unread = []
+    for path in videos:
+        try:
+            with path.open("rb") as file:
+                file.read(1)
+        except OSError:
+            unread.append(str(path))
+    return socket.gethostname(), marker is not None and not marker.exists(), unread
