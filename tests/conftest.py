@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -125,3 +127,24 @@ def read_number(frame: np.ndarray) -> int:
     columns = (np.arange(8) * 2 + 1) * width // 16
     bits = frame.mean(axis=2)[rows][:, columns].ravel() > 127
     return int(bits @ (1 << np.arange(BITS)))
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[Any]:
+    """The S3 protocol on this machine, with a bucket ``lab``; the endpoint is in the environment."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = ThreadedMotoServer("127.0.0.1", port=port, verbose=False)
+    server.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        boto3.client("s3").create_bucket(Bucket="lab")
+        yield server
+        server.stop()
