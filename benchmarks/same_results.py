@@ -3,19 +3,16 @@
     python -m benchmarks.same_results [--trials 12]
 
 Three searches over the sample with the same random parameters, each a whole process: cold and warm on
-all cores, and cold again on a Ray of one worker. Compared are the values of all epochs of all trials.
+all cores, and cold again with one worker. Compared are the values of all epochs of all trials.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.report import report
@@ -29,29 +26,20 @@ SETTINGS = (
 )
 
 
-@contextlib.contextmanager
-def one_worker() -> Iterator[str]:
-    """A Ray with one CPU; its address."""
-    address = "127.0.0.1:6390"
-    command = [Path(sys.executable).parent / "ray", "start", "--head", "--block", "--num-cpus=1"]
-    command += ["--node-ip-address=127.0.0.1", "--port=6390", "--include-dashboard=false"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        time.sleep(10)
-        yield address
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def search(folder: str, name: str, cache: str, trials: int, **environment: str) -> list[tuple]:
+def search(folder: str, name: str, cache: str, trials: int, *more: str) -> list[tuple]:
     """Parameters and values of every epoch, by trial; and the workers that trained."""
     from tuner.study.store import ResultsStore
 
     command = [sys.executable, "-m", "tuner.search", "configs/seals.yaml"]
-    settings = [*SETTINGS, f"name={name}", f"storage={folder}/runs", f"search.trials={trials}"]
+    settings = [
+        *SETTINGS,
+        f"name={name}",
+        f"storage={folder}/runs",
+        f"search.trials={trials}",
+        *more,
+    ]
     command += [word for setting in settings for word in ("--set", setting)]
-    variables = {**os.environ, "TUNER_CACHE": f"{folder}/{cache}", **environment}
+    variables = {**os.environ, "TUNER_CACHE": f"{folder}/{cache}"}
     subprocess.run(command, check=True, cwd=ROOT, env=variables)
     records = ResultsStore.open(f"sqlite:///{folder}/runs/results.db", name).records()
     workers = {record.results["worker"] for record in records}
@@ -66,8 +54,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         cold = search(folder, "cold", "cache", args.trials)
         warm = search(folder, "warm", "cache", args.trials)
-        with one_worker() as address:
-            alone = search(folder, "alone", "another", args.trials, RAY_ADDRESS=address)
+        one = "resources.trials_at_once=1"
+        alone = search(folder, "alone", "another", args.trials, one)
     same = {
         "warm": sum(a == b for a, b in zip(cold, warm, strict=True)),
         "one worker": sum(a == b for a, b in zip(cold, alone, strict=True)),

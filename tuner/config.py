@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -112,10 +112,23 @@ class SearchConfig(Section):
 
 
 class ResourcesConfig(Section):
-    """What one trial gets; how many run at once follows from it."""
+    """What one trial gets; how many run at once follows from it, unless `trials_at_once` says it.
+
+    A cluster that grows by demand has few machines when a search starts, and gets those it asks for.
+    """
 
     cpus: float = Field(default=1, gt=0)
     gpus: float = Field(default=0, ge=0)
+    trials_at_once: int | None = Field(default=None, ge=1)
+
+    def workers(self, cluster: Mapping[str, float]) -> int:
+        """How many trials run at once on a cluster with these CPUs and GPUs, at least one."""
+        if self.trials_at_once is not None:
+            return self.trials_at_once
+        count = int(cluster.get("CPU", 1) // self.cpus)
+        if self.gpus:
+            count = min(count, int(cluster.get("GPU", 0) / self.gpus))
+        return max(1, count)
 
 
 class Config(Section):

@@ -127,7 +127,7 @@ def dry_run(config: Config, space: Space, dataset) -> int:
         console.print(f"  continuous: {', '.join(space.continuous())}")
     asked = min(trials or count or 0, count or trials or 0)
     resources = config.resources
-    concurrent = max(1, int((os.cpu_count() or 1) // resources.cpus))
+    concurrent = resources.workers({"CPU": os.cpu_count() or 1})
     console.print(
         f"search: {asked} trials, sampler {config.search.sampler}, scheduler "
         f"{config.search.scheduler}, selected by {config.search.metric}\n"

@@ -39,7 +39,8 @@ def run_trials(
     """
     from tuner.study.sampler import StudySearcher
 
-    searcher = StudySearcher(store, space, config.search, config.kept)
+    at_once = config.resources.trials_at_once
+    searcher = StudySearcher(store, space, config.search, config.kept, at_once=at_once)
     if searcher.remaining == 0:
         console.print(f"all {searcher.total} trials have ended already")
         return False
@@ -73,10 +74,7 @@ def _fit(
     for name in ("ray.tune", "ray.air", "ray.train"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     resources = config.resources
-    cluster = ray.cluster_resources()
-    workers = max(1, int(cluster.get("CPU", 1) // resources.cpus))
-    if resources.gpus:
-        workers = min(workers, max(1, int(cluster.get("GPU", 0) / resources.gpus)))
+    workers = resources.workers(ray.cluster_resources())
     # Enough waiting trials that every worker starts, and not so many that they were proposed
     # long before they run.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(min(workers, searcher.remaining) + 1)

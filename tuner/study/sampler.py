@@ -97,13 +97,20 @@ class StudySearcher(Searcher):
 
     Args:
         storage: of the search's models, for warm starts.
+        at_once: how many trials may run at once; None: as many as there is room for.
     """
 
     def __init__(
-        self, store: ResultsStore, space: Space, search: SearchConfig, storage: Storage
+        self,
+        store: ResultsStore,
+        space: Space,
+        search: SearchConfig,
+        storage: Storage,
+        *,
+        at_once: int | None = None,
     ) -> None:
         super().__init__()
-        self.store, self.space, self.storage = store, space, storage
+        self.store, self.space, self.storage, self.at_once = store, space, storage, at_once
         records = store.records()
         self.unfinished = [record for record in records if record.state in ("running", "waiting")]
         ended = len(records) - len(self.unfinished)
@@ -128,6 +135,8 @@ class StudySearcher(Searcher):
         """
         if self.remaining == 0:
             return None if self.live else Searcher.FINISHED
+        if self.at_once is not None and len(self.live) - len(self.waiting) >= self.at_once:
+            return None
         self.remaining -= 1
         self.live.add(trial_id)
         if self.unfinished:

@@ -45,7 +45,7 @@ def prepare_all(
         nonlocal spread
         if session.joins:
             session.wait()
-            spread = len(machines()) > 1
+            spread = len(machines()) > 1 or config.resources.trials_at_once is not None
         if spread:
             check_machines(config, dataset)
             return _on_all(config, searched, dataset, _wanted(dataset, test), output)
@@ -104,14 +104,12 @@ def _on_all(
     import ray
     from ray.util import ActorPool
 
-    resources, cluster = config.resources, ray.cluster_resources()
+    resources = config.resources
     videos, names = list(dataset.videos.values()), {video.name for video in wanted}
-    count = int(cluster.get("CPU", 1) // resources.cpus)
-    if resources.gpus:
-        count = min(count, int(cluster.get("GPU", 0) / resources.gpus))
+    count = min(resources.workers(ray.cluster_resources()), len(videos))
     kind: Any = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(Preparer)
     shared = ray.put(config), ray.put(list(searched))
-    actors = [kind.remote(*shared) for _ in range(max(1, min(count, len(videos))))]
+    actors = [kind.remote(*shared) for _ in range(count)]
     pool: Any = ActorPool(actors)
     rejects = []
     with output.bar("preparing videos", len(videos)) as advance:
