@@ -168,10 +168,10 @@ def search(config: Config, *, resume: bool, strict: bool, command: str) -> int:
     from tuner.study.session import RaySession
 
     space = check(config)
-    start = time.monotonic()
+    start, again = time.monotonic(), config.folder.exists()
     with only_one(config), RaySession() as session, cli.mistakes():
         config.kept.check()
-        if not resume:  # an ended search needs none
+        if not again:  # a search that has ended already needs none
             session.start()  # before anything else: it takes seconds, most of which it waits
         from tuner.study.run import run_trials
         from tuner.study.spread import prepare_all

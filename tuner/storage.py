@@ -10,6 +10,8 @@ from typing import Any
 
 from tuner.patience import patiently
 
+_AT_ONCE = 1000  # objects that S3 deletes with one request
+
 
 class StorageError(OSError):
     """The storage can't be used; the message says why and what to do."""
@@ -88,14 +90,23 @@ class Storage:
             self._ask(lambda _: _client().upload_file(str(path), bucket, key))
             self._kept[key] = version
 
-    def remove(self, path: Path) -> None:
-        """Delete a file here and where it is kept; it may be gone already."""
-        path.unlink(missing_ok=True)
-        if self.url is not None:
-            bucket, prefix = self._place()
-            key = f"{prefix}{self._relative(path)}"
+    def remove(self, *paths: Path) -> None:
+        """Delete files here and where they are kept; some may be gone already."""
+        for path in paths:
+            path.unlink(missing_ok=True)
+        if self.url is None:
+            return
+        bucket, prefix = self._place()
+        keys = [f"{prefix}{self._relative(path)}" for path in paths]
+        for key in keys:
             self._kept.pop(key, None)
-            self._ask(lambda _: _client().delete_object(Bucket=bucket, Key=key))
+        for start in range(0, len(keys), _AT_ONCE):
+            self._remove(bucket, keys[start : start + _AT_ONCE])
+
+    def _remove(self, bucket: str, keys: list[str]) -> None:
+        objects = [{"Key": key} for key in keys]
+        request = {"Objects": objects, "Quiet": True}
+        self._ask(lambda _: _client().delete_objects(Bucket=bucket, Delete=request))
 
     def _place(self) -> tuple[str, str]:
         """Bucket, and prefix with its slash."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import time
 
@@ -21,7 +22,7 @@ def wait(address: str, count: int) -> int:
     while time.monotonic() < end:
         try:
             if not ray.is_initialized():
-                ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
             there = len(machines())
         except ConnectionError:  # the head has only begun to start
             time.sleep(1)

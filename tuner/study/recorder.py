@@ -82,14 +82,15 @@ class Recorder(Callback):
 
     def sweep(self) -> None:
         """Delete what ended trials left that is of no use; workers may have written it after all."""
-        kept = {number for _, number in self.kept}
+        kept, left = {number for _, number in self.kept}, []
         for record in self.store.records():
             if record.state in ("running", "waiting"):
                 continue
             folder = self.context.model_folder(record.number)
-            for name in (LAST,) if record.number in kept else (LAST, BEST):
-                with contextlib.suppress(OSError):
-                    self.context.storage.remove(folder / name)
+            names = (LAST,) if record.number in kept else (LAST, BEST)
+            left += [folder / name for name in names]
+        with contextlib.suppress(OSError):
+            self.context.storage.remove(*left)
 
 
 def reason_of(trial: Any) -> str:
