@@ -148,7 +148,7 @@ def test_a_rare_class_is_weighted_up():
     both = {
         scheme: Training(
             model, train, train, config=TrainingConfig(class_weights=scheme), classes=2
-        ).loss.weight
+        ).step_over.loss.weight
         for scheme in ("balanced", "none")
     }
     assert both["none"] is None
