@@ -34,7 +34,7 @@ def patiently(
     while True:
         try:
             result = action(again)
-        except Exception as error:
+        except Exception as error:  # `away` knows those of the service; all others are raised again
             reason = away(error)
             if reason is None or time.monotonic() - begin > PATIENCE:
                 raise
