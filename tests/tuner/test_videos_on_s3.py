@@ -82,11 +82,16 @@ def test_a_search_brings_each_video_once(
     files = [file for file in (tmp_path / "runs").rglob("*") if file.is_file()]
     assert files and not any(secret in file.read_bytes() for file in files)
 
-    # Whoever has their frames needs no videos: with them gone, only the damaged one is looked at.
+    # Whoever has their frames needs no videos: with them gone, only the damaged one is looked at;
+    # and whoever has their features needs no frames, but of those that no search may learn from.
     shutil.rmtree(default_folder() / "videos")
     status, out, err = command("search", path, "--resume", "--set", "search.trials=3")
     assert status == 0 and "1 of 3 trials to run" in out, out + err
     assert brought[4:] == ["search/a2.avi"]
+    shutil.rmtree(default_folder() / "frames")
+    status, out, err = command("search", path, "--resume", "--set", "search.trials=4")
+    assert status == 0 and "1 of 4 trials to run" in out, out + err
+    assert brought[5:] == ["search/c1.mp4"]
 
     predict = ["best", "--results", f"sqlite:///{tmp_path}/runs/results.db", "--predict"]
     tables = []
