@@ -62,7 +62,7 @@ class S3Path:
     @cached_property
     def pure(self) -> PurePosixPath:
         """Bucket and key, to be taken apart."""
-        return PurePosixPath(self.bucket, self.key)
+        return PurePosixPath(f"{self.bucket}/{self.key}")
 
     @property
     def name(self) -> str:

@@ -15,6 +15,8 @@ import boto3
 import numpy as np
 import pytest
 from boto3.s3.transfer import TransferConfig
+from botocore.awsrequest import AWSResponse
+from urllib3 import HTTPResponse
 from urllib3.exceptions import ProtocolError
 
 from data import DataError, patience
@@ -137,6 +139,26 @@ def test_no_videos_below_a_prefix(folder: S3Path) -> None:
 def test_a_bucket_that_is_not_there(s3) -> None:
     with pytest.raises(S3Error, match=r"s3://nobodys/videos: .*NoSuchBucket.*look at the bucket"):
         find_files(place("s3://nobodys/videos"))
+
+
+def test_without_rights(s3) -> None:
+    """Which S3 here does not know; its answer is that of AWS."""
+    answer = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+
+    def refuse(request: Any, **_: Any) -> AWSResponse:
+        raw = HTTPResponse(io.BytesIO(answer), preload_content=False)
+        return AWSResponse(request.url, 403, {}, raw)
+
+    events = client().meta.events
+    file = S3Path("lab", "videos/a.mp4", size=SIZE, etag="0" * 32)
+    events.register("before-send.s3", refuse)
+    try:
+        with pytest.raises(S3Error, match=r"AccessDenied.*s3:ListBucket and s3:GetObject"):
+            find_files(place("s3://lab/videos"))
+        _, (reject,) = open_videos({"a": file}, None)
+        assert "need s3:GetObject" in reject.reason
+    finally:
+        events.unregister("before-send.s3", refuse)
 
 
 def test_without_credentials(s3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
