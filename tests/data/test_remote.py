@@ -319,6 +319,7 @@ from data.s3 import client
 asked = []
 client().meta.events.register("before-call.s3.GetObject", lambda **_: asked.append(1))
 (file,) = place("{folder}").files()
+print("ready", flush=True)
 input()
 with local(file) as path:
     print(path.stat().st_size, len(asked))
@@ -333,7 +334,9 @@ with local(file) as path:
         )
         for _ in range(3)
     ]
-    for process in processes:  # all of them are ready at about the same time
+    for process in processes:
+        assert process.stdout and process.stdout.readline() == "ready\n"
+    for process in processes:
         assert process.stdin
         process.stdin.write("\n")
         process.stdin.flush()
@@ -354,7 +357,8 @@ def test_the_least_recently_used_make_room(folder: S3Path, asked: list) -> None:
         put(folder, f"{number}.mp4", random(number))
     files = limited(folder, int(2.5 * SIZE))
     read(files[0]), read(files[1])
-    os.utime(kept_of(files[1]), (1, 1))  # seconds may be all that the file system keeps
+    for second, file in enumerate(files[:2]):
+        os.utime(kept_of(file), (second, second))
     read(files[0]), read(files[2])
     assert sum(path.stat().st_size for path in kept()) == 2 * SIZE
     assert not kept_of(files[1]).exists() and len(asked) == 3
