@@ -80,6 +80,8 @@ class Store:
             there by the others, which wait for each other's locks; it has no limit.
     """
 
+    pattern = "*.npy"  # of the files that count
+
     def __init__(
         self,
         kind: str,
@@ -171,24 +173,36 @@ class Store:
             ):
                 part.unlink(missing_ok=True)
 
-    def trim(self, keep: set[str]) -> None:
-        """Delete what killed processes began, and the least recently used arrays above the limit."""
+    def trim(self, keep: set[str], room: int = 0) -> int:
+        """Delete what killed processes began, and the least recently used files above the limit.
+
+        Args:
+            room: bytes that are to be free below the limit.
+
+        Returns:
+            bytes above the limit that could not be deleted, or 0.
+        """
         self._delete_leftovers()
         if self.limit_bytes is None:
-            return
+            return 0
         entries = []
-        for path in self.folder.glob("*.npy"):
+        for path in set(self.folder.glob(self.pattern)) - set(self.folder.glob("*.tmp")):
             with contextlib.suppress(FileNotFoundError):  # another process may trim too
                 stat = path.stat()
                 entries.append((stat.st_mtime, stat.st_size, path))
-        excess = sum(size for _, size, _ in entries) - self.limit_bytes
+        excess = sum(size for _, size, _ in entries) + room - self.limit_bytes
         for _, size, path in sorted(entries):
             if excess <= 0:
                 break
-            if path.stem not in keep:
-                # A process that has it mapped keeps its pages; others make it again.
-                path.unlink(missing_ok=True)
+            if path.stem not in keep and self._delete(path):
                 excess -= size
+        return max(0, excess)
+
+    def _delete(self, path: Path) -> bool:
+        """Whether a file that was not used for long is gone now."""
+        # A process that has it mapped keeps its pages; others make it again.
+        path.unlink(missing_ok=True)
+        return True
 
 
 def _copy(source: Path, target: Path) -> None:

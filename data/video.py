@@ -10,15 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from data.errors import VideoError
+from data.remote import File, S3Path, local
+
 # Containers that our users' cameras write; told apart from labels and notes in the same folder.
 EXTENSIONS = frozenset(
     [".mp4", ".m4v", ".mov", ".avi", ".asf", ".wmv", ".mkv", ".webm", ".mpg", ".mpeg", ".ts"]
     + [".mts", ".m2ts", ".flv", ".3gp", ".ogv", ".vob"]
 )
-
-
-class VideoError(Exception):
-    """The file can't be read as a video; the message is the reason, without the path."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class VideoInfo:
         decoder: ``decord`` or ``pyav``, whichever opens the file.
     """
 
-    path: Path
+    path: File
     times: np.ndarray
     fps: float
     width: int
@@ -47,8 +46,10 @@ class VideoInfo:
         return float(self.times[-1] + 1 / self.fps)
 
 
-def identity(path: Path) -> str:
+def identity(path: File) -> str:
     """A key that changes with the file: its size, its time of change, and samples of its bytes."""
+    if isinstance(path, S3Path):
+        return path.identity
     stat = path.stat()
     digest = hashlib.sha256(f"{stat.st_size}:{stat.st_mtime_ns}".encode())
     with path.open("rb") as file:
@@ -102,11 +103,12 @@ def read_frames(info: VideoInfo) -> Generator[np.ndarray, None, None]:
     Raises:
         VideoError: the stream is damaged; the frames before the damage were yielded.
     """
-    frames = _read_decord(info) if info.decoder == "decord" else _read_pyav(info)
     count = 0
-    for frame in frames:
-        count += 1
-        yield frame
+    with local(info.path) as path:
+        read = _read_decord if info.decoder == "decord" else _read_pyav
+        for frame in read(path, info):
+            count += 1
+            yield frame
     if count < len(info):
         raise VideoError(f"only {count} of its {len(info)} frames decode")
 
@@ -171,10 +173,10 @@ def _probe_decord(path: Path) -> VideoInfo:
     return VideoInfo(path, _clean_times(starts, fps), fps, width, height, "decord")
 
 
-def _read_decord(info: VideoInfo) -> Iterator[np.ndarray]:
+def _read_decord(path: Path, info: VideoInfo) -> Iterator[np.ndarray]:
     import decord
 
-    reader = _open_decord(info.path)
+    reader = _open_decord(path)
     for _ in range(len(info)):
         try:
             frame = reader.next().asnumpy()
@@ -244,12 +246,12 @@ def _starts(packets: list[tuple[int, int | None]]) -> np.ndarray:
     return np.full(len(shown), np.nan) if np.any(np.diff(decoded) < 0) else shown
 
 
-def _read_pyav(info: VideoInfo) -> Iterator[np.ndarray]:
+def _read_pyav(path: Path, info: VideoInfo) -> Iterator[np.ndarray]:
     import av
 
     count = 0
     try:
-        with av.open(str(info.path)) as container:
+        with av.open(str(path)) as container:
             for frame in container.decode(video=0):
                 if count == len(info):
                     return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from data.s3 import S3
 from data.store import default_folder
 from tuner.messages import ConfigError, Several, nearest, sentences
 from tuner.parameters import (
@@ -24,7 +24,6 @@ from tuner.parameters import (
 )
 from tuner.storage import Storage
 
-S3 = "s3://"
 METRICS: dict[str, Literal["maximize", "minimize"]] = {
     "valid_f1": "maximize",
     "valid_accuracy": "maximize",
@@ -272,13 +271,15 @@ def absolute(config: Config) -> Config:
     data = config.data
     if data.videos != "sample":
         paths = {"videos": data.videos, "labels": data.labels}
-        resolved = {k: str(Path(v).expanduser().absolute()) for k, v in paths.items() if v}
+        resolved = {k: _absolute(v) for k, v in paths.items() if v}
         data = data.model_copy(update=resolved)
     model = config.model
     if model.model_weights_path:
-        path = str(Path(model.model_weights_path).expanduser().absolute())
+        path = _absolute(model.model_weights_path)
         model = model.model_copy(update={"model_weights_path": path})
-    storage = config.storage
-    if not storage.startswith(S3):
-        storage = os.fspath(Path(storage).expanduser().absolute())
+    storage = _absolute(config.storage)
     return config.model_copy(update={"data": data, "model": model, "storage": storage})
+
+
+def _absolute(path: str) -> str:
+    return path if path.startswith(S3) else str(Path(path).expanduser().absolute())

@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from data.s3 import S3
 from models.config import ModelConfig
 from models.names import REGISTRY
 from tuner import cli
 from tuner.cli import console
-from tuner.config import S3, Config, absolute, default_results_url, load
+from tuner.config import Config, absolute, default_results_url, load
 from tuner.messages import ConfigError
 from tuner.study.space import Space
 

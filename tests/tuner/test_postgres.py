@@ -15,7 +15,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from tuner import patience
+from data import patience
 from tuner.config import parse
 from tuner.study.database import StoreError, file_system, without_password
 from tuner.study.space import Space

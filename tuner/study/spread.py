@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from data import Dataset
+import models
+from data import Dataset, FeatureStore
 from data.videos import Reject, Video
 from models.config import ModelConfig
 from tuner.config import Config
@@ -49,7 +50,13 @@ def prepare_all(
         if spread:
             check_machines(config, dataset)
             return _on_all(config, searched, dataset, _wanted(dataset, test), output)
-        return decode(dataset.videos.values(), frame_sizes(searched), config.data, output)
+        stores, names = feature_stores(searched, config.data), _names(_wanted(dataset, test))
+        videos = [
+            video
+            for video in dataset.videos.values()
+            if not (video.name in names and _complete(video, searched, stores))
+        ]
+        return decode(videos, frame_sizes(searched), config.data, output)
 
     dataset = prepare(
         config.data,
@@ -71,6 +78,18 @@ def _wanted(dataset: Dataset, test: bool) -> list[Video]:
     return [dataset.videos[name] for name in names]
 
 
+def _names(videos: Sequence[Video]) -> set[str]:
+    return {video.name for video in videos}
+
+
+def _complete(
+    video: Video, searched: Sequence[ModelConfig], stores: Sequence[FeatureStore]
+) -> bool:
+    """Whether its features are there, and no model asks for more: its frames may be gone again."""
+    only = all(models.uses_stored_features(model) for model in searched)
+    return only and all(store.has(video) for store in stores)
+
+
 class Preparer:
     """Brings one video after another into the stores of its machine; a Ray actor."""
 
@@ -78,17 +97,16 @@ class Preparer:
         import torch
 
         torch.set_num_threads(max(1, int(config.resources.cpus)))
-        self.config, self.sizes = config.data, frame_sizes(searched)
+        self.config, self.searched, self.sizes = config.data, searched, frame_sizes(searched)
         self.stores = feature_stores(searched, config.data)
 
     def prepare(self, video: Video, wanted: bool) -> Reject | None:
         """Decode a video, and compute its features if they are wanted; why it does not decode."""
-        missing = [store for store in self.stores if wanted and not store.has(video)]
-        if wanted and self.stores and not missing:
+        if wanted and _complete(video, self.searched, self.stores):
             return None  # it has been decoded, by this machine or another
         reject = decode_one(video, self.sizes, self.config)
-        if reject is None:
-            for store in missing:
+        if reject is None and wanted:
+            for store in self.stores:
                 store.ensure([video])
         return reject
 
@@ -105,7 +123,7 @@ def _on_all(
     from ray.util import ActorPool
 
     resources = config.resources
-    videos, names = list(dataset.videos.values()), {video.name for video in wanted}
+    videos, names = list(dataset.videos.values()), _names(wanted)
     count = min(resources.workers(ray.cluster_resources()), len(videos))
     kind: Any = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(Preparer)
     shared = ray.put(config), ray.put(list(searched))
@@ -113,11 +131,14 @@ def _on_all(
     pool: Any = ActorPool(actors)
     rejects = []
     with output.bar("preparing videos", len(videos)) as advance:
-        for reject in pool.map_unordered(
-            lambda actor, video: actor.prepare.remote(video, video.name in names), videos
-        ):
-            rejects += [reject] if reject else []
-            advance()
+        try:
+            for reject in pool.map_unordered(
+                lambda actor, video: actor.prepare.remote(video, video.name in names), videos
+            ):
+                rejects += [reject] if reject else []
+                advance()
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from None  # as it was on that machine, without the way here
     for actor in actors:
         ray.kill(actor)
     return sorted(rejects, key=lambda reject: reject.video)
