@@ -125,8 +125,8 @@ def predict_new(config: Config, members: list, paths: list[str], out: Path) -> i
             files[name if name not in files else str(file)] = file
     loaded = [member.load() for member in members]
     videos, rejects = open_videos(files, config.data.fps)
+    data = config.data.model_copy(update={"shared_cache": None})  # nobody else waits for these
     # Straight from the file: the frames of an hour of video would take 13 GB. Motion needs them stored.
-    data = config.data
     if all(model.config.motion == "none" for model in loaded):
         data = data.model_copy(update={"frames": "direct"})
     opened = list(videos.values())

@@ -67,7 +67,7 @@ class DataConfig(Section):
     splits: SplitsConfig | None = None
     frames: Literal["stored", "direct"] = "stored"
     cache_limit_gb: float | None = Field(default=100, gt=0)
-    shared_cache: str | None = None  # a folder that all machines of a cluster see, for features
+    shared_cache: str | None = None  # a folder that all machines see, or s3://, for features
 
     @model_validator(mode="after")
     def _labels_given(self) -> Self:
@@ -278,6 +278,10 @@ def absolute(config: Config) -> Config:
         path = _absolute(model.model_weights_path)
         model = model.model_copy(update={"model_weights_path": path})
     storage = _absolute(config.storage)
+    if data.shared_cache:
+        data = data.model_copy(update={"shared_cache": _absolute(data.shared_cache)})
+    elif storage.startswith(S3):  # machines that come later fetch what others have computed
+        data = data.model_copy(update={"shared_cache": f"{storage.rstrip('/')}/.cache"})
     return config.model_copy(update={"data": data, "model": model, "storage": storage})
 
 
