@@ -196,6 +196,7 @@ class Cloud:
             **self.credentials,
             "HOME": str(self.home),
             "PYTHONPATH": str(ROOT),
+            "TMPDIR": str(self.home),  # where Ray caches what it has found out about a cluster
         }
         command = [str(Path(sys.executable).parent / "ray"), *words]
         done = subprocess.run(
@@ -215,7 +216,7 @@ class Cloud:
         """Copy what the hosts have written to where TUNER_CLOUD_LOGS says, to look into a failure."""
         if target := os.environ.get("TUNER_CLOUD_LOGS"):
             shutil.rmtree(target, ignore_errors=True)
-            for path in FOLDER.glob("**/*.log"):
+            for path in (p for kind in ("log", "out", "err") for p in FOLDER.glob(f"**/*.{kind}")):
                 copy = Path(target) / path.relative_to(FOLDER)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, copy)

@@ -281,7 +281,8 @@ class Host:
             self._process.kill()
             self._process.wait()
         _end(self._namespace)
-        self.network.hosts.pop(self.address, None)
+        if self.network.hosts.get(self.address) is self:
+            del self.network.hosts[self.address]
 
 
 def _which(name: str) -> str | None:

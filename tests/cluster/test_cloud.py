@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -18,7 +18,9 @@ from tests.cluster.cloud import OUTSIDE, Cloud, cloud, tags, wait_for
 from tests.cluster.hosts import GATEWAY
 from tuner.study.store import ResultsStore, TrialRecord
 
-SEARCH = "cd ~/tuner && ~/venv/bin/python -m tuner.search"
+SEARCH = "cd ~/tuner && python -m tuner.search"  # as one who logs in to the head does
+EPOCHS = 4000  # of trials that something happens to: half a minute and more
+OUTAGE = 20.0  # seconds
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +75,7 @@ class Search:
         """Epochs of each trial that is running; none before there is a search."""
         with contextlib.suppress(ValueError):
             return {
-                r.number: max(r.epochs)
-                for r in self.records()
-                if r.state == "running" and r.epochs
+                r.number: max(r.epochs) for r in self.records() if r.state == "running" and r.epochs
             }
         return {}
 
@@ -131,3 +131,169 @@ def test_idle_machines_are_ended(cluster):
         "the end of their processes",
     )
     assert cluster.living("head") and cluster.head().running
+
+
+def test_what_was_asked_of_ec2(cluster):
+    """The calls that this very ``ray up`` and its autoscaler have made."""
+    described = cluster.described()
+    ec2, iam = cluster.client("ec2"), cluster.client("iam")
+    kinds = {"head": [], "worker": []}
+    for instance in described.values():
+        kinds[tags(instance)["ray-node-type"]].append(instance)
+        assert instance["MetadataOptions"]["HttpTokens"] == "required"
+        assert instance["MetadataOptions"]["HttpPutResponseHopLimit"] == 1
+        assert [group["GroupName"] for group in instance["SecurityGroups"]] == ["tuner-tuner"]
+    assert len(kinds["head"]) == 1 and len(kinds["worker"]) >= 2
+    (head,) = kinds["head"]
+    assert "InstanceLifecycle" not in head
+    assert all(worker["InstanceLifecycle"] == "spot" for worker in kinds["worker"])
+    volumes = ec2.describe_volumes()["Volumes"]
+    assert volumes and all(volume["Encrypted"] for volume in volumes)
+
+    (group,) = ec2.describe_security_groups(
+        Filters=[{"Name": "group-name", "Values": ["tuner-tuner"]}]
+    )["SecurityGroups"]
+    opened = [
+        (rule.get("FromPort"), rule.get("ToPort"), source["CidrIp"])
+        for rule in group["IpPermissions"]
+        for source in rule["IpRanges"]
+    ]
+    assert opened == [(22, 22, f"{GATEWAY}/32")]
+
+    rights = {}
+    for kind, instances in kinds.items():
+        (profile,) = {instance["IamInstanceProfile"]["Arn"] for instance in instances}
+        name = profile.split("/")[-1]
+        (role,) = iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]["Roles"]
+        assert not iam.list_attached_role_policies(RoleName=role["RoleName"])["AttachedPolicies"]
+        (policy,) = iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]
+        found = iam.get_role_policy(RoleName=role["RoleName"], PolicyName=policy)["PolicyDocument"]
+        rights[kind] = {
+            action
+            for statement in found["Statement"]
+            for action in (
+                [statement["Action"]]
+                if isinstance(statement["Action"], str)
+                else statement["Action"]
+            )
+        }
+    assert all(action.startswith("s3:") for action in rights["worker"])
+    assert not any("*" in action for action in rights["head"])
+
+
+def test_no_port_but_ssh_answers(cluster):
+    head = cluster.head()
+    listening = {
+        int(line.split()[3].rpartition(":")[2])
+        for line in head.run("ss -H -ltn").stdout.splitlines()
+    }
+    assert {22, 6379} <= listening
+    stranger = cluster.network.host(OUTSIDE)
+    try:
+        assert answering(stranger.run, head.address, listening) == set()
+    finally:
+        stranger.stop()
+    # The person's own address.
+    assert answering(shell, head.address, listening) == {22}
+
+
+def shell(command: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+
+
+def answering(
+    run: Callable[..., subprocess.CompletedProcess[str]], address: str, ports: set[int]
+) -> set[int]:
+    """Those of the ports that `run`'s machine can connect to."""
+    tried = " ".join(
+        f"(timeout 2 bash -c '</dev/tcp/{address}/{port}' && echo {port}) &" for port in ports
+    )
+    return set(map(int, run(f"{tried} wait", check=False).stdout.split()))
+
+
+def test_nobody_joins_without_the_token(cluster):
+    """Not even a machine in the cluster's own security group."""
+    ec2, address = cluster.client("ec2"), f"{cluster.head().address}:6379"
+    like = next(iter(cluster.living("head").values()))
+    (instance,) = ec2.run_instances(
+        ImageId=like["ImageId"],
+        KeyName=like["KeyName"],
+        SubnetId=like["SubnetId"],
+        SecurityGroupIds=[group["GroupId"] for group in like["SecurityGroups"]],
+        MinCount=1,
+        MaxCount=1,
+    )["Instances"]
+    number = instance["InstanceId"]
+    try:
+        wait_for(lambda: number in cluster.instances, 30, "the other machine")
+        other = cluster.instances[number]
+        wait_for(lambda: answering(other.run, cluster.head().address, {6379}), 30, "its rights")
+        join = f"~/venv/bin/ray start --address={address}"
+        for words in ("", "RAY_AUTH_MODE=token RAY_AUTH_TOKEN=" + "0" * 64):
+            done = other.run(f"{words} {join}", check=False)
+            assert done.returncode != 0 and "token" in (done.stdout + done.stderr).lower()
+        nodes = cluster.head().run("ray list nodes --format json").stdout
+        assert other.address not in nodes and cluster.head().address in nodes
+    finally:
+        ec2.terminate_instances(InstanceIds=[number])
+
+
+def test_trials_of_machines_that_are_lost_go_on_elsewhere(cluster):
+    """One loses its power, the other is taken away as spot machines are."""
+    search = Search(cluster, "losses", trials=3, epochs=EPOCHS)
+    process = search.start()
+    search.under_way(process)
+    begun = search.epochs_done()
+    killed, taken = cluster.living("worker")
+    cluster.instances[killed].kill()
+    cluster.client("ec2").terminate_instances(InstanceIds=[taken])
+    search.end(process)
+    # The two that were under way went on, elsewhere, from epochs that were done before.
+    assert len(begun) == 2
+    assert all(search.records()[number].results["resumed_epochs"] > 0 for number in begun)
+    assert killed not in cluster.living() and taken not in cluster.living()
+
+
+def test_a_store_and_a_storage_that_are_away_are_waited_for(cluster):
+    search = Search(cluster, "outages", trials=2, epochs=EPOCHS)
+    process = search.start()
+    search.under_way(process)
+    cluster.postgres.stop()
+    time.sleep(OUTAGE)
+    cluster.postgres.start()
+    wait_for(lambda: "the results store is back" in search.log.read_text(), 60, "the store")
+    cluster.failing.touch()
+    time.sleep(OUTAGE)
+    cluster.failing.unlink()
+    text = search.end(process)
+    assert "waiting for the results store: " in text
+    # A worker's line, on the console of the search.
+    waited = re.search(r"(ip-\S+): waiting for the storage s3://lab/runs/outages: .*503", text)
+    assert waited and waited[1] in {cluster.instances[number].name for number in cluster.instances}
+    assert "the storage s3://lab/runs/outages is back after" in text
+    assert all(record.results["resumed_epochs"] == 0 for record in search.records())
+
+
+def test_a_search_goes_on_under_a_new_head(cluster):
+    search = Search(cluster, "head", trials=3, epochs=EPOCHS)
+    process = search.start()
+    search.under_way(process)
+    begun = search.epochs_done()
+    (old,) = cluster.living("head")
+    cluster.instances[old].kill()
+    cluster.client("ec2").terminate_instances(InstanceIds=[old])
+    process.kill()
+    process.wait()
+    cluster.up()
+    assert list(cluster.living("head")) != [old]
+    search.end(search.start("--resume"))
+    for number in begun:
+        assert search.records()[number].results["resumed_epochs"] > 0
+
+
+def test_nothing_is_left(cluster):
+    cluster.down()
+    wait_for(lambda: not cluster.living(), 60, "the end of all machines")
+    wait_for(lambda: not cluster.network.hosts, 10, "the end of all hosts")
+    assert not any(host.processes() for host in cluster.instances.values())
+    assert cluster.described()  # they were there
