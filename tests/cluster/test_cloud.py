@@ -28,7 +28,7 @@ OUTAGE = 20.0  # seconds
 NODES = """
 import ray
 ray.init(address="auto", log_to_driver=False)
-print(*(node["NodeManagerAddress"] for node in ray.nodes()))
+print(*(node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]))
 """
 
 
