@@ -46,6 +46,11 @@ def rules(group: str) -> list[dict]:
     return found["IpPermissions"]
 
 
+def let_in(group: str) -> list[str]:
+    """The addresses that it lets in, other than its own members."""
+    return [source["CidrIp"] for rule in rules(group) for source in rule["IpRanges"]]
+
+
 def statements(name: str) -> list[dict]:
     iam = boto3.client("iam")
     assert not iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
@@ -71,8 +76,20 @@ def test_nobody_gets_in_but_by_ssh_from_one_address(config):
     again = aws.Provider.bootstrap_config(config)
     head = again["available_node_types"]["head"]["node_config"]
     assert head["SecurityGroupIds"] == [group]
-    sources = [source for rule in rules(group) for source in rule["IpRanges"]]
-    assert [source["CidrIp"] for source in sources] == ["198.51.100.9/32"]
+    assert let_in(group) == ["198.51.100.9/32"]
+
+
+def test_another_address_is_let_in_by_the_next_command(config, monkeypatch):
+    monkeypatch.setenv("TUNER_MY_IP", "203.0.113.7")
+    config["provider"]["my_ip"] = None
+    done = aws.Provider.bootstrap_config(config)  # as Ray keeps it
+    (group,) = done["available_node_types"]["head"]["node_config"]["SecurityGroupIds"]
+    monkeypatch.setenv("TUNER_MY_IP", "198.51.100.9")
+    aws.Provider(done["provider"], done["cluster_name"])
+    assert let_in(group) == ["198.51.100.9/32"]
+    monkeypatch.delenv("TUNER_MY_IP")  # as on the head
+    aws.Provider(done["provider"], done["cluster_name"])
+    assert let_in(group) == ["198.51.100.9/32"]
 
 
 def test_roles_have_the_rights_that_a_search_needs_and_no_others(config):

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +11,7 @@ import optuna
 import pytest
 
 from data import patience
+from tests.postgres import Server, serving
 from tuner.config import parse
 from tuner.study.database import StoreError, file_system, without_password
 from tuner.study.space import Space
@@ -24,54 +20,10 @@ from tuner.study.store import ResultsStore
 SPACE = {"architecture": ["image_mlp_frozen"], "layer_1_size": [8, 16, 32], "dropout": [0.1, 0.3]}
 
 
-class Server:
-    """A PostgreSQL of its own, on a free port of this machine."""
-
-    def __init__(self, folder: Path, programs: Path) -> None:
-        self.folder, self.programs = folder, programs
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.url = f"postgresql://seals:secret@127.0.0.1:{self.port}/postgres"
-
-    def run(self, *words: str) -> None:
-        # PostgreSQL does not run as root.
-        user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-        command = [*user, str(self.programs / words[0]), *words[1:]]
-        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL)
-
-    def make(self) -> None:
-        password = self.folder / "password"
-        password.write_text("secret")
-        if os.getuid() == 0:
-            for path in (self.folder, password):
-                shutil.chown(path, "postgres")
-        data = str(self.folder / "data")
-        self.run(
-            "initdb", "-D", data, "-U", "seals", "-A", "scram-sha-256", "--pwfile", str(password)
-        )
-
-    def start(self) -> None:
-        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-        log = str(self.folder / "log")
-        self.run("pg_ctl", "-D", str(self.folder / "data"), "-o", options, "-l", log, "-w", "start")
-
-    def stop(self) -> None:
-        self.run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "-w", "stop")
-
-
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Server]:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
-    if not found:
-        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
-    folder = Path(tempfile.mkdtemp())
-    server = Server(folder, found[-1].parent)
-    server.make()
-    server.start()
-    yield server
-    server.stop()
-    shutil.rmtree(folder)
+    with serving() as server:
+        yield server
 
 
 def settings(folder: Path, results: str, **search: object):

@@ -26,6 +26,13 @@ _SSM = "resolve:ssm:"
 class Provider(AWSNodeProvider):
     """EC2 instances that only `my_ip` reaches, by SSH, and that may do what they need to."""
 
+    def __init__(self, provider_config: dict[str, Any], cluster_name: str) -> None:
+        super().__init__(provider_config, cluster_name)
+        # Ray asks `bootstrap_config` once for a file, and not again when the variable has changed.
+        known = provider_config.get("ssh_from")
+        if known and os.environ.get("TUNER_MY_IP") and network(provider_config) != known:
+            security_group(cluster_name, provider_config["region"], network(provider_config))
+
     @staticmethod
     def bootstrap_config(cluster_config: dict[str, Any]) -> dict[str, Any]:
         """The configuration with its image, security group and roles, as ``ray up`` asks for it.
@@ -39,7 +46,8 @@ class Provider(AWSNodeProvider):
             raise SystemExit(f"error: this cluster is not brought up:\n{lines}")
         make_token(token_file())
         name, provider = cluster_config["cluster_name"], cluster_config["provider"]
-        group = security_group(name, provider["region"], network(provider))
+        provider["ssh_from"] = network(provider)
+        group = security_group(name, provider["region"], provider["ssh_from"])
         profiles = instance_profiles(name, provider["region"], bucket(provider))
         for kind, node_type in cluster_config["available_node_types"].items():
             node = node_type["node_config"]

@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from tuner.study.notices import Notices
 from tuner.study.store import ResultsStore
 
 _SHOWN = (
@@ -47,11 +48,20 @@ class Progress(Callback):
         total: trials that the search is to have in all.
         console: where to; a terminal gets a live table, anything else a line now and then.
         every: seconds between lines.
+        notices: of the workers, shown as they come.
     """
 
     def __init__(
-        self, store: ResultsStore, total: int, metric: str, *, console: Console, every: float = 15
+        self,
+        store: ResultsStore,
+        total: int,
+        metric: str,
+        *,
+        console: Console,
+        every: float = 15,
+        notices: Notices | None = None,
     ) -> None:
+        self.notices, self.noticed = notices, time.monotonic()
         self.store, self.total, self.metric, self.console = store, total, metric, console
         self.counts = store.counts()
         self.ended_before = self._ended()
@@ -130,6 +140,10 @@ class Progress(Callback):
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         now = time.monotonic()
+        if self.notices and now - self.noticed >= 1:
+            self.noticed = now
+            for notice in self.notices.take():
+                self.console.print(notice, markup=False, soft_wrap=True)
         if self.live:
             if now - self.last_line >= 0.5:
                 self.last_line = now

@@ -84,7 +84,9 @@ def _fit(
     budget = TimeBudget(config.search.time_budget)
     metric = config.search.metric
     recorder = Recorder(store, context)
-    with Progress(store, searcher.total, metric, console=console) as progress:
+    with Progress(
+        store, searcher.total, metric, console=console, notices=context.notices
+    ) as progress:
         trainable = tune.with_resources(
             trainable or tune.with_parameters(Trial, context=context),
             {"cpu": resources.cpus, "gpu": resources.gpus},

@@ -125,7 +125,13 @@ def _on_all(
     resources = config.resources
     videos, names = list(dataset.videos.values()), _names(wanted)
     count = min(resources.workers(ray.cluster_resources()), len(videos))
-    kind: Any = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(Preparer)
+    # A machine that goes away takes the video that it was at with it, to be prepared by another.
+    kind: Any = ray.remote(
+        num_cpus=resources.cpus,
+        num_gpus=resources.gpus,
+        max_restarts=-1,
+        max_task_retries=-1,
+    )(Preparer)
     shared = ray.put(config), ray.put(list(searched))
     actors = [kind.remote(*shared) for _ in range(count)]
     pool: Any = ActorPool(actors)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ray import tune
 from data import Dataset
 from tuner.config import Config
 from tuner.storage import Storage
+from tuner.study.notices import Notices
 from tuner.study.space import resolve
 from tuner.training.dataset import ClipSource
 from tuner.training.device import OutOfMemory
@@ -31,6 +32,7 @@ class SearchContext:
     Attributes:
         rungs: epochs at which the scheduler decides.
         known: of backbones, as `dataset.known` gives it.
+        notices: what workers want the search to show.
     """
 
     config: Config
@@ -38,6 +40,7 @@ class SearchContext:
     storage: Storage
     rungs: tuple[int, ...] = ()
     known: Known = ({}, {})
+    notices: Notices = field(default_factory=Notices)
 
     def model_folder(self, model_id: int) -> Path:
         return self.storage.folder / "models" / str(model_id)
@@ -53,6 +56,7 @@ class Trial(tune.Trainable):
     def setup(self, config: dict[str, Any], context: SearchContext | None = None) -> None:
         assert context is not None  # given by tune.with_parameters
         self.context = context
+        context.storage.say = context.notices.say
         remember(context.known)
         self.run: Run | None = None
         self.reported = 0  # epochs that have been

@@ -139,6 +139,7 @@ class Run:
         return {
             "best_epoch": training.best_epoch,
             "epochs": training.epoch,
+            "resumed_epochs": self.resumed_epochs,  # those that this worker found done
             "best": {k: v for k, v in training.best.items() if k.startswith(("train_", "valid_"))},
             "best_round": training.best["round"],
             "stopped_epochs": training.stopped_epochs,

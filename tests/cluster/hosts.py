@@ -1,0 +1,325 @@
+"""Hosts of a network of their own, on one machine: namespaces with an sshd in each.
+
+A host has its own address, processes, name, /tmp, /dev/shm and /home, and a virtual environment that it
+may write to without changing this one; all else is the machine's. Nothing that it sends leaves it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import filelock
+import pytest
+
+USER = "ubuntu"
+HOME = f"/home/{USER}"
+SUBNET = "172.31.0.0/16"  # that of the default VPC of AWS
+GATEWAY = "172.31.0.1"  # this machine, as the hosts see it
+# Hosts find their own address by a route to everywhere; nobody has this one, and nothing goes there.
+NOBODY = "172.31.255.254"
+BRIDGE = "tuner-net"
+FOLDER = Path("/run/tuner-hosts")
+LOCK = "/run/tuner-hosts.lock"
+PROGRAMS = ("ip", "iptables-restore", "rsync", "setpriv", "ssh", "ssh-keygen", "sshd", "unshare")
+
+_INIT = """
+set -e
+cover() {{ mount -t overlay -o "lowerdir=$1,upperdir={own}/$2/upper,workdir={own}/$2/work" "$2" "$3"; }}
+cover {prefix} venv {own}/venv/merged
+cover /home home /home
+mount --bind {own}/tmp /tmp
+mount --bind {own}/shm /dev/shm
+mkdir -p {prefix} {home}
+mount --bind {own}/venv/merged {prefix}
+ln -sfn {prefix} {home}/venv
+for name in passwd hosts resolv.conf; do mount --bind {own}/etc/$name /etc/$name; done
+hostname {name}
+echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6
+mkdir -p /run/sshd
+{sshd} -D -f {own}/sshd_config -E {own}/sshd.log &
+wait
+"""
+
+
+def missing() -> str | None:
+    """Why there can't be hosts here; None if there can."""
+    if sys.platform != "linux" or os.getuid() != 0:
+        return "hosts are network and mount namespaces, which only root makes, on Linux"
+    absent = [name for name in PROGRAMS if not _which(name)]
+    if absent:
+        return f"no {', '.join(absent)} (apt-get install openssh-server iproute2 iptables rsync)"
+    tried = _quiet("unshare", "-m", "-n", "-p", "-f", "--mount-proc", "-u", "sh", "-c", _TRIED)
+    if tried.returncode:
+        return f"this machine allows no namespaces or overlays: {tried.stderr.strip()}"
+    return None
+
+
+_TRIED = """
+mount -t tmpfs none /mnt && mkdir /mnt/u /mnt/w &&
+mount -t overlay -o lowerdir=/home,upperdir=/mnt/u,workdir=/mnt/w none /home &&
+ip link add tuner-try type veth peer name tuner-yrt
+"""
+
+
+class Network:
+    """A bridge with hosts on it, all of which end with the context. One at a time on a machine."""
+
+    def __init__(self) -> None:
+        self.hosts: dict[str, Host] = {}
+        self.key = FOLDER / "key"
+        self._lock = filelock.FileLock(LOCK)
+
+    def __enter__(self) -> Network:
+        if reason := missing():
+            pytest.skip(reason)
+        self._lock.acquire()
+        _sweep()  # what a run left behind that was killed
+        FOLDER.mkdir()
+        _run("mount", "-t", "tmpfs", "tuner-hosts", str(FOLDER))
+        for path in (self.key, FOLDER / "host_key"):
+            _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", USER, "-f", str(path))
+        _run("ip", "link", "add", BRIDGE, "type", "bridge")
+        _run("ip", "address", "add", f"{GATEWAY}/16", "dev", BRIDGE)
+        _run("ip", "link", "set", BRIDGE, "up")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            for host in list(self.hosts.values()):
+                host.stop()
+            _sweep()
+        finally:
+            self._lock.release()
+
+    def host(
+        self,
+        address: str,
+        environment: Mapping[str, str] | None = None,
+        authorized_keys: Iterable[str] = (),
+    ) -> Host:
+        """A new host, which answers to SSH.
+
+        Args:
+            environment: of all that is run on it by SSH.
+            authorized_keys: public keys that are let in, beside the network's own.
+        """
+        keys = [self.key.with_suffix(".pub").read_text().strip(), *authorized_keys]
+        host = self.hosts[address] = Host(self, address, environment or {}, keys)
+        host.start()
+        return host
+
+
+class Host:
+    """One of a network's hosts.
+
+    Attributes:
+        folder: its own files, as this machine sees them: ``home/upper/ubuntu`` and ``tmp``, also when
+            it has ended.
+    """
+
+    def __init__(
+        self, network: Network, address: str, environment: Mapping[str, str], keys: list[str]
+    ) -> None:
+        self.network, self.address = network, address
+        self.name = "ip-" + address.replace(".", "-")
+        self.folder = FOLDER / self.name
+        self._namespace = f"tuner-{address}"
+        third, fourth = address.split(".")[2:]
+        self._link = f"tuner-{third}-{fourth}"
+        self._environment, self._keys = environment, keys
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start it, with a disk as new."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._write_files()
+        self._plug_in()
+        command = ["setpriv", "--pdeathsig", "KILL", "ip", "netns", "exec", self._namespace]
+        command += ["unshare", "-m", "-p", "-f", "--mount-proc", "-u", "--kill-child"]
+        command += ["bash", str(self.folder / "init")]
+        with (self.folder / "console.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        end = time.monotonic() + 30
+        while self.running and time.monotonic() < end:
+            with contextlib.suppress(OSError), socket.create_connection((self.address, 22), 1):
+                return
+            time.sleep(0.05)
+        raise RuntimeError(f"{self.name}: {(self.folder / 'console.log').read_text()}")
+
+    def _write_files(self) -> None:
+        for name in ("home", "venv"):
+            for part in ("upper", "work", "merged"):
+                (self.folder / name / part).mkdir(parents=True)
+        for name in ("tmp", "shm", "etc"):
+            (self.folder / name).mkdir()
+        (self.folder / "tmp").chmod(0o1777)
+        etc = self.folder / "etc"
+        accounts = Path("/etc/passwd").read_text()
+        etc.joinpath("passwd").write_text(f"{USER}:x:0:0::{HOME}:/bin/bash\n{accounts}")
+        etc.joinpath("hosts").write_text(f"127.0.0.1 localhost\n{self.address} {self.name}\n")
+        etc.joinpath("resolv.conf").write_text("")  # nobody is asked for names
+        (self.folder / "authorized_keys").write_text("\n".join(self._keys) + "\n")
+        settings = [
+            f"HostKey {FOLDER}/host_key",
+            f"AuthorizedKeysFile {self.folder}/authorized_keys",
+            "PermitRootLogin yes",  # that is what the user is, by another name
+            "PasswordAuthentication no",
+            "StrictModes no",
+            "UsePAM no",
+            "UseDNS no",
+            f"PidFile {self.folder}/sshd.pid",
+            "MaxStartups 100",
+        ]
+        if self._environment:
+            pairs = (f'"{name}={value}"' for name, value in self._environment.items())
+            settings.append(f"SetEnv {' '.join(pairs)}")
+        (self.folder / "sshd_config").write_text("\n".join(settings) + "\n")
+        script = _INIT.format(
+            own=self.folder, prefix=sys.prefix, home=HOME, name=self.name, sshd=_which("sshd")
+        )
+        (self.folder / "init").write_text(script)
+
+    def _plug_in(self) -> None:
+        inside = ("ip", "-n", self._namespace)
+        _run("ip", "netns", "add", self._namespace)
+        _run(
+            "ip",
+            "link",
+            "add",
+            self._link,
+            "type",
+            "veth",
+            "peer",
+            "eth0",
+            "netns",
+            self._namespace,
+        )
+        _run("ip", "link", "set", self._link, "master", BRIDGE, "up")
+        _run(*inside, "address", "add", f"{self.address}/16", "dev", "eth0")
+        _run(*inside, "link", "set", "lo", "up")
+        _run(*inside, "link", "set", "eth0", "up")
+        _run(*inside, "route", "add", "default", "via", NOBODY)
+
+    def allow(self, rules: Iterable[tuple[str, int | None]]) -> None:
+        """Let in what `rules` name, addresses and a TCP port or None for all, and nothing else."""
+        lines = ["*filter", ":INPUT DROP [0:0]", "-A INPUT -i lo -j ACCEPT"]
+        lines += ["-A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT"]
+        for source, port in rules:
+            narrow = "" if port is None else f" -p tcp --dport {port}"
+            lines.append(f"-A INPUT -s {source}{narrow} -j ACCEPT")
+        text = "\n".join([*lines, "COMMIT", ""])
+        command = ["ip", "netns", "exec", self._namespace, _which("iptables-restore") or ""]
+        subprocess.run(command, input=text, text=True, check=True)
+
+    def ssh(self, command: str) -> list[str]:
+        """The words that run a command on it."""
+        options = {
+            "BatchMode": "yes",
+            "ConnectTimeout": "10",
+            "IdentitiesOnly": "yes",
+            "LogLevel": "ERROR",
+            "StrictHostKeyChecking": "no",
+            "UserKnownHostsFile": "/dev/null",
+        }
+        words = ["ssh", "-F", "none", "-i", str(self.network.key)]
+        words += [f"-o{name}={value}" for name, value in options.items()]
+        return [*words, f"{USER}@{self.address}", f"bash --login -c {shlex.quote(command)}"]
+
+    def run(
+        self, command: str, *, timeout: float = 300, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command by SSH, and wait for it.
+
+        Raises:
+            AssertionError: it failed; with all that it printed.
+        """
+        done = subprocess.run(self.ssh(command), capture_output=True, text=True, timeout=timeout)
+        if check:
+            assert done.returncode == 0, f"{self.name}: {command}\n{done.stdout}{done.stderr}"
+        return done
+
+    def copy(self, source: Path, target: str) -> None:
+        """Bring the contents of a folder to a folder on it."""
+        *words, _ = self.ssh("")
+        *ssh, address = words
+        self.run(f"mkdir -p {shlex.quote(target)}")
+        _run("rsync", "-a", "-e", shlex.join(ssh), f"{source}/", f"{address}:{target}/")
+
+    def processes(self) -> list[str]:
+        """Command lines of all that runs on it."""
+        numbers = _quiet("ip", "netns", "pids", self._namespace).stdout.split()
+        found = []
+        for number in numbers:
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                found.append(Path(f"/proc/{number}/cmdline").read_text().replace("\0", " ").strip())
+        return found
+
+    def kill(self) -> None:
+        """Lose it as by a power cut: its peers hear nothing more of it."""
+        _quiet("ip", "link", "set", self._link, "down")
+        self.stop()
+
+    def stop(self) -> None:
+        """End all its processes; its peers see their connections closed."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        _end(self._namespace)
+        if self.network.hosts.get(self.address) is self:
+            del self.network.hosts[self.address]
+
+
+def _which(name: str) -> str | None:
+    return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+
+
+def _quiet(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [_which(command[0]) or command[0], *command[1:]], capture_output=True, text=True
+    )
+
+
+def _run(*command: str) -> None:
+    done = _quiet(*command)
+    if done.returncode:
+        raise RuntimeError(f"{shlex.join(command)}: {done.stderr.strip()}")
+
+
+def _end(namespace: str) -> None:
+    """End what runs in a network namespace, and the namespace."""
+    end = time.monotonic() + 30
+    while numbers := _quiet("ip", "netns", "pids", namespace).stdout.split():
+        for number in numbers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(number), signal.SIGKILL)
+        if time.monotonic() > end:
+            raise RuntimeError(f"{namespace}: processes {', '.join(numbers)} don't end")
+        time.sleep(0.05)
+    _quiet("ip", "netns", "delete", namespace)
+
+
+def _sweep() -> None:
+    """Remove all that a network has made."""
+    for line in _quiet("ip", "netns", "list").stdout.splitlines():
+        if line.startswith("tuner-"):
+            _end(line.split()[0])
+    _quiet("ip", "link", "delete", BRIDGE)
+    if FOLDER.exists():
+        _quiet("umount", "-l", str(FOLDER))
+        FOLDER.rmdir()

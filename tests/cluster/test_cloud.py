@@ -1,0 +1,307 @@
+"""``cluster/aws.yaml`` from ``ray up`` to ``ray down``, on a cloud that stands on this machine.
+
+One cluster serves all tests, each of which finds it as the one before has left it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cluster.cloud import OUTSIDE, Cloud, cloud, tags, wait_for
+from tests.cluster.hosts import GATEWAY
+from tuner.study.store import ResultsStore, TrialRecord
+
+SEARCH = "cd ~/tuner && python -m tuner.search"  # as one who logs in to the head does
+EPOCHS = 4000  # of trials that something happens to: half a minute and more
+OUTAGE = 20.0  # seconds
+NODES = """
+import ray
+ray.init(address="auto", log_to_driver=False)
+print(*(node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]))
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster(drawn) -> Iterator[Cloud]:
+    """A cluster that ``ray up`` has made, with the videos where all its machines see them."""
+    with cloud() as made:
+        shutil.copytree(drawn, made.shared / "videos")
+        made.write_configuration()
+        try:
+            made.up()
+            yield made
+        finally:
+            made.keep_logs()
+
+
+class Search:
+    """A search on the head, by SSH."""
+
+    def __init__(self, cluster: Cloud, name: str, *, trials: int, epochs: int) -> None:
+        self.cluster, self.name, self.trials, self.epochs = cluster, name, trials, epochs
+        videos = cluster.shared / "videos"
+        tree = {
+            "name": name,
+            "data": {"videos": str(videos), "labels": str(videos / "labels.csv")},
+            "model": {"frame_size": [64, 64], "pooling": "avg"},
+            "training": {"epochs": epochs, "patience": epochs, "rounds": 1, "batch_size": 8},
+            "space": {
+                "architecture": ["image_mlp_frozen"],
+                "layer_1_size": [8, 16],
+                "dropout": {"low": 0.0, "high": 0.4},
+            },
+            "search": {"trials": trials, "scheduler": "none", "startup_trials": trials},
+            "resources": {"cpus": 1, "trials_at_once": 2},
+        }
+        self.file = cluster.shared / f"{name}.yaml"
+        self.file.write_text(yaml.safe_dump(tree))
+        self.log = cluster.shared / f"{name}.log"
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        words = (
+            *(str(self.file), "--set", "storage=s3://lab/runs"),
+            *("--set", f"results={self.cluster.postgres.url}", *words),
+        )
+        command = self.cluster.head().ssh(f"{SEARCH} {shlex.join(words)}")
+        with self.log.open("ab") as log:
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def records(self) -> list[TrialRecord]:
+        return ResultsStore.open(self.cluster.postgres.url, self.name).records()
+
+    def epochs_done(self) -> dict[int, int]:
+        """Epochs of each trial that is running; none before there is a search."""
+        with contextlib.suppress(ValueError):
+            return {
+                r.number: max(r.epochs) for r in self.records() if r.state == "running" and r.epochs
+            }
+        return {}
+
+    def objects(self) -> list[str]:
+        s3, prefix = self.cluster.client("s3"), f"runs/{self.name}/"
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket="lab", Prefix=prefix)
+        return [e["Key"].removeprefix(prefix) for page in pages for e in page.get("Contents", [])]
+
+    def under_way(self, process: subprocess.Popen[bytes], count: int = 2) -> None:
+        """Return when so many trials have had epochs, and have checkpoints to go on from."""
+
+        def there() -> bool:
+            assert process.poll() is None, self.log.read_text()
+            saved = sum(key.endswith("last.pt") for key in self.objects())
+            return len(self.epochs_done()) >= count and saved >= count
+
+        wait_for(there, 300, f"{count} trials of {self.name}")
+
+    def end(self, process: subprocess.Popen[bytes], timeout: float = 400) -> str:
+        """What it printed, when it has ended with all trials and all their epochs."""
+        status = process.wait(timeout)
+        text = self.log.read_text()
+        assert status == 0, text
+        assert f"{self.trials} finished, 0 pruned, 0 failed" in text
+        records = self.records()
+        assert [r.state for r in records] == ["finished"] * self.trials
+        assert all(list(r.epochs) == list(range(1, self.epochs + 1)) for r in records)
+        return text
+
+    def hosts(self) -> set[str]:
+        """The machines that the trials ended on."""
+        return {record.results["worker"].split(":")[0] for record in self.records()}
+
+
+def test_a_search_over_machines_that_come_when_trials_ask_for_them(cluster):
+    assert list(cluster.living()) == list(cluster.living("head"))
+    search = Search(cluster, "first", trials=4, epochs=400)
+    search.end(search.start())
+    workers = cluster.living("worker")
+    names = {cluster.instances[number].name for number in workers}
+    assert len(names) == 2 and search.hosts() == names
+    kept = search.objects()
+    assert sum(key.endswith("best.pt") for key in kept) == 4
+    assert sum("events.out.tfevents" in key for key in kept) >= 4
+
+
+def test_idle_machines_are_ended(cluster):
+    workers = cluster.living("worker")
+    wait_for(lambda: not cluster.living("worker"), 120, "the end of idle machines")
+    wait_for(
+        lambda: not any(cluster.instances[number].processes() for number in workers),
+        10,
+        "the end of their processes",
+    )
+    assert cluster.living("head") and cluster.head().running
+
+
+def test_what_was_asked_of_ec2(cluster):
+    """The calls that this very ``ray up`` and its autoscaler have made."""
+    ec2, iam = cluster.client("ec2"), cluster.client("iam")
+    kinds: dict[str, list[dict[str, Any]]] = {"head": [], "worker": []}
+    for instance in cluster.launched.values():
+        kinds[tags(instance)["ray-node-type"]].append(instance)
+        assert instance["MetadataOptions"]["HttpTokens"] == "required"
+        assert instance["MetadataOptions"]["HttpPutResponseHopLimit"] == 1
+        assert [group["GroupName"] for group in instance["SecurityGroups"]] == ["tuner-tuner"]
+        assert instance["Volumes"] and all(disk["Encrypted"] for disk in instance["Volumes"])
+    assert len(kinds["head"]) == 1 and len(kinds["worker"]) >= 2
+    (head,) = kinds["head"]
+    assert "InstanceLifecycle" not in head
+    assert all(worker["InstanceLifecycle"] == "spot" for worker in kinds["worker"])
+
+    (group,) = ec2.describe_security_groups(
+        Filters=[{"Name": "group-name", "Values": ["tuner-tuner"]}]
+    )["SecurityGroups"]
+    opened = [
+        (rule.get("FromPort"), rule.get("ToPort"), source["CidrIp"])
+        for rule in group["IpPermissions"]
+        for source in rule["IpRanges"]
+    ]
+    assert opened == [(22, 22, f"{GATEWAY}/32")]
+
+    rights = {}
+    for kind, instances in kinds.items():
+        (profile,) = {instance["IamInstanceProfile"]["Arn"] for instance in instances}
+        name = profile.split("/")[-1]
+        (role,) = iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]["Roles"]
+        assert not iam.list_attached_role_policies(RoleName=role["RoleName"])["AttachedPolicies"]
+        (policy,) = iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]
+        found = iam.get_role_policy(RoleName=role["RoleName"], PolicyName=policy)["PolicyDocument"]
+        rights[kind] = {
+            action
+            for statement in found["Statement"]
+            for action in (
+                [statement["Action"]]
+                if isinstance(statement["Action"], str)
+                else statement["Action"]
+            )
+        }
+    assert all(action.startswith("s3:") for action in rights["worker"])
+    assert not any("*" in action for action in rights["head"])
+
+
+def test_no_port_but_ssh_answers(cluster):
+    head = cluster.head()
+    listening = {
+        int(line.split()[3].rpartition(":")[2])
+        for line in head.run("ss -H -ltn").stdout.splitlines()
+    }
+    assert {22, 6379} <= listening
+    stranger = cluster.network.host(OUTSIDE)
+    try:
+        assert answering(stranger.run, head.address, listening) == set()
+    finally:
+        stranger.stop()
+    # The person's own address.
+    assert answering(shell, head.address, listening) == {22}
+
+
+def shell(command: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+
+
+def answering(
+    run: Callable[..., subprocess.CompletedProcess[str]], address: str, ports: set[int]
+) -> set[int]:
+    """Those of the ports that `run`'s machine can connect to."""
+    tried = " ".join(
+        f"(timeout 2 bash -c '</dev/tcp/{address}/{port}' && echo {port}) &" for port in ports
+    )
+    return set(map(int, run(f"{tried} wait", check=False).stdout.split()))
+
+
+def test_nobody_joins_without_the_token(cluster):
+    """Not even a machine in the cluster's own security group."""
+    ec2, address = cluster.client("ec2"), f"{cluster.head().address}:6379"
+    like = next(iter(cluster.living("head").values()))
+    (instance,) = ec2.run_instances(
+        ImageId=like["ImageId"],
+        KeyName=like["KeyName"],
+        SubnetId=like["SubnetId"],
+        SecurityGroupIds=[group["GroupId"] for group in like["SecurityGroups"]],
+        MinCount=1,
+        MaxCount=1,
+    )["Instances"]
+    number = instance["InstanceId"]
+    try:
+        wait_for(lambda: number in cluster.instances, 30, "the other machine")
+        other = cluster.instances[number]
+        wait_for(lambda: answering(other.run, cluster.head().address, {6379}), 30, "its rights")
+        join = f"~/venv/bin/ray start --address={address}"
+        tries = (join, f"RAY_AUTH_MODE=token RAY_AUTH_TOKEN={'0' * 64} {join}")
+        with ThreadPoolExecutor() as pool:  # each takes a quarter of a minute
+            for done in pool.map(lambda command: other.run(command, check=False), tries):
+                assert done.returncode != 0 and "InvalidAuthToken" in done.stdout + done.stderr
+        nodes = cluster.head().run(f"python -c {shlex.quote(NODES)}").stdout
+        assert nodes.split() == [cluster.head().address]
+    finally:
+        ec2.terminate_instances(InstanceIds=[number])
+
+
+def test_trials_of_machines_that_are_lost_go_on_elsewhere(cluster):
+    """One loses its power, the other is taken away as spot machines are."""
+    search = Search(cluster, "losses", trials=3, epochs=EPOCHS)
+    process = search.start()
+    search.under_way(process)
+    begun = search.epochs_done()
+    killed, taken = cluster.living("worker")
+    cluster.instances[killed].kill()
+    cluster.client("ec2").terminate_instances(InstanceIds=[taken])
+    search.end(process)
+    # The two that were under way went on, elsewhere, from epochs that were done before.
+    assert len(begun) == 2
+    assert all(search.records()[number].results["resumed_epochs"] > 0 for number in begun)
+    assert killed not in cluster.living() and taken not in cluster.living()
+
+
+def test_a_store_and_a_storage_that_are_away_are_waited_for(cluster):
+    search = Search(cluster, "outages", trials=2, epochs=EPOCHS)
+    process = search.start()
+    search.under_way(process)
+    cluster.postgres.stop()
+    time.sleep(OUTAGE)
+    cluster.postgres.start()
+    wait_for(lambda: "the results store is back" in search.log.read_text(), 60, "the store")
+    cluster.failing.touch()
+    time.sleep(OUTAGE)
+    cluster.failing.unlink()
+    text = search.end(process)
+    assert "waiting for the results store: " in text
+    # A worker's line, on the console of the search.
+    waited = re.search(r"(ip-\S+): waiting for the storage s3://lab/runs/outages: .*503", text)
+    assert waited and waited[1] in {cluster.instances[number].name for number in cluster.instances}
+    assert "the storage s3://lab/runs/outages is back after" in text
+    assert all(record.results["resumed_epochs"] == 0 for record in search.records())
+
+
+def test_a_search_goes_on_under_a_new_head(cluster):
+    search = Search(cluster, "head", trials=3, epochs=EPOCHS)
+    process = search.start()
+    search.under_way(process)
+    begun = search.epochs_done()
+    (old,) = cluster.living("head")
+    cluster.instances[old].kill()
+    cluster.client("ec2").terminate_instances(InstanceIds=[old])
+    process.kill()
+    process.wait()
+    cluster.up()
+    assert list(cluster.living("head")) != [old]
+    search.end(search.start("--resume"))
+    for number in begun:
+        assert search.records()[number].results["resumed_epochs"] > 0
+
+
+def test_nothing_is_left(cluster):
+    cluster.down()
+    wait_for(lambda: not cluster.living(), 60, "the end of all machines")
+    wait_for(lambda: not cluster.network.hosts, 10, "the end of all hosts")
+    assert not any(host.processes() for host in cluster.instances.values())
+    assert cluster.described()  # they were there
