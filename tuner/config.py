@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 
 from data.s3 import S3
 from data.store import default_folder
+from models.names import REGISTRY
 from tuner.messages import ConfigError, Several, nearest, sentences
 from tuner.parameters import (
     PARAMETERS,
@@ -24,6 +25,7 @@ from tuner.parameters import (
 )
 from tuner.storage import Storage
 
+_GPU_OF_A_HEAD = 0.25  # over stored features: a small network, that leaves most of a GPU idle
 METRICS: dict[str, Literal["maximize", "minimize"]] = {
     "valid_f1": "maximize",
     "valid_accuracy": "maximize",
@@ -113,20 +115,33 @@ class SearchConfig(Section):
 class ResourcesConfig(Section):
     """What one trial gets; how many run at once follows from it, unless `trials_at_once` says it.
 
-    A cluster that grows by demand has few machines when a search starts, and gets those it asks for.
+    A cluster that grows by demand has few machines when a search starts, and gets those it asks for:
+    what it has none of yet, `gpus` must name.
     """
 
     cpus: float = Field(default=1, gt=0)
-    gpus: float = Field(default=0, ge=0)
+    gpus: Annotated[float, Field(ge=0)] | Literal["auto"] = "auto"
     trials_at_once: int | None = Field(default=None, ge=1)
 
-    def workers(self, cluster: Mapping[str, float]) -> int:
-        """How many trials run at once on a cluster with these CPUs and GPUs, at least one."""
+    def gpus_of(self, architecture: str, cluster: Mapping[str, float]) -> float:
+        """The share of a GPU that a trial gets: with auto as much as it can use, if there is any."""
+        if self.gpus != "auto":
+            return self.gpus
+        if not cluster.get("GPU"):
+            return 0.0
+        return _GPU_OF_A_HEAD if REGISTRY[architecture].frozen else 1.0
+
+    def workers(self, cluster: Mapping[str, float], gpus: float) -> int:
+        """How many trials run at once on a cluster with these CPUs and GPUs, at least one.
+
+        Args:
+            gpus: of each.
+        """
         if self.trials_at_once is not None:
             return self.trials_at_once
         count = int(cluster.get("CPU", 1) // self.cpus)
-        if self.gpus:
-            count = min(count, int(cluster.get("GPU", 0) / self.gpus))
+        if gpus:
+            count = min(count, int(cluster.get("GPU", 0) / gpus))
         return max(1, count)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ from tuner.training.prepare import (
     frame_sizes,
     prepare,
 )
+
+_TRIES = 3  # processes that may end over a video, before it is left out
 
 
 def prepare_all(
@@ -100,6 +103,9 @@ class Preparer:
         self.config, self.searched, self.sizes = config.data, searched, frame_sizes(searched)
         self.stores = feature_stores(searched, config.data)
 
+    def ready(self) -> None:
+        """Return when there is room for it."""
+
     def prepare(self, video: Video, wanted: bool) -> Reject | None:
         """Decode a video, and compute its features if they are wanted; why it does not decode."""
         if wanted and _complete(video, self.searched, self.stores):
@@ -118,33 +124,57 @@ def _on_all(
     wanted: Sequence[Video],
     output: Output,
 ) -> list[Reject]:
-    """Spread the videos over the cluster; a bar shows how many are done. Returns those left out."""
+    """Spread the videos over the cluster; a bar shows how many are done. Returns those left out.
+
+    A machine that goes away gives back the video that it was at, and one that has not come yet, or
+    never does, is given none.
+    """
     import ray
-    from ray.util import ActorPool
+    from ray.exceptions import RayActorError, RayTaskError
 
     resources = config.resources
-    videos, names = list(dataset.videos.values()), _names(wanted)
-    count = min(resources.workers(ray.cluster_resources()), len(videos))
-    # A machine that goes away takes the video that it was at with it, to be prepared by another.
-    kind: Any = ray.remote(
-        num_cpus=resources.cpus,
-        num_gpus=resources.gpus,
-        max_restarts=-1,
-        max_task_retries=-1,
-    )(Preparer)
+    waiting, names = deque(dataset.videos.values()), _names(wanted)
+    cluster = ray.cluster_resources()
+    # A backbone needs a whole GPU, if there is one.
+    gpus = float(bool(cluster.get("GPU"))) if resources.gpus == "auto" else resources.gpus
+    kind: Any = ray.remote(num_cpus=resources.cpus, num_gpus=gpus)(Preparer)
     shared = ray.put(config), ray.put(list(searched))
-    actors = [kind.remote(*shared) for _ in range(count)]
-    pool: Any = ActorPool(actors)
-    rejects = []
-    with output.bar("preparing videos", len(videos)) as advance:
-        try:
-            for reject in pool.map_unordered(
-                lambda actor, video: actor.prepare.remote(video, video.name in names), videos
-            ):
+    rejects: list[Reject] = []
+    losses: Counter[str] = Counter()
+    busy: dict[Any, tuple[Any, Video | None]] = {}
+
+    def start() -> None:
+        actor = kind.remote(*shared)
+        busy[actor.ready.remote()] = actor, None
+
+    for _ in range(min(resources.workers(cluster, gpus), len(waiting))):
+        start()
+    idle: list[Any] = []
+    with output.bar("preparing videos", len(waiting)) as advance:
+        while waiting or any(video for _, video in busy.values()):
+            while waiting and idle:
+                actor, video = idle.pop(), waiting.popleft()
+                busy[actor.prepare.remote(video, video.name in names)] = actor, video
+            (ended, *_), _ = ray.wait(list(busy))
+            actor, done = busy.pop(ended)
+            try:
+                reject = ray.get(ended)
+                idle.append(actor)
+            except RayActorError:
+                start()
+                if done is None:
+                    continue
+                losses[done.name] += 1
+                if losses[done.name] < _TRIES:
+                    waiting.appendleft(done)
+                    continue
+                reason = f"{_TRIES} processes ended while they decoded it"
+                reject = Reject(done.name, done.info.path, reason)
+            except RayTaskError as error:
+                raise error.cause from None  # as it was on that machine, without the way here
+            if done is not None:
                 rejects += [reject] if reject else []
                 advance()
-        except ray.exceptions.RayTaskError as error:
-            raise error.cause from None  # as it was on that machine, without the way here
-    for actor in actors:
+    for actor in [*idle, *(actor for actor, _ in busy.values())]:
         ray.kill(actor)
     return sorted(rejects, key=lambda reject: reject.video)
