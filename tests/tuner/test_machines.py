@@ -13,7 +13,10 @@ from pathlib import Path
 import boto3
 import pytest
 
-from tuner.study import session
+from tuner import cli
+from tuner.config import load
+from tuner.study import session, spread
+from tuner.training.prepare import load_dataset
 
 Join = Callable[..., None]
 
@@ -72,6 +75,32 @@ def test_all_machines_of_a_cluster_prepare(
     assert not (tmp_path / "here" / "frames").exists()  # this process has decoded nothing
     status, out, err = command("search", path, "--set", "search.trials=2")
     assert status == 0, out + err
+
+
+class Fragile(spread.Preparer):
+    """Ends its process over one video each time, over another once."""
+
+    def prepare(self, video, wanted):
+        once = Path(self.config.labels).parent / "once"
+        if video.name == "a2" or (video.name == "a1" and not once.exists()):
+            once.touch()
+            os._exit(1)
+        return super().prepare(video, wanted)
+
+
+@pytest.mark.shared_cache
+def test_a_video_that_ends_its_process_is_left_out_and_no_other(
+    ray_session, write_config, monkeypatch, tmp_path, drawn
+):
+    shutil.copytree(drawn, tmp_path / "videos")
+    labels = str(tmp_path / "videos" / "labels.csv")
+    config = load(write_config(data={"videos": str(tmp_path / "videos"), "labels": labels}))
+    dataset = load_dataset(config.data, cli.output)
+    monkeypatch.setattr(spread, "Preparer", Fragile)
+    wanted = list(dataset.videos.values())
+    (reject,) = spread._on_all(config, [], dataset, wanted, cli.output)
+    assert reject.video == "a2" and "processes ended" in reject.reason
+    assert (tmp_path / "videos" / "once").exists()
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives a process a file system of its own")

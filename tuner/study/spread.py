@@ -150,6 +150,7 @@ def _on_all(
     for _ in range(min(resources.workers(cluster, gpus), len(waiting))):
         start()
     idle: list[Any] = []
+    never = 0  # processes that ended before they had begun
     with output.bar("preparing videos", len(waiting)) as advance:
         while waiting or any(video for _, video in busy.values()):
             while waiting and idle:
@@ -163,6 +164,9 @@ def _on_all(
             except RayActorError:
                 start()
                 if done is None:
+                    never += 1
+                    if never > _TRIES * len(dataset.videos):
+                        raise  # it is not the machines that are lost
                     continue
                 losses[done.name] += 1
                 if losses[done.name] < _TRIES:
