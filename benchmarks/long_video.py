@@ -58,7 +58,7 @@ def main() -> None:
         command += ["--set", "search.trials=2", "--set", "space.architecture=[video_lrcnn_frozen]"]
         subprocess.run(command, check=True, cwd=ROOT, env=environment)
         path = Path(folder) / "hour.mp4"
-        encode(path, frames, (240, 320))
+        encode(path, frames, (576, 704))
         command = [sys.executable, "-m", "tuner.best", "--predict", "--videos", str(path)]
         command += ["--results", f"sqlite:///{folder}/runs/results.db"]
         start = time.perf_counter()
