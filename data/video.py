@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from data.download import local
 from data.errors import VideoError
-from data.remote import File, S3Path, local
+from data.remote import File, S3Path
 
 # Containers that our users' cameras write; told apart from labels and notes in the same folder.
 EXTENSIONS = frozenset(
