@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
+from data.download import OnChunk
 from data.errors import DataError, some
 from data.labels import COLUMNS, LabelFile, expand, read_labels
-from data.remote import File, OnChunk
+from data.remote import File
 from data.splits import check_splits, draw_splits, named_splits
 from data.videos import Reject, Video, find_files, match_files, open_videos
 

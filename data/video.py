@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from data.download import local
 from data.errors import VideoError
-from data.remote import File, S3Path, local
+from data.remote import File, S3Path
 
 # Containers that our users' cameras write; told apart from labels and notes in the same folder.
 EXTENSIONS = frozenset(

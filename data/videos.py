@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from data.download import OnChunk, local, missing_chunks
 from data.errors import DataError, VideoError, nearest, some
-from data.remote import File, OnChunk, S3Path, local, missing_chunks, relative
+from data.remote import File, S3Path, relative
 from data.store import Store, make_key
 from data.video import EXTENSIONS, VideoInfo, identity, probe, sample_indices
 

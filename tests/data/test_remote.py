@@ -20,8 +20,9 @@ from urllib3 import HTTPResponse
 from urllib3.exceptions import ProtocolError
 
 from data import DataError, patience
+from data.download import local, unreadable
 from data.errors import VideoError
-from data.remote import S3Path, local, place, unreadable
+from data.remote import S3Path, place
 from data.s3 import S3Error, client
 from data.store import default_folder
 from data.videos import find_files, match_files, open_video, open_videos
@@ -314,7 +315,8 @@ def test_s3_that_stays_away_is_no_reject(s3, folder: S3Path, monkeypatch) -> Non
 def test_several_processes_bring_a_video_once(folder: S3Path) -> None:
     put(folder, "a.mp4", random(0, 20 * 2**20))
     script = f"""
-from data.remote import local, place
+from data.download import local
+from data.remote import place
 from data.s3 import client
 asked = []
 client().meta.events.register("before-call.s3.GetObject", lambda **_: asked.append(1))

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from data import Dataset
-from data.remote import File, unreadable
+from data.download import unreadable
+from data.remote import File
 from data.s3 import S3
 from tuner.config import Config
 from tuner.messages import ConfigError
