@@ -37,12 +37,14 @@ class Cloud:
         home: the person's home folder.
         shared: a folder that this machine and all hosts see, as one of NFS.
         instances: hosts by the number of their instance, those that have ended too.
+        launched: instances as EC2 described them when they began, with their disks as ``Volumes``.
     """
 
     def __init__(self, network: Network, postgres: Server) -> None:
         self.network, self.postgres = network, postgres
         self.home, self.shared = FOLDER / "person", FOLDER / "shared"
         self.instances: dict[str, Host] = {}
+        self.launched: dict[str, dict[str, Any]] = {}
         self.failing = FOLDER / "s3-fails"
         with socket.socket() as free:
             free.bind((GATEWAY, 0))
@@ -140,9 +142,12 @@ class Cloud:
             self._error = error
 
     def _launch(self, number: str, instance: dict[str, Any]) -> None:
-        names = [instance["KeyName"]]
-        listed = self.client("ec2").describe_key_pairs(KeyNames=names, IncludePublicKey=True)
-        keys = [pair["PublicKey"].strip() for pair in listed["KeyPairs"]]
+        ec2, names = self.client("ec2"), [instance["KeyName"]]
+        pairs = ec2.describe_key_pairs(KeyNames=names, IncludePublicKey=True)["KeyPairs"]
+        keys = [pair["PublicKey"].strip() for pair in pairs]
+        disks = [disk["Ebs"]["VolumeId"] for disk in instance["BlockDeviceMappings"]]
+        volumes = ec2.describe_volumes(VolumeIds=disks)["Volumes"]
+        self.launched[number] = {**instance, "Volumes": volumes}
         # All that pip needs is in the image.
         pip = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}
         environment = {**self.credentials, **pip}
