@@ -67,7 +67,7 @@ def main() -> None:
         seconds, memory = time.perf_counter() - start, usage.ru_maxrss
         if status:
             raise SystemExit("predicting failed")
-        alone = peer(path, min(frames, 6000))
+        alone = peer(path, min(frames, 3000))
     report(
         "long_video",
         {

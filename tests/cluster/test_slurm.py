@@ -46,7 +46,6 @@ PartitionName=main Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP
 """
 
 pytestmark = [
-    pytest.mark.cluster,
     pytest.mark.skipif(
         not all(shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") for name in PROGRAMS),
         reason="Slurm is not installed (apt-get install slurmctld slurmd slurm-client munge)",
