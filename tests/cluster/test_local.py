@@ -19,6 +19,8 @@ from tests.cluster.hosts import FOLDER, Host, Network
 from tuner.cluster import local
 from tuner.study.store import ResultsStore, TrialRecord
 
+pytest.importorskip("aiohttp_cors", reason="ray[default] is not installed (pip install '.[dev]')")
+
 ROOT = Path(__file__).parents[2]
 ADDRESSES = ("172.31.0.11", "172.31.0.12", "172.31.0.13")
 TRIALS = 6
@@ -38,6 +40,10 @@ class Machines:
         self.head = self.hosts[0]
         tree = yaml.safe_load((ROOT / "cluster" / "local.yaml").read_text())
         tree["provider"] |= {"head_ip": ADDRESSES[0], "worker_ips": list(ADDRESSES[1:])}
+        for node_type in tree["available_node_types"].values():
+            node_type["resources"] = {
+                "CPU": 1
+            }  # of this machine's, which each host takes for its own
         self.file = FOLDER / "local.yaml"
         self.file.write_text(yaml.safe_dump(tree, sort_keys=False))
 
