@@ -43,6 +43,7 @@ def test_a_study_like_any_other(postgres, tmp_path):
     assert study.best_value == 0.7 and len(study.trials) == 2
     assert [r.value for r in ResultsStore.open(postgres.url, config.name).ranking()] == [0.7, 0.5]
     assert "secret" not in without_password(postgres.url)
+    assert "secret" not in str(study.user_attrs)  # which everybody sees who sees the study
 
 
 def test_a_search_waits_for_a_store_that_is_away(postgres, tmp_path):

@@ -114,8 +114,7 @@ def _on_all(
         max_restarts=-1,
         max_task_retries=-1,
     )(Preparer)
-    shared = ray.put(config), ray.put(list(searched))
-    actors = [kind.remote(*shared) for _ in range(count)]
+    actors = [kind.remote(config, list(searched)) for _ in range(count)]
     pool: Any = ActorPool(actors)
     rejects = []
     with output.bar("preparing videos", len(videos)) as advance:
