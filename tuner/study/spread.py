@@ -138,13 +138,12 @@ def _on_all(
     # A backbone needs a whole GPU, if there is one.
     gpus = float(bool(cluster.get("GPU"))) if resources.gpus == "auto" else resources.gpus
     kind: Any = ray.remote(num_cpus=resources.cpus, num_gpus=gpus)(Preparer)
-    shared = ray.put(config), ray.put(list(searched))
     rejects: list[Reject] = []
     losses: Counter[str] = Counter()
     busy: dict[Any, tuple[Any, Video | None]] = {}
 
     def start() -> None:
-        actor = kind.remote(*shared)
+        actor = kind.remote(config, list(searched))
         busy[actor.ready.remote()] = actor, None
 
     for _ in range(min(resources.workers(cluster, gpus), len(waiting))):
