@@ -18,7 +18,7 @@ test: .venv/installed
 	$(BIN)/python -m pytest -m "not cluster"
 
 # What `make test` leaves out: clusters on hosts of this machine's own, which takes root and ten minutes.
-test-cluster: .venv/installed
+test-cluster: .venv/cluster
 	$(BIN)/python -m pytest -m cluster -rs tests/cluster
 
 benchmarks: .venv/installed
@@ -28,6 +28,11 @@ benchmarks: .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+# Apart, as every Ray starts slower with the dashboard's parts.
+.venv/cluster: .venv/installed
+	$(BIN)/pip install --quiet --editable '.[dev,cluster]'
 	touch $@
 
 clean:
