@@ -83,7 +83,7 @@ def check(config: Config) -> Space:
 def searched_models(space: Space) -> list[ModelConfig]:
     """One model for each way in which the space's networks and the frames they take differ."""
     networks = (
-        *("architecture", "pretrained_model_name", "frame_size", "pretrained"),
+        *("architecture", "pretrained_model_name", "pooling", "frame_size", "pretrained"),
         *("model_weights_path", "trainable_layers", "gradient_checkpointing", "motion"),
     )
     names = (*networks, "sequence_length", "sequence_model")
