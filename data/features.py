@@ -73,6 +73,10 @@ class FeatureStore:
         """Whether nothing has to be computed for `video`."""
         return self.store.has(self.key(video))
 
+    def share(self, video: Video) -> None:
+        """Let other machines have the features of `video`, if this one has them."""
+        self.store.share(self.key(video))
+
     def open(self, video: Video) -> np.memmap:
         """The stored features, computing them first if they aren't there."""
         while (features := self.store.get(self.key(video))) is None:

@@ -116,6 +116,12 @@ class Store:
             return None
         return array
 
+    def share(self, key: str) -> None:
+        """Let other machines have an array that this one made when it shared nothing yet."""
+        path = self.path(key)
+        if self.shared is not None and path.exists() and not self.shared.has(path.name):
+            self.shared.keep(path, path.name)
+
     def lock(self, key: str) -> filelock.FileLock:
         """Held while the arrays of `key` are made; freed by the system if its holder is killed."""
         folder = self.folder / "locks"

@@ -109,6 +109,8 @@ class Preparer:
     def prepare(self, video: Video, wanted: bool) -> Reject | None:
         """Decode a video, and compute its features if they are wanted; why it does not decode."""
         if wanted and _complete(video, self.searched, self.stores):
+            for store in self.stores:
+                store.share(video)
             return None  # it has been decoded, by this machine or another
         reject = decode_one(video, self.sizes, self.config)
         if reject is None and wanted:
