@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from data.s3 import S3
 from models.config import ModelConfig
 from models.names import REGISTRY
 from tuner import cli
 from tuner.cli import console
-from tuner.config import S3, Config, absolute, default_results_url, load
+from tuner.config import Config, absolute, default_results_url, load
 from tuner.messages import ConfigError
 from tuner.study.space import Space
 
@@ -100,6 +101,7 @@ def dry_run(config: Config, space: Space, dataset) -> int:
     """Say what a search would do, having checked all that can be checked without training."""
     import models
     from tuner.study.database import without_password
+    from tuner.training.device import gpus_here
     from tuner.training.prepare import check_models, check_weights
 
     configs = searched_models(space)
@@ -128,12 +130,14 @@ def dry_run(config: Config, space: Space, dataset) -> int:
         console.print(f"  continuous: {', '.join(space.continuous())}")
     asked = min(trials or count or 0, count or trials or 0)
     resources = config.resources
-    concurrent = resources.workers({"CPU": os.cpu_count() or 1})
+    here = {"CPU": os.cpu_count() or 1, "GPU": gpus_here()}
+    gpus = sorted({resources.gpus_of(name, here) for name in built})
+    concurrent = resources.workers(here, gpus[0])
     console.print(
         f"search: {asked} trials, sampler {config.search.sampler}, scheduler "
         f"{config.search.scheduler}, selected by {config.search.metric}\n"
-        f"resources: {resources.cpus:g} CPUs and {resources.gpus:g} GPUs a trial; {concurrent} at once "
-        f"on this machine ({os.cpu_count()} CPUs)\n"
+        f"resources: {resources.cpus:g} CPUs and {' or '.join(f'{share:g}' for share in gpus)} "
+        f"GPUs a trial; {concurrent} at once on this machine ({here['CPU']} CPUs, {here['GPU']} GPUs)\n"
         f"results: {without_password(config.results_url)}\nmodels: {config.folder / 'models'}\n"
         "dry run: nothing was trained"
     )

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from tuner.cluster import aws
+from tuner.cluster.token import make_token, token_file
 
 FILE = Path(__file__).parents[2] / "cluster" / "aws.yaml"
 AMI = "ami-12c6146b"  # one that the endpoint knows
@@ -34,7 +35,7 @@ def config(s3, monkeypatch, tmp_path) -> dict:
     }
     for node_type in tree["available_node_types"].values():
         node_type["node_config"]["ImageId"] = AMI
-    aws.make_token(aws.token_file())
+    make_token(token_file())
     tree = prepare_config(tree)
     validate_config(tree)
     return tree
@@ -132,10 +133,10 @@ def test_machines_come_with_encrypted_disks_and_imdsv2(config):
 
 
 def test_the_token_is_made_once_and_for_its_owner(config):
-    path = aws.token_file()
+    path = token_file()
     token = path.read_text()
     assert len(token) == 64 and stat.S_IMODE(path.stat().st_mode) == 0o600
-    aws.make_token(path)
+    make_token(path)
     assert path.read_text() == token
     mounts = config["file_mounts"]
     assert Path(mounts["~/.ray/auth_token"]).expanduser() == path

@@ -11,8 +11,8 @@ import optuna
 import pytest
 import sqlalchemy
 
+from data import patience
 from tests.postgres import Server, serving
-from tuner import patience
 from tuner.config import parse
 from tuner.study import database
 from tuner.study.database import StoreError, file_system, open_storage, without_password

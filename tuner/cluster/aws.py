@@ -9,15 +9,15 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
-import secrets
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
 from ray.autoscaler._private.aws.node_provider import AWSNodeProvider
+
+from tuner.cluster.token import make_token, token_file
 
 _PROPAGATION = 15.0  # seconds that IAM takes to let EC2 know of a new role
 _SSM = "resolve:ssm:"
@@ -105,20 +105,6 @@ def network(provider: Mapping[str, Any]) -> str:
 
 def bucket(provider: Mapping[str, Any]) -> str:
     return str(provider.get("bucket") or os.environ.get("TUNER_BUCKET") or "").removeprefix("s3://")
-
-
-def token_file() -> Path:
-    """Where Ray looks for its token by itself; aws.yaml copies it to every node."""
-    return Path("~/.ray/auth_token").expanduser()
-
-
-def make_token(path: Path) -> None:
-    """Make the token without which nobody joins the cluster, if there is none."""
-    if path.exists():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(secrets.token_hex(32))
 
 
 def image(wanted: str, region: str) -> str:

@@ -1,0 +1,172 @@
+"""``cluster/local.yaml`` from ``ray up`` to ``ray down``, over three hosts that are reached by SSH."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cluster.cloud import wait_for
+from tests.cluster.hosts import FOLDER, Host, Network
+from tuner.cluster import local
+from tuner.study.store import ResultsStore, TrialRecord
+
+pytest.importorskip("aiohttp_cors", reason="ray[default] is not installed (pip install '.[dev]')")
+
+ROOT = Path(__file__).parents[2]
+ADDRESSES = ("172.31.0.11", "172.31.0.12", "172.31.0.13")
+TRIALS = 6
+
+
+class Machines:
+    """The hosts, and the commands of a person who uses them."""
+
+    def __init__(self, network: Network) -> None:
+        self.home, self.shared = FOLDER / "person", FOLDER / "shared"
+        for folder in (self.home / ".ssh", self.shared):
+            folder.mkdir(parents=True)
+        shutil.copy(network.key, self.home / ".ssh" / "tuner")
+        # All that pip needs is there.
+        pip = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}
+        self.hosts: list[Host] = [network.host(address, pip) for address in ADDRESSES]
+        self.head = self.hosts[0]
+        tree = yaml.safe_load((ROOT / "cluster" / "local.yaml").read_text())
+        tree["provider"] |= {"head_ip": ADDRESSES[0], "worker_ips": list(ADDRESSES[1:])}
+        for node_type in tree["available_node_types"].values():
+            node_type["resources"] = {
+                "CPU": 1
+            }  # of this machine's, which each host takes for its own
+        self.file = FOLDER / "local.yaml"
+        self.file.write_text(yaml.safe_dump(tree, sort_keys=False))
+
+    def ray(self, *words: str) -> str:
+        """What ``ray up`` and the like print, for the person and in the project's folder."""
+        environment = {
+            **os.environ,
+            "HOME": str(self.home),
+            "PYTHONPATH": str(ROOT),
+            "TMPDIR": str(self.home),  # where Ray notes what it knows of a cluster
+        }
+        done = subprocess.run(
+            [str(Path(sys.executable).parent / "ray"), *words],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=400,
+        )
+        assert done.returncode == 0, f"{shlex.join(words)}\n{done.stdout}"
+        return done.stdout
+
+    def nodes(self) -> int:
+        """The nodes that the cluster has now."""
+        code = "import ray; ray.init('auto', log_to_driver=False); print('nodes', len(ray.nodes()))"
+        done = self.head.run(f"python -c {shlex.quote(code)}", check=False)
+        return int(done.stdout.split()[-1]) if "nodes " in done.stdout else 0
+
+    def search(self, name: str, **changes: Any) -> Path:
+        """The file of a search; every machine sees it, the videos, the storage and the results."""
+        videos = self.shared / "videos"
+        tree = {
+            "name": name,
+            "data": {"videos": str(videos), "labels": str(videos / "labels.csv")},
+            "model": {"frame_size": [64, 64], "pooling": "avg"},
+            "training": {"epochs": 30, "patience": 30, "rounds": 1, "batch_size": 8},
+            "space": {
+                "architecture": ["image_mlp_frozen", "video_lrcnn_frozen"],
+                "sequence_length": [3],
+                "sequence_model": ["GRU"],
+                "layer_1_size": [8, 16],
+                "dropout": {"low": 0.0, "high": 0.4},
+            },
+            "search": {"trials": TRIALS, "scheduler": "none", "sampler": "random"},
+            "resources": {"cpus": 1, "trials_at_once": 3},
+            "storage": str(self.shared / "runs"),
+            "results": self.results,
+            **changes,
+        }
+        path = self.shared / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(tree))
+        return path
+
+    @property
+    def results(self) -> str:
+        return f"sqlite:///{self.shared}/results.db"
+
+    def records(self, name: str) -> list[TrialRecord]:
+        return ResultsStore.open(self.results, name).records()
+
+
+@pytest.fixture(scope="module")
+def cluster(drawn) -> Iterator[Machines]:
+    """A cluster that ``ray up`` has made, with the videos where all its machines see them."""
+    with Network() as network:
+        made = Machines(network)
+        shutil.copytree(drawn, made.shared / "videos")
+        made.ray("up", "--yes", str(made.file))
+        wait_for(lambda: made.nodes() == len(ADDRESSES), 180, "all machines of the cluster")
+        yield made
+
+
+def test_trials_run_on_all_machines(cluster):
+    done = cluster.head.run(f"cd ~/tuner && python -m tuner.search {cluster.search('spread')}")
+    assert f"{TRIALS} finished, 0 pruned, 0 failed" in done.stdout
+    workers = {record.results["worker"].split(":")[0] for record in cluster.records("spread")}
+    assert workers == {host.name for host in cluster.hosts}
+
+
+def test_one_machine_finds_the_same(cluster):
+    """The same search has the same parameters, states and values, to the last bit."""
+    command = [sys.executable, "-m", "tuner.search", str(cluster.search("alone"))]
+    command += ["--set", "resources.trials_at_once=1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    alone, spread = cluster.records("alone"), cluster.records("spread")
+    assert len(alone) == TRIALS and len({str(record.params) for record in alone}) == TRIALS
+    for one, three in zip(alone, spread, strict=True):
+        assert (one.params, one.state) == (three.params, three.state)
+        assert one.epochs == three.epochs
+
+
+def test_a_job_is_a_search_as_any_other(cluster):
+    path = cluster.search("job")
+    # A copy of the code, as `--working-dir` brings it, not the one that is installed there.
+    done = cluster.head.run(
+        "ray job submit --address http://127.0.0.1:8265 --working-dir ~/tuner -- "
+        f"python -m tuner.search {path} --set search.trials=2"
+    )
+    assert "2 finished, 0 pruned, 0 failed" in done.stdout and "succeeded" in done.stdout
+    first = cluster.records("spread")[:2]
+    assert [r.epochs for r in cluster.records("job")] == [r.epochs for r in first]
+
+
+def test_nothing_is_left(cluster):
+    assert all(ray_processes(host) for host in cluster.hosts)
+    cluster.ray("down", "--yes", str(cluster.file))
+    assert [ray_processes(host) for host in cluster.hosts] == [[], [], []]
+    assert all(host.running for host in cluster.hosts)
+
+
+def ray_processes(host: Host) -> list[str]:
+    return [line for line in host.processes() if "/ray/" in line or "ray::" in line]
+
+
+def test_all_that_is_missing_is_said_at_once(tmp_path):
+    tree = yaml.safe_load((ROOT / "cluster" / "local.yaml").read_text())
+    tree["auth"]["ssh_private_key"] = str(tmp_path / "none")
+    with pytest.raises(SystemExit) as ended:
+        local.Provider.bootstrap_config(tree)
+    for words in ("head_ip: is missing", "worker_ips: is missing", f"no file {tmp_path}/none"):
+        assert words in str(ended.value)
+    tree["provider"] |= {"head_ip": "10.0.0.1", "worker_ips": ["10.0.0.2", "10.0.0.1"]}
+    assert any("10.0.0.1 is given twice" in problem for problem in local.problems(tree))

@@ -1,0 +1,119 @@
+"""Machines that one has, for ``ray up cluster/local.yaml``: Ray's own provider, with what it lacks.
+
+Under the autoscaler of today Ray's provider never starts a worker, as it does not know the machine that
+it runs on; and ``ray down`` leaves the workers' Ray running.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ray.autoscaler._private.local.node_provider import LocalNodeProvider
+from ray.autoscaler.tags import (
+    NODE_KIND_HEAD,
+    STATUS_UP_TO_DATE,
+    TAG_RAY_NODE_KIND,
+    TAG_RAY_NODE_NAME,
+    TAG_RAY_NODE_STATUS,
+    TAG_RAY_USER_NODE_TYPE,
+)
+
+from tuner.cluster.token import make_token, token_file
+
+_STOP = "bash --login -c '~/venv/bin/ray stop --force'"
+
+
+class Provider(LocalNodeProvider):
+    """The machines `head_ip` and `worker_ips`, all of them part of the cluster until ``ray down``."""
+
+    def __init__(self, provider_config: dict[str, Any], cluster_name: str) -> None:
+        super().__init__(provider_config, cluster_name)
+        # `ray up` notes the head where it runs, and the head looks for itself where that is.
+        if provider_config.get("here") and not self.non_terminated_nodes(
+            {TAG_RAY_NODE_KIND: NODE_KIND_HEAD}
+        ):
+            tags = {
+                TAG_RAY_NODE_KIND: NODE_KIND_HEAD,
+                TAG_RAY_USER_NODE_TYPE: provider_config["here"],
+                TAG_RAY_NODE_NAME: f"ray-{cluster_name}-head",
+                TAG_RAY_NODE_STATUS: STATUS_UP_TO_DATE,
+            }
+            self.create_node({}, tags, 1)
+
+    @staticmethod
+    def bootstrap_config(cluster_config: dict[str, Any]) -> dict[str, Any]:
+        """The configuration with as many workers as there are addresses, as ``ray up`` asks for it.
+
+        Raises:
+            SystemExit: all that is wrong with it.
+        """
+        if found := problems(cluster_config):
+            lines = "\n".join(f"  - {problem}" for problem in found)
+            raise SystemExit(f"error: this cluster is not brought up:\n{lines}")
+        make_token(token_file())
+        provider, auth = cluster_config["provider"], cluster_config["auth"]
+        auth["ssh_private_key"] = str(Path(auth["ssh_private_key"]).expanduser())
+        provider["auth"] = auth
+        count = cluster_config["max_workers"] = len(provider["worker_ips"])
+        for kind, node_type in cluster_config["available_node_types"].items():
+            workers = 0 if kind == cluster_config["head_node_type"] else count
+            node_type |= {"min_workers": workers, "max_workers": workers}
+        return cluster_config
+
+    def prepare_for_head_node(self, cluster_config: dict[str, Any]) -> dict[str, Any]:
+        provider = cluster_config["provider"]
+        provider |= {"auth": cluster_config["auth"], "here": cluster_config["head_node_type"]}
+        return cluster_config
+
+    def terminate_node(self, node_id: str) -> None:
+        self.terminate_nodes([node_id])
+
+    def terminate_nodes(self, node_ids: list[str]) -> None:
+        """End Ray on these machines, which go on running."""
+        with ThreadPoolExecutor(16) as pool:
+            for address, reached in zip(node_ids, pool.map(self._stop, node_ids), strict=True):
+                if not reached:
+                    print(f"{address} is not reached; Ray ends there by itself, without its head")
+        for node_id in node_ids:
+            super().terminate_node(node_id)
+
+    def _stop(self, address: str) -> bool:
+        auth = self.provider_config["auth"]
+        command = ["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "LogLevel=ERROR"]
+        # As Ray itself does on its way to a node.
+        command += ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
+        if key := auth.get("ssh_private_key"):
+            command += ["-o", "IdentitiesOnly=yes", "-i", str(Path(key).expanduser())]
+        words = [*command, f"{auth['ssh_user']}@{self.external_ip(address)}", _STOP]
+        quiet = subprocess.DEVNULL
+        return subprocess.run(words, stdin=quiet, stdout=quiet, stderr=quiet).returncode == 0
+
+
+def problems(config: Mapping[str, Any]) -> list[str]:
+    """What keeps a cluster from being brought up, each a sentence that starts with its key."""
+    provider, found = config["provider"], []
+    head, workers = provider.get("head_ip"), provider.get("worker_ips") or []
+    if not head:
+        found.append("provider.head_ip: is missing: the machine that searches are started on")
+    if not workers:
+        found.append(
+            "provider.worker_ips: is missing: the other machines; one alone needs no cluster"
+        )
+    listed = [*([head] if head else []), *workers]
+    for address in sorted({each for each in listed if listed.count(each) > 1}):
+        found.append(f"provider.worker_ips: {address} is given twice, and a machine is one node")
+    key = config["auth"].get("ssh_private_key")
+    if not config["auth"].get("ssh_user"):
+        found.append("auth.ssh_user: is missing: the user that logs in to all of them")
+    if not key:
+        found.append(
+            "auth.ssh_private_key: is missing: the key that all of them let in; the head gets it, to "
+            "reach the others (ssh-keygen -t ed25519 -N '' -f ~/.ssh/tuner makes one)"
+        )
+    elif not Path(key).expanduser().is_file():
+        found.append(f"auth.ssh_private_key: there is no file {key}")
+    return found
