@@ -23,7 +23,7 @@ from tests.cluster.hosts import GATEWAY
 from tuner.study.store import ResultsStore, TrialRecord
 
 SEARCH = "cd ~/tuner && python -m tuner.search"  # as one who logs in to the head does
-EPOCHS = 4000  # of trials that something happens to: half a minute and more
+EPOCHS = 3000  # of trials that something happens to: half a minute and more
 OUTAGE = 20.0  # seconds
 NODES = """
 import ray
