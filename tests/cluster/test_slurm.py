@@ -121,16 +121,16 @@ def test_a_job_ends_before_its_time_limit_and_the_next_goes_on(
     from tuner.study.store import ResultsStore
 
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    epochs = 8000  # more than a minute has time for
+    epochs = 10000  # more than there is time for
     path = write_config(
         training={"epochs": epochs, "patience": epochs, "rounds": 1, "batch_size": 8},
         search={"trials": 2, "scheduler": "none", "grace_period": 1},
     )
     url = f"sqlite:///{tmp_path}/runs/results.db"
     before: dict[int, int] = {}
-    for number in range(3):  # Slurm's minute may be over before a slow machine has begun
+    for number in range(3):  # Slurm may be too early for a slow machine, by a minute
         log = tmp_path / f"first{number}.log"
-        text = submit(log, ["--time=1", "--signal=B:INT@25"], str(path))
+        text = submit(log, ["--time=2", "--signal=B:INT@60"], str(path))
         assert "2 machines have joined" in text, text
         assert "the search has not ended; go on with: sbatch" in text, text
         with contextlib.suppress(StoreError):
