@@ -58,7 +58,7 @@ def main() -> None:
         command += ["--set", "search.trials=2", "--set", "space.architecture=[video_lrcnn_frozen]"]
         subprocess.run(command, check=True, cwd=ROOT, env=environment)
         path = Path(folder) / "hour.mp4"
-        encode(path, frames, (240, 320))
+        encode(path, frames, (576, 704))
         command = [sys.executable, "-m", "tuner.best", "--predict", "--videos", str(path)]
         command += ["--results", f"sqlite:///{folder}/runs/results.db"]
         start = time.perf_counter()
@@ -67,7 +67,7 @@ def main() -> None:
         seconds, memory = time.perf_counter() - start, usage.ru_maxrss
         if status:
             raise SystemExit("predicting failed")
-        alone = peer(path, min(frames, 6000))
+        alone = peer(path, min(frames, 3000))
     report(
         "long_video",
         {

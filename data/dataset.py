@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import pandas as pd
 
+from data.download import OnChunk
 from data.errors import DataError, some
 from data.labels import COLUMNS, LabelFile, expand, read_labels
+from data.remote import File
 from data.splits import check_splits, draw_splits, named_splits
 from data.videos import Reject, Video, find_files, match_files, open_videos
 
@@ -65,14 +66,15 @@ class Dataset:
 
 
 def load(
-    videos: Path,
-    labels: Path,
+    videos: File,
+    labels: File,
     *,
     fps: float | None = None,
     valid: Sequence[str] | float | None = None,
     test: Sequence[str] | float | None = None,
     seed: int = 0,
     on_open: Callable[[int], Callable[[], None]] | None = None,
+    on_bring: Callable[[int], OnChunk] | None = None,
 ) -> Dataset:
     """Read labels, find and open their videos, and check one against the other.
 
@@ -80,16 +82,18 @@ def load(
         fps: the sampling rate; None is each file's own.
         valid, test: names of videos or shares of the frames, where the labels have no ``split``.
         on_open: called with the number of videos, returns what is called as each was opened.
+        on_bring: as of `open_videos`.
 
     Raises:
         DataError: everything that is wrong with the labels, at once.
+        S3Error: videos or labels are on S3, and it can't be used.
     """
     file = read_labels(labels)
     files = find_files(videos)
     paths, problems = match_files(file.videos, files, videos)
     problems = [*file.problems, *(f"{labels}: {problem}" for problem in problems)]
     progress = on_open(len(paths)) if on_open else None
-    opened, rejects = open_videos(paths, fps, on_video=progress)
+    opened, rejects = open_videos(paths, fps, on_video=progress, on_bring=on_bring)
     table, more, warnings = expand(file, opened)
     problems += more
     table, more, note = _with_splits(file, table, valid, test, seed)

@@ -13,6 +13,13 @@ class DataError(ValueError):
         self.problems = list(problems)
         super().__init__("\n".join(self.problems))
 
+    def __reduce__(self) -> tuple[type[DataError], tuple[list[str]]]:
+        return type(self), (self.problems,)  # from a worker it comes as it was
+
+
+class VideoError(Exception):
+    """The file can't be read as a video; the message is the reason, without the path."""
+
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """``" (did you mean 'x'?)"`` for the known word closest to `word`, or an empty string."""

@@ -16,6 +16,7 @@ from data.direct import read_clips
 from data.frames import FrameStore, sampled_frames
 from data.motion import MotionFrames, Reference, open_motion
 from data.prefetch import prefetched
+from data.shared import Shared
 from data.store import Store, make_key
 from data.videos import Video
 
@@ -54,7 +55,7 @@ class FeatureStore:
         direct: bool = False,
         folder: Path | None = None,
         limit_bytes: int | None = None,
-        shared: Path | None = None,
+        shared: Shared | None = None,
     ) -> None:
         self.frames, self.size, self.batch_size = frames, size, batch_size
         self.backbone_key, self.num_features = backbone_key, num_features

@@ -12,7 +12,8 @@ from data.transforms import resize
 from data.video import read_frames
 from data.videos import Video
 
-_CHUNK = 64  # frames resized at a time: enough to be fast, 80 MB at 704x576
+_CHUNK = 64  # frames given at a time: enough to be fast
+_AT_ONCE = 64 * 2**20  # bytes of whole frames that are held, and resized together
 _FORMAT = "bilinear-1"  # changes whenever what is stored for the same file would differ
 
 
@@ -70,16 +71,28 @@ def sampled_frames(
     """
     repeats = np.bincount(video.indices, minlength=len(video.info))
     chunk: list[np.ndarray] = []
+    resized: list[list[np.ndarray]] = []
     for index, frame in enumerate(read_frames(video.info)):
-        if chunk and frame.shape != chunk[0].shape:  # some cameras change it within a file
-            yield _resized(chunk, sizes)
+        # Some cameras change the size within a file.
+        if chunk and (frame.shape != chunk[0].shape or len(chunk) * frame.nbytes >= _AT_ONCE):
+            resized.append(_resized(chunk, sizes))
             chunk = []
-        chunk.extend([frame] * int(repeats[index]))
-        while len(chunk) >= at_once:
-            yield _resized(chunk[:at_once], sizes)
-            chunk = chunk[at_once:]
+        for _ in range(int(repeats[index])):
+            chunk.append(frame)
+            if sum(len(first) for first, *_ in resized) + len(chunk) == at_once:
+                yield _joined([*resized, _resized(chunk, sizes)])
+                chunk, resized = [], []
     if chunk:
-        yield _resized(chunk, sizes)
+        resized.append(_resized(chunk, sizes))
+    if resized:
+        yield _joined(resized)
+
+
+def _joined(parts: list[list[np.ndarray]]) -> list[np.ndarray]:
+    """Consecutive frames ``[n, H, W, 3]`` a size, out of parts of them."""
+    return (
+        parts[0] if len(parts) == 1 else [np.concatenate(size) for size in zip(*parts, strict=True)]
+    )
 
 
 def _resized(frames: list[np.ndarray], sizes: Sequence[tuple[int, int]]) -> list[np.ndarray]:

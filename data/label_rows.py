@@ -10,12 +10,12 @@ import io
 import re
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from data.errors import DataError, nearest, some
+from data.remote import File
 from data.splits import SPLITS
 
 FORMS = {
@@ -35,7 +35,7 @@ class LabelFile:
         videos: every video that the file names, also in rows that are left out for their mistakes.
     """
 
-    path: Path
+    path: File
     form: str
     rows: pd.DataFrame
     problems: list[str] = field(default_factory=list)
@@ -58,7 +58,7 @@ def numbered(rows: pd.Series) -> str:
     return f"row{'s' if len(rows) > 1 else ''} {some(rows)}"
 
 
-def read_labels(path: Path) -> LabelFile:
+def read_labels(path: File) -> LabelFile:
     """Read a label file of any form; what is wrong with its rows goes to `problems`.
 
     Raises:
@@ -82,7 +82,7 @@ def read_labels(path: Path) -> LabelFile:
     return file
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def _read_table(path: File) -> pd.DataFrame:
     """The cells as stripped text, by column and line of the file; without empty lines.
 
     Columns are called as the header does, in lower case; those without a name by their number from 1.
@@ -107,7 +107,7 @@ def _read_table(path: Path) -> pd.DataFrame:
     return table
 
 
-def _read_text(path: Path) -> str:
+def _read_text(path: File) -> str:
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -120,7 +120,7 @@ def _read_text(path: Path) -> str:
         return content.decode("cp1252", errors="replace")  # what older Excels write
 
 
-def _form_of(columns: list[str], path: Path) -> str:
+def _form_of(columns: list[str], path: File) -> str:
     known = {*chain(*FORMS.values()), "split"}
     forms = "; ".join(", ".join(columns) for columns in FORMS.values())
     problems = [

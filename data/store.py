@@ -11,12 +11,13 @@ import contextlib
 import hashlib
 import os
 import shutil
-import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import filelock
 import numpy as np
+
+from data.shared import Shared
 
 _HEADER_BYTES = 256  # room for the final row count, which is known only at the end
 
@@ -76,9 +77,11 @@ class Store:
         kind: name of the subfolder.
         folder: the cache folder; `default_folder` if None.
         limit_bytes: above it, the least recently used arrays of this kind are deleted; None: no limit.
-        shared: a folder that several machines see. What one of them makes is copied there, and from
-            there by the others, which wait for each other's locks; it has no limit.
+        shared: what several machines see. What one of them makes is copied there, and from there by
+            the others; it has no limit.
     """
+
+    pattern = "*.npy"  # of the files that count
 
     def __init__(
         self,
@@ -86,14 +89,11 @@ class Store:
         *,
         folder: Path | None = None,
         limit_bytes: int | None = None,
-        shared: Path | None = None,
+        shared: Shared | None = None,
     ) -> None:
         self.folder = (folder or default_folder()) / kind
-        self.shared = shared / kind if shared else None
-        self.limit_bytes = limit_bytes
-        for place in (self.folder, self.shared):
-            if place is not None:
-                place.mkdir(parents=True, exist_ok=True)
+        self.shared, self.limit_bytes = shared, limit_bytes
+        self.folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, key: str) -> Path:
         return self.folder / f"{key}.npy"
@@ -102,7 +102,7 @@ class Store:
         """Whether the array is there, or can be fetched from another machine."""
         if self.path(key).exists():
             return True
-        return self.shared is not None and (self.shared / f"{key}.npy").exists()
+        return self.shared is not None and self.shared.has(f"{key}.npy")
 
     def get(self, key: str) -> np.memmap | None:
         """The array mapped read-only, fetched if another machine made it, or None; counts as a use."""
@@ -118,7 +118,9 @@ class Store:
 
     def lock(self, key: str) -> filelock.FileLock:
         """Held while the arrays of `key` are made; freed by the system if its holder is killed."""
-        folder = (self.shared or self.folder) / "locks"
+        folder = self.folder / "locks"
+        if self.shared is not None:
+            folder = self.shared.locks(folder)
         folder.mkdir(exist_ok=True)
         return filelock.FileLock(folder / f"{key}.lock")
 
@@ -144,7 +146,7 @@ class Store:
                 for key, writer in writers.items():
                     writer.close()
                     if self.shared is not None:
-                        _copy(writer.path, self.shared / f"{key}.npy")
+                        self.shared.keep(writer.path, f"{key}.npy")
                     os.replace(writer.path, self.path(key))
         except OSError as error:
             free = shutil.disk_usage(self.folder).free
@@ -154,9 +156,9 @@ class Store:
             ) from error
         self.trim(keep=set(keys))
 
-    def _fetch(self, key: str, shared: Path) -> None:
+    def _fetch(self, key: str, shared: Shared) -> None:
         with contextlib.suppress(FileNotFoundError):
-            _copy(shared / f"{key}.npy", self.path(key))
+            shared.fetch(f"{key}.npy", self.path(key))
             self.trim(keep={key})
 
     def _part_lock(self, key: str) -> filelock.FileLock:
@@ -171,31 +173,33 @@ class Store:
             ):
                 part.unlink(missing_ok=True)
 
-    def trim(self, keep: set[str]) -> None:
-        """Delete what killed processes began, and the least recently used arrays above the limit."""
+    def trim(self, keep: set[str], room: int = 0) -> int:
+        """Delete what killed processes began, and the least recently used files above the limit.
+
+        Args:
+            room: bytes that are to be free below the limit.
+
+        Returns:
+            bytes above the limit that could not be deleted, or 0.
+        """
         self._delete_leftovers()
         if self.limit_bytes is None:
-            return
+            return 0
         entries = []
-        for path in self.folder.glob("*.npy"):
+        for path in set(self.folder.glob(self.pattern)) - set(self.folder.glob("*.tmp")):
             with contextlib.suppress(FileNotFoundError):  # another process may trim too
                 stat = path.stat()
                 entries.append((stat.st_mtime, stat.st_size, path))
-        excess = sum(size for _, size, _ in entries) - self.limit_bytes
+        excess = sum(size for _, size, _ in entries) + room - self.limit_bytes
         for _, size, path in sorted(entries):
             if excess <= 0:
                 break
-            if path.stem not in keep:
-                # A process that has it mapped keeps its pages; others make it again.
-                path.unlink(missing_ok=True)
+            if path.stem not in keep and self._delete(path):
                 excess -= size
+        return max(0, excess)
 
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a file whole or not at all."""
-    part = target.with_name(f"{target.stem}.{socket.gethostname()}-{os.getpid()}.copy")
-    try:
-        shutil.copyfile(source, part)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
+    def _delete(self, path: Path) -> bool:
+        """Whether a file that was not used for long is gone now."""
+        # A process that has it mapped keeps its pages; others make it again.
+        path.unlink(missing_ok=True)
+        return True

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from data.errors import DataError, nearest, some
-from data.store import make_key
-from data.video import EXTENSIONS, VideoError, VideoInfo, identity, probe, sample_indices
+from data.download import OnChunk, local, missing_chunks
+from data.errors import DataError, VideoError, nearest, some
+from data.remote import File, S3Path, relative
+from data.store import Store, make_key
+from data.video import EXTENSIONS, VideoInfo, identity, probe, sample_indices
+
+_DECODERS = ("decord", "pyav")
+_FORMAT = "opened-1"  # changes whenever what is said of the same file would differ
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class Reject:
     """A video that was left out, and why."""
 
     video: str
-    path: Path
+    path: File
     reason: str
 
 
@@ -63,32 +69,73 @@ class Video:
         return make_key(self.identity, self.fps)
 
 
-def open_video(name: str, path: Path, fps: float | None) -> Video:
+def open_video(name: str, path: File, fps: float | None, on_chunk: OnChunk = lambda: None) -> Video:
     """Probe one file.
+
+    Args:
+        on_chunk: as of `local`.
 
     Raises:
         VideoError: it can't be opened.
     """
-    return Video(name, probe(path), fps, identity(path))
+    info = probe(path) if isinstance(path, Path) else _probe_remote(path, on_chunk)
+    return Video(name, info, fps, identity(path))
 
 
-def find_files(folder: Path) -> list[Path]:
+def _probe_remote(file: S3Path, on_chunk: OnChunk) -> VideoInfo:
+    """`probe` of a video on S3, whose answer is kept: what has its frames need not bring it again."""
+    store, key = _opened(file)
+    if (kept := store.get(key)) is not None:
+        fps, width, height, decoder = kept[:4].tolist()
+        times = np.array(kept[4:])
+        return VideoInfo(file, times, fps, int(width), int(height), _DECODERS[int(decoder)])
+    with local(file, on_chunk) as path:
+        info = replace(probe(path), path=file)
+    head = [info.fps, info.width, info.height, _DECODERS.index(info.decoder)]
+    with store.lock(key), store.writers({key: ()}, np.dtype(np.float64)) as writers:
+        writers[key].append(np.array([*head, *info.times], np.float64))
+    return info
+
+
+def _opened(file: S3Path) -> tuple[Store, str]:
+    """Where what was found out of a video is kept: ``fps, width, height, decoder, *times``."""
+    return Store("opened", limit_bytes=file.limit_bytes), make_key(file.identity, _FORMAT)
+
+
+def _to_bring(file: File) -> int:
+    """Chunks of it that opening it brings from S3."""
+    if isinstance(file, Path):
+        return 0
+    store, key = _opened(file)
+    return 0 if store.has(key) else missing_chunks(file)
+
+
+def _listed(folder: File) -> Sequence[File]:
+    if isinstance(folder, S3Path):
+        return folder.files()
+    if folder.is_file():
+        return [folder]
+    if not folder.is_dir():
+        raise DataError([f"data.videos: there is no folder '{folder}'"])
+    return [*folder.rglob("*")]
+
+
+def find_files(folder: File) -> list[File]:
     """Every video file under `folder` by its extension, sorted; hidden ones are left out.
 
     Raises:
         DataError: the folder isn't there, or holds none.
     """
-    if folder.is_file():
-        return [folder]
-    if not folder.is_dir():
-        raise DataError([f"data.videos: there is no folder '{folder}'"])
+    listed = _listed(folder)
+    if listed == [folder]:
+        return [*listed]
     files = [
         path
-        for path in sorted(folder.rglob("*"))
+        for path in sorted(listed)
         if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".") and path.is_file()
     ]
     if not files:
-        found = sorted({path.suffix.lower() or path.name for path in folder.rglob("*.*")})
+        found = sorted({path.suffix.lower() or path.name for path in listed if "." in path.name})
         raise DataError(
             [
                 f"data.videos: no videos under '{folder}' and its subfolders; searched for files "
@@ -106,13 +153,13 @@ class _Names:
     either in whatever case. What several files are called in one way names none of them.
     """
 
-    def __init__(self, files: Iterable[Path], folder: Path) -> None:
-        self.ways: list[dict[str, set[Path]]] = [defaultdict(set) for _ in range(4)]
-        self.paths: dict[Path, list[str]] = {}
+    def __init__(self, files: Iterable[File], folder: File) -> None:
+        self.ways: list[dict[str, set[File]]] = [defaultdict(set) for _ in range(4)]
+        self.paths: dict[File, list[str]] = {}
         paths, spellings, any_case_paths, any_case_spellings = self.ways
         for file in files:
-            relative = file.relative_to(folder) if file.is_relative_to(folder) else file
-            *parents, name = (unicodedata.normalize("NFC", part) for part in relative.parts)
+            parts = relative(file, folder).parts
+            *parents, name = (unicodedata.normalize("NFC", part) for part in parts)
             stem = unicodedata.normalize("NFC", file.stem)
             self.paths[file] = ["/".join([*parents, stem]), "/".join([*parents, name])]
             # A stem alone is no path: it may mean the file of that stem in any folder.
@@ -125,22 +172,22 @@ class _Names:
                     spellings[spelling].add(file)
                     any_case_spellings[spelling.lower()].add(file)
 
-    def find(self, name: str) -> list[Path]:
+    def find(self, name: str) -> list[File]:
         """The files that `name` may mean: one if it is clear, none if it isn't there."""
         name = unicodedata.normalize("NFC", name).replace("\\", "/").removeprefix("./")
         keys = (name, name, name.lower(), name.lower())
         found = (way[key] for way, key in zip(self.ways, keys, strict=True) if key in way)
         return sorted(next(found, ()))
 
-    def clear_name(self, file: Path) -> str:
+    def clear_name(self, file: File) -> str:
         """The shortest path of `file` that means no other file."""
         stem, name = self.paths[file]
         return stem if self.find(stem) == [file] else name
 
 
 def match_files(
-    names: Iterable[str], files: list[Path], folder: Path
-) -> tuple[dict[str, Path], list[str]]:
+    names: Iterable[str], files: list[File], folder: File
+) -> tuple[dict[str, File], list[str]]:
     """Find each label's video among `files`, by stem or name, with parent folders where needed.
 
     Args:
@@ -169,7 +216,7 @@ def match_files(
                 f"video '{name}' is not among the {len(files)} videos under '{folder}'"
                 f"{nearest(name, stems)}"
             )
-    by_path: dict[Path, list[str]] = defaultdict(list)
+    by_path: dict[File, list[str]] = defaultdict(list)
     for name, path in found.items():
         by_path[path].append(name)
     problems += [
@@ -181,17 +228,30 @@ def match_files(
 
 
 def open_videos(
-    paths: dict[str, Path],
+    paths: Mapping[str, File],
     fps: float | None,
     *,
     threads: int = 4,
     on_video: Callable[[], None] | None = None,
+    on_bring: Callable[[int], OnChunk] | None = None,
 ) -> tuple[dict[str, Video], list[Reject]]:
-    """Open every file; those that can't be are returned as rejects with the reason."""
+    """Open every file; those that can't be are returned as rejects with the reason.
+
+    Args:
+        on_bring: called with the chunks to bring from S3, if any, returns what is called for each.
+    """
+    chunks = sum(map(_to_bring, paths.values()))
+    tell = on_bring(chunks) if on_bring and chunks else lambda: None
+    stopped = threading.Event()
+
+    def on_chunk() -> None:
+        if stopped.is_set():  # nobody waits for it any more
+            raise VideoError("stopped")
+        tell()
 
     def attempt(name: str) -> Video | Reject:
         try:
-            return open_video(name, paths[name], fps)
+            return open_video(name, paths[name], fps, on_chunk)
         except (VideoError, OSError) as error:
             return Reject(name, paths[name], str(error))
         finally:
@@ -199,6 +259,9 @@ def open_videos(
                 on_video()
 
     with ThreadPoolExecutor(threads) as pool:
-        results = list(pool.map(attempt, paths))
+        try:
+            results = list(pool.map(attempt, paths))
+        finally:
+            stopped.set()
     videos = {result.name: result for result in results if isinstance(result, Video)}
     return videos, [result for result in results if isinstance(result, Reject)]

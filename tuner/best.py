@@ -44,10 +44,9 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--videos",
-        type=Path,
         nargs="+",
         metavar="PATH",
-        help="with --predict: predict these new videos (files or folders) instead",
+        help="with --predict: predict these new videos (files or folders, or s3://...) instead",
     )
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="where predictions of new videos go"
@@ -111,22 +110,23 @@ def evaluate(store, config: Config, members: list, folder: Path) -> None:
         )
 
 
-def predict_new(config: Config, members: list, paths: list[Path], out: Path) -> int:
+def predict_new(config: Config, members: list, paths: list[str], out: Path) -> int:
     """Predict videos that nobody labelled; those that don't decode are listed."""
+    from data.remote import File, place, relative
     from data.videos import find_files, open_videos
     from tuner.analysis.evaluation import PREDICTIONS
     from tuner.analysis.prediction import predict, steps
     from tuner.training.prepare import write_rejects
 
-    files: dict[str, Path] = {}
-    for path in paths:
+    files: dict[str, File] = {}
+    for path in (place(text, limit_bytes=config.data.limit_bytes) for text in paths):
         for file in find_files(path):
-            name = str(file.relative_to(path)) if path.is_dir() else file.name
+            name = file.name if file == path else str(relative(file, path))
             files[name if name not in files else str(file)] = file
     loaded = [member.load() for member in members]
     videos, rejects = open_videos(files, config.data.fps)
+    data = config.data.model_copy(update={"shared_cache": None})  # nobody else waits for these
     # Straight from the file: the frames of an hour of video would take 13 GB. Motion needs them stored.
-    data = config.data
     if all(model.config.motion == "none" for model in loaded):
         data = data.model_copy(update={"frames": "direct"})
     opened = list(videos.values())

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from data.errors import DataError
+from data.s3 import S3Error
 from models import WeightsError
 from tuner.messages import Advance, ConfigError, Output
 
@@ -68,7 +69,7 @@ def mistakes() -> Iterator[None]:
         status = report(error.source, error.problems)
     except DataError as error:
         status = report("the data can't be used", error.problems)
-    except (WeightsError, UserError) as error:
+    except (WeightsError, UserError, S3Error) as error:
         status = report("", [str(error)])
     except KeyboardInterrupt:
         status = 130

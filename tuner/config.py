@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from data.s3 import S3
 from data.store import default_folder
+from models.names import REGISTRY
 from tuner.messages import ConfigError, Several, nearest, sentences
 from tuner.parameters import (
     PARAMETERS,
@@ -24,7 +25,7 @@ from tuner.parameters import (
 )
 from tuner.storage import Storage
 
-S3 = "s3://"
+_GPU_OF_A_HEAD = 0.25  # over stored features: a small network, that leaves most of a GPU idle
 METRICS: dict[str, Literal["maximize", "minimize"]] = {
     "valid_f1": "maximize",
     "valid_accuracy": "maximize",
@@ -68,7 +69,7 @@ class DataConfig(Section):
     splits: SplitsConfig | None = None
     frames: Literal["stored", "direct"] = "stored"
     cache_limit_gb: float | None = Field(default=100, gt=0)
-    shared_cache: str | None = None  # a folder that all machines of a cluster see, for features
+    shared_cache: str | None = None  # a folder that all machines see, or s3://, for features
 
     @model_validator(mode="after")
     def _labels_given(self) -> Self:
@@ -114,20 +115,33 @@ class SearchConfig(Section):
 class ResourcesConfig(Section):
     """What one trial gets; how many run at once follows from it, unless `trials_at_once` says it.
 
-    A cluster that grows by demand has few machines when a search starts, and gets those it asks for.
+    A cluster that grows by demand has few machines when a search starts, and gets those it asks for:
+    what it has none of yet, `gpus` must name.
     """
 
     cpus: float = Field(default=1, gt=0)
-    gpus: float = Field(default=0, ge=0)
+    gpus: Annotated[float, Field(ge=0)] | Literal["auto"] = "auto"
     trials_at_once: int | None = Field(default=None, ge=1)
 
-    def workers(self, cluster: Mapping[str, float]) -> int:
-        """How many trials run at once on a cluster with these CPUs and GPUs, at least one."""
+    def gpus_of(self, architecture: str, cluster: Mapping[str, float]) -> float:
+        """The share of a GPU that a trial gets: with auto as much as it can use, if there is any."""
+        if self.gpus != "auto":
+            return self.gpus
+        if not cluster.get("GPU"):
+            return 0.0
+        return _GPU_OF_A_HEAD if REGISTRY[architecture].frozen else 1.0
+
+    def workers(self, cluster: Mapping[str, float], gpus: float) -> int:
+        """How many trials run at once on a cluster with these CPUs and GPUs, at least one.
+
+        Args:
+            gpus: of each.
+        """
         if self.trials_at_once is not None:
             return self.trials_at_once
         count = int(cluster.get("CPU", 1) // self.cpus)
-        if self.gpus:
-            count = min(count, int(cluster.get("GPU", 0) / self.gpus))
+        if gpus:
+            count = min(count, int(cluster.get("GPU", 0) / gpus))
         return max(1, count)
 
 
@@ -272,13 +286,19 @@ def absolute(config: Config) -> Config:
     data = config.data
     if data.videos != "sample":
         paths = {"videos": data.videos, "labels": data.labels}
-        resolved = {k: str(Path(v).expanduser().absolute()) for k, v in paths.items() if v}
+        resolved = {k: _absolute(v) for k, v in paths.items() if v}
         data = data.model_copy(update=resolved)
     model = config.model
     if model.model_weights_path:
-        path = str(Path(model.model_weights_path).expanduser().absolute())
+        path = _absolute(model.model_weights_path)
         model = model.model_copy(update={"model_weights_path": path})
-    storage = config.storage
-    if not storage.startswith(S3):
-        storage = os.fspath(Path(storage).expanduser().absolute())
+    storage = _absolute(config.storage)
+    if data.shared_cache:
+        data = data.model_copy(update={"shared_cache": _absolute(data.shared_cache)})
+    elif storage.startswith(S3):  # machines that come later fetch what others have computed
+        data = data.model_copy(update={"shared_cache": f"{storage.rstrip('/')}/.cache"})
     return config.model_copy(update={"data": data, "model": model, "storage": storage})
+
+
+def _absolute(path: str) -> str:
+    return path if path.startswith(S3) else str(Path(path).expanduser().absolute())

@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from data.s3 import S3
 from models.config import ModelConfig
 from models.names import REGISTRY
 from tuner import cli
 from tuner.cli import console
-from tuner.config import S3, Config, absolute, default_results_url, load
+from tuner.config import Config, absolute, default_results_url, load
 from tuner.messages import ConfigError
 from tuner.study.space import Space
 
@@ -99,6 +100,8 @@ def searched_models(space: Space) -> list[ModelConfig]:
 def dry_run(config: Config, space: Space, dataset) -> int:
     """Say what a search would do, having checked all that can be checked without training."""
     import models
+    from tuner.study.database import without_password
+    from tuner.training.device import gpus_here
     from tuner.training.prepare import check_models, check_weights
 
     configs = searched_models(space)
@@ -127,13 +130,15 @@ def dry_run(config: Config, space: Space, dataset) -> int:
         console.print(f"  continuous: {', '.join(space.continuous())}")
     asked = min(trials or count or 0, count or trials or 0)
     resources = config.resources
-    concurrent = resources.workers({"CPU": os.cpu_count() or 1})
+    here = {"CPU": os.cpu_count() or 1, "GPU": gpus_here()}
+    gpus = sorted({resources.gpus_of(name, here) for name in built})
+    concurrent = resources.workers(here, gpus[0])
     console.print(
         f"search: {asked} trials, sampler {config.search.sampler}, scheduler "
         f"{config.search.scheduler}, selected by {config.search.metric}\n"
-        f"resources: {resources.cpus:g} CPUs and {resources.gpus:g} GPUs a trial; {concurrent} at once "
-        f"on this machine ({os.cpu_count()} CPUs)\n"
-        f"results: {config.results_url}\nmodels: {config.folder / 'models'}\n"
+        f"resources: {resources.cpus:g} CPUs and {' or '.join(f'{share:g}' for share in gpus)} "
+        f"GPUs a trial; {concurrent} at once on this machine ({here['CPU']} CPUs, {here['GPU']} GPUs)\n"
+        f"results: {without_password(config.results_url)}\nmodels: {config.folder / 'models'}\n"
         "dry run: nothing was trained"
     )
     return 0
@@ -199,6 +204,7 @@ def search(config: Config, *, resume: bool, strict: bool, command: str) -> int:
 
 def summary(config: Config, store, seconds: float, unfinished: str) -> None:
     """Print how the search ended, and where everything is."""
+    from tuner.study.database import without_password
     from tuner.study.progress import describe, duration
 
     counts = store.counts()
@@ -212,21 +218,22 @@ def summary(config: Config, store, seconds: float, unfinished: str) -> None:
             reasons.setdefault(record.reason, []).append(record.number)
     for reason, numbers in reasons.items():
         console.print(f"  failed: {len(numbers)} (model {numbers[0]}...): {reason}")
-    ranking = store.ranking()
+    ranking, url = store.ranking(), without_password(config.results_url)
     if ranking:
         best = ranking[0]
         console.print(f"best: model {best.number}, {config.search.metric} {best.value:.3f}")
         console.print(f"  {describe(best.params)}")
     if unfinished:
+        unfinished = unfinished.replace(config.results_url, url)
         console.print(f"stopped before its end; go on with:\n  {unfinished}")
     storage = config.storage
     if not storage.startswith(S3):
         storage = os.path.relpath(storage)
     results = "" if config.results_url == default_results_url() else (
-        f" --results {shlex.quote(config.results_url)}"
+        f" --results {shlex.quote(url)}"
     )  # fmt: skip
     console.print(
-        f"results: {config.results_url}\nmodels:  {config.kept.url or config.folder}/models\n"
+        f"results: {url}\nmodels:  {config.kept.url or config.folder}/models\n"
         f"next:    python -m tuner.best{results} --search {shlex.quote(config.name)} --predict\n"
         f"         tensorboard --logdir {shlex.quote(storage)}"
     )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 
+import pytest
+
 from tests.cluster.hosts import BRIDGE, FOLDER, GATEWAY, Network
 
 
+@pytest.mark.cluster
 def test_hosts_have_their_own_files_processes_and_environment():
     with Network() as network:
         one = network.host("172.31.9.1", {"WORDS": "some words"})

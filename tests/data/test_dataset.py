@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -102,6 +103,11 @@ def test_each_opened_video_is_told(drawn: Path) -> None:
 
     _load(drawn, GOOD, on_open=on_open)
     assert told == [3, 1, 1, 1]
+
+
+def test_problems_come_from_another_process_as_they_were() -> None:
+    error = DataError(["one", "other"])
+    assert pickle.loads(pickle.dumps(error)).problems == ["one", "other"]
 
 
 # Splits

@@ -14,6 +14,7 @@ import filelock
 import numpy as np
 import pytest
 
+from data.shared import SharedFolder, shared
 from data.store import ArrayWriter, Store, default_folder, make_key
 
 ROOT = Path(__file__).parents[2]
@@ -277,28 +278,34 @@ def test_no_limit_keeps_all(store: Store) -> None:
 # Several machines
 
 
-def test_what_one_machine_made_the_others_fetch(tmp_path: Path) -> None:
-    one, other = (Store("arrays", folder=tmp_path / name, shared=tmp_path / "nfs") for name in "ab")
+@pytest.mark.parametrize("place", ["folder", "s3://lab/cache"])
+def test_what_one_machine_made_the_others_fetch(tmp_path: Path, s3, place: str) -> None:
+    place = place.replace("folder", str(tmp_path / "nfs"))
+    one, other = (
+        Store("arrays", folder=tmp_path / name, shared=shared(place, "arrays")) for name in "ab"
+    )
     assert not other.has("key") and other.get("key") is None
     _put(one, "key", np.arange(6).reshape(2, 3))
     assert other.has("key") and not other.path("key").exists()
     fetched = other.get("key")
     assert fetched is not None and np.array_equal(fetched, np.arange(6).reshape(2, 3))
     assert other.path("key").exists()  # read from its own disk from now on
-    assert not list((tmp_path / "nfs").rglob("*.copy"))
+    assert not list(tmp_path.rglob("*.copy"))
 
 
 def test_machines_that_share_wait_for_each_other(tmp_path: Path) -> None:
-    one, other = (Store("arrays", folder=tmp_path / name, shared=tmp_path / "nfs") for name in "ab")
+    nfs = SharedFolder(tmp_path / "nfs")
+    one, other = (Store("arrays", folder=tmp_path / name, shared=nfs) for name in "ab")
     with one.lock("key"), pytest.raises(filelock.Timeout):
         other.lock("key").acquire(blocking=False)
 
 
 def test_what_is_fetched_counts_towards_the_limit(tmp_path: Path) -> None:
-    maker = Store("arrays", folder=tmp_path / "a", shared=tmp_path / "nfs")
+    nfs = SharedFolder(tmp_path / "nfs")
+    maker = Store("arrays", folder=tmp_path / "a", shared=nfs)
     for key in ("old", "new"):
         _put(maker, key, np.zeros(1000, np.uint8))
-    small = Store("arrays", folder=tmp_path / "b", shared=tmp_path / "nfs", limit_bytes=1500)
+    small = Store("arrays", folder=tmp_path / "b", shared=nfs, limit_bytes=1500)
     assert small.get("old") is not None and small.get("new") is not None
     assert _names(small) == ["new.npy"]
     assert small.has("old")

@@ -6,6 +6,7 @@ import csv
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -317,3 +318,22 @@ def test_identity_does_not_depend_on_the_place(tmp_path: Path, make_video: MakeV
     path = make_video(tmp_path / "v.mp4")
     first = identity(path)
     assert identity(path.rename(tmp_path / "w.mp4")) == first
+
+
+def test_decord_which_decodes_ahead_without_limit_reads_what_fits_into_memory(
+    make_video, tmp_path, monkeypatch
+):
+    path = make_video(tmp_path / "video.mp4", frames=20, size=(64, 128))
+    monkeypatch.setattr(data.video, "_AHEAD", 20 * 64 * 128 * 3)
+    assert probe(path).decoder == "decord"
+    monkeypatch.setattr(data.video, "_AHEAD", 20 * 64 * 128 * 3 - 1)
+    info = probe(path)
+    assert info.decoder == "pyav" and len(list(read_frames(info))) == 20
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_both_decoders_give_the_same_frames(make_video, tmp_path, suffix):
+    info = probe(make_video(tmp_path / f"video{suffix}", size=(66, 130)))
+    assert info.decoder == "decord"
+    pairs = zip(read_frames(info), read_frames(replace(info, decoder="pyav")), strict=True)
+    assert all(np.array_equal(one, other) for one, other in pairs)

@@ -128,3 +128,23 @@ def test_paths_are_absolute_in_the_store(tmp_path, monkeypatch):
     assert config.data.videos == str(tmp_path / "v")
     assert config.storage == str(tmp_path / "runs")
     assert parse(config.model_dump(mode="json"), "again") == config
+
+
+@pytest.mark.parametrize(
+    ("asked", "cluster", "head", "network", "heads_at_once"),
+    [
+        ("auto", {"CPU": 8}, 0, 0, 8),
+        ("auto", {"CPU": 8, "GPU": 1}, 0.25, 1, 4),
+        ("auto", {"CPU": 2, "GPU": 4}, 0.25, 1, 2),
+        (0.5, {"CPU": 8, "GPU": 1}, 0.5, 0.5, 2),
+        (1, {"CPU": 8}, 1, 1, 1),
+        (0, {"CPU": 8, "GPU": 4}, 0, 0, 8),
+    ],
+)
+def test_a_trial_gets_the_share_of_a_gpu_that_it_can_use(
+    asked, cluster, head, network, heads_at_once
+):
+    resources = parse(minimal(resources={"gpus": asked}), "x").resources
+    assert resources.gpus_of("video_lrcnn_frozen", cluster) == head
+    assert resources.gpus_of("c3dsmall", cluster) == network
+    assert resources.workers(cluster, head) == heads_at_once

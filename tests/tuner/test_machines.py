@@ -10,16 +10,23 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
-from tuner.study import session
+from tuner import cli
+from tuner.config import load
+from tuner.study import session, spread
+from tuner.training.prepare import load_dataset
 
 Join = Callable[..., None]
 
 
 @pytest.fixture
 def second_machine(ray_session) -> Iterator[Join]:
-    """``second_machine(hidden=folder)``: a node joins, which sees nothing of `folder`."""
+    """``second_machine(hidden=folder)``: a node joins, which sees nothing of `folder`.
+
+    What else it is given is its environment beside that of this process.
+    """
     import ray
     from ray._common.utils import reset_ray_address
 
@@ -31,7 +38,7 @@ def second_machine(ray_session) -> Iterator[Join]:
             assert time.monotonic() < end, ray.nodes()
             time.sleep(0.1)
 
-    def join(hidden: Path | None = None) -> None:
+    def join(hidden: Path | None = None, **environment: str) -> None:
         address = ray.get_runtime_context().gcs_address
         program = str(Path(sys.executable).parent / "ray")
         command = [program, "start", "--address", address, "--block", "--num-cpus=1"]
@@ -39,7 +46,7 @@ def second_machine(ray_session) -> Iterator[Join]:
             hide = f'mount -t tmpfs none "{hidden}" && exec "$@"'
             command = ["unshare", "-m", "sh", "-c", hide, "sh", *command]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        processes.append(subprocess.Popen(command, **quiet))
+        processes.append(subprocess.Popen(command, env={**os.environ, **environment}, **quiet))
         machines(2)
 
     yield join
@@ -70,6 +77,32 @@ def test_all_machines_of_a_cluster_prepare(
     assert status == 0, out + err
 
 
+class Fragile(spread.Preparer):
+    """Ends its process over one video each time, over another once."""
+
+    def prepare(self, video, wanted):
+        once = Path(self.config.labels).parent / "once"
+        if video.name == "a2" or (video.name == "a1" and not once.exists()):
+            once.touch()
+            os._exit(1)
+        return super().prepare(video, wanted)
+
+
+@pytest.mark.shared_cache
+def test_a_video_that_ends_its_process_is_left_out_and_no_other(
+    ray_session, write_config, monkeypatch, tmp_path, drawn
+):
+    shutil.copytree(drawn, tmp_path / "videos")
+    labels = str(tmp_path / "videos" / "labels.csv")
+    config = load(write_config(data={"videos": str(tmp_path / "videos"), "labels": labels}))
+    dataset = load_dataset(config.data, cli.output)
+    monkeypatch.setattr(spread, "Preparer", Fragile)
+    wanted = list(dataset.videos.values())
+    (reject,) = spread._on_all(config, [], dataset, wanted, cli.output)
+    assert reject.video == "a2" and "processes ended" in reject.reason
+    assert (tmp_path / "videos" / "once").exists()
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives a process a file system of its own")
 @pytest.mark.parametrize("what", ["runs", "videos"])
 def test_what_one_machine_does_not_see_is_told_before_the_first_trial(
@@ -85,7 +118,21 @@ def test_what_one_machine_does_not_see_is_told_before_the_first_trial(
     if what == "runs":
         assert "does not see" in err and str(tmp_path / "runs") in err and "s3://" in err
     else:
-        assert "can't read" in err and "and 3 others of 4" in err
+        assert "can't read" in err and "No such file" in err and "and 3 others of 4" in err
+    assert "trials to run" not in out and "Traceback" not in err
+
+
+def test_videos_on_s3_that_one_machine_is_not_given_are_told_before_the_first_trial(
+    command, write_config, second_machine, drawn, s3
+):
+    for path in drawn.iterdir():
+        boto3.client("s3").upload_file(str(path), "lab", f"machines/{path.name}")
+    url = "s3://lab/machines"
+    second_machine(AWS_ENDPOINT_URL="http://127.0.0.1:9")  # where nobody answers
+    data = {"videos": url, "labels": f"{url}/labels.csv"}
+    status, out, err = command("search", write_config(data=data, storage="s3://lab/runs"))
+    assert status == 2, out
+    assert f"can't read {url}/a1.mp4" in err and "look at the network" in err
     assert "trials to run" not in out and "Traceback" not in err
 
 

@@ -80,6 +80,22 @@ def test_every_optimizer_learns(optimizer):
     assert run.history[-1]["train_loss"] < 0.8 * run.history[0]["train_loss"]
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_no_worker_loads_the_compiler(optimizer):
+    code = f"""
+        import sys
+        from tests.tuner.test_optimisation import training
+        run = training(optimizer="{optimizer}")
+        run.step()
+        run.load_state_dict(run.state_dict(), {{}})
+        print("torch._dynamo" in sys.modules)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True
+    )
+    assert done.stdout == "False\n", done.stdout + done.stderr
+
+
 def test_a_backbone_has_its_own_rate_and_its_vectors_do_not_decay():
     model = Small()
     model.backbone = nn.Sequential(nn.Linear(3, 3))

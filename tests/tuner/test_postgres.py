@@ -9,11 +9,13 @@ from pathlib import Path
 
 import optuna
 import pytest
+import sqlalchemy
 
+from data import patience
 from tests.postgres import Server, serving
-from tuner import patience
 from tuner.config import parse
-from tuner.study.database import StoreError, file_system, without_password
+from tuner.study import database
+from tuner.study.database import StoreError, file_system, open_storage, without_password
 from tuner.study.space import Space
 from tuner.study.store import ResultsStore
 
@@ -43,6 +45,7 @@ def test_a_study_like_any_other(postgres, tmp_path):
     assert study.best_value == 0.7 and len(study.trials) == 2
     assert [r.value for r in ResultsStore.open(postgres.url, config.name).ranking()] == [0.7, 0.5]
     assert "secret" not in without_password(postgres.url)
+    assert "secret" not in str(study.user_attrs)  # which everybody sees who sees the study
 
 
 def test_a_search_waits_for_a_store_that_is_away(postgres, tmp_path):
@@ -67,6 +70,21 @@ def test_a_search_waits_for_a_store_that_is_away(postgres, tmp_path):
         (other, "running", {}),
     ]
     assert records[1].params == params
+
+
+def test_what_a_search_held_that_died_is_let_go(postgres, tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "_LOCK", 1)
+    monkeypatch.setattr(database, "_TRANSACTION", 3)
+    said: list[str] = []
+    config = settings(tmp_path, postgres.url)
+    store = ResultsStore.create(config, resume=False, say=said.append)
+    number, _ = store.ask(Space(config))
+    dead = open_storage(postgres.url).engine.connect()  # its machine is gone, and says nothing more
+    dead.execute(sqlalchemy.text("SELECT * FROM trials FOR UPDATE"))
+    store.report(number, 1, 0.5)
+    assert "lock timeout" in said[0] and "is back" in said[1]
+    assert ResultsStore.open(postgres.url, config.name).records()[number].epochs == {1: 0.5}
+    dead.invalidate()
 
 
 def test_patience_has_an_end(postgres, tmp_path, monkeypatch):

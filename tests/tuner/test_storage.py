@@ -33,6 +33,7 @@ def test_a_search_keeps_its_models_on_s3(
     s3, command, write_config, ray_session, monkeypatch, tmp_path
 ):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "one machine"))
     path = write_config(storage="s3://lab/team", search={"trials": 4, "keep_models": 2})
     status, out, err = command("search", path)
     assert status == 0, out + err
@@ -41,6 +42,7 @@ def test_a_search_keeps_its_models_on_s3(
     assert sum(key.endswith("best.pt") for key in kept) == 2
     assert sum("events.out.tfevents" in key for key in kept) >= 4
     assert not any(key.endswith(("last.pt", ".tmp")) for key in kept)
+    assert len(keys("team/.cache/features/")) == 3  # of all but the test video, for other machines
 
     monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "another machine"))
     status, out, err = command("best", "--predict")

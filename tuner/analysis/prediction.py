@@ -16,7 +16,7 @@ from data.videos import Reject
 from models import VideoClassifier
 from models.names import REGISTRY
 from tuner.config import DataConfig
-from tuner.training.clips import Clips, FeatureClips
+from tuner.training.clips import Clips, FeatureClips, all_logits
 from tuner.training.dataset import frame_clips
 from tuner.training.device import best_device
 from tuner.training.features import own_features, stored_features
@@ -107,13 +107,13 @@ def _probabilities(model: VideoClassifier, clips: Clips, tell: Callable[[int], N
     """float64 ``[N, C]``, each row adding up to 1."""
     quick = isinstance(clips, FeatureClips)  # the backbone has told of the frames already
     size = _FEATURES_AT_ONCE if quick else _FRAMES_AT_ONCE
-    logits = []
-    with torch.inference_mode():
-        for batch, _ in clips.to(best_device()).batches(torch.arange(len(clips)), size):
-            logits.append(model(batch).double().cpu())
-            if not quick:
-                tell(steps([model], [batch]))
-    return torch.cat(logits).softmax(dim=1).numpy()
+    logits = all_logits(
+        model,
+        clips.to(best_device()),
+        size,
+        on_batch=lambda found: None if quick else tell(steps([model], [found])),
+    )
+    return logits.double().cpu().softmax(dim=1).numpy()
 
 
 def with_labels(predictions: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:

@@ -23,6 +23,17 @@ _NETWORK_FILE_SYSTEMS = {
 }
 
 
+# A PostgreSQL whose machine has lost its power never answers, and its end would take hours to notice.
+_TIMEOUTS = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+_LOCK, _TRANSACTION = 10, 30  # seconds
+
+
 class StoreError(ValueError):
     """The results store can't be used as asked; the message says why and what to do."""
 
@@ -34,6 +45,8 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
         StoreError: it can't be opened, or is an SQLite file that several machines may write to.
     """
     options: dict[str, Any] = {"pool_pre_ping": True}
+    if url.startswith("postgres"):
+        options["connect_args"] = _TIMEOUTS
     if url.startswith("sqlite"):
         _check_local(Path(url.removeprefix("sqlite:///")))
         # Several searches may write to one file; each waits for the others.
@@ -52,8 +65,20 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
         raise StoreError(f"results: can't open {without_password(url)}: {text}") from error
     if url.startswith("sqlite"):
         sqlalchemy.event.listen(storage.engine, "connect", _write_ahead)
-        storage.engine.dispose()  # connections that were opened before
+    elif url.startswith("postgres"):
+        sqlalchemy.event.listen(storage.engine, "connect", _let_go)
+    storage.engine.dispose()  # connections that were opened before
     return storage
+
+
+def _let_go(connection: Any, _: Any) -> None:
+    """Have PostgreSQL end what a search holds that died in mid-transaction, as when a head is lost.
+
+    The next one would wait for its locks for hours, and not say so.
+    """
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{_TRANSACTION}s'")
+    connection.execute(f"SET lock_timeout = '{_LOCK}s'")
+    connection.commit()
 
 
 def _check_local(path: Path) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import socket
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from data import Dataset
-from tuner.config import S3, Config
+from data.download import unreadable
+from data.remote import File
+from data.s3 import S3
+from tuner.config import Config
 from tuner.messages import ConfigError
 
 _LOOKED_AT = 20  # videos
@@ -60,20 +64,15 @@ def check_machines(config: Config, dataset: Dataset) -> None:
         if unread:
             problems.append(
                 f"data.videos: machine {name} can't read {unread[0]}"
-                + (f" and {len(unread) - 1} others of {len(videos)}" if unread[1:] else "")
-                + ": give a folder that all machines share"
+                + (f", and {len(unread) - 1} others of {len(videos)}" if unread[1:] else "")
+                + ": give a folder that all machines share, or s3://BUCKET/PREFIX"
             )
     if problems:
         raise ConfigError(f"search '{config.name}' on {len(nodes)} machines", problems)
 
 
-def _missing(marker: Path | None, videos: list[Path]) -> tuple[str, bool, list[str]]:
+def _missing(marker: Path | None, videos: Sequence[File]) -> tuple[str, bool, list[str]]:
     """This machine's name, whether the storage is missing here, and the videos that can't be read."""
-    unread = []
-    for path in videos:
-        try:
-            with path.open("rb") as file:
-                file.read(1)
-        except OSError:
-            unread.append(str(path))
+    reasons = {path: unreadable(path) for path in videos}
+    unread = [f"{path} ({reason})" for path, reason in reasons.items() if reason]
     return socket.gethostname(), marker is not None and not marker.exists(), unread

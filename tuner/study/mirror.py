@@ -10,7 +10,7 @@ from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import TrialState
 
-from tuner.patience import patiently
+from data.patience import patiently
 
 T = TypeVar("T")
 

@@ -47,7 +47,7 @@ def run_trials(
     console.print(f"search '{config.name}': {searcher.remaining} of {searcher.total} trials to run")
     session.wait()
     try:
-        _fit(config, dataset, store, searcher, console, trainable, callbacks)
+        _fit(config, space, dataset, store, searcher, console, trainable, callbacks)
     finally:
         shutil.rmtree(config.folder / ".tune", ignore_errors=True)
     return bool(store.counts()["running"])
@@ -55,6 +55,7 @@ def run_trials(
 
 def _fit(
     config: Config,
+    space: Space,
     dataset: Dataset,
     store: ResultsStore,
     searcher: Any,
@@ -74,7 +75,9 @@ def _fit(
     for name in ("ray.tune", "ray.air", "ray.train"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     resources = config.resources
-    workers = resources.workers(ray.cluster_resources())
+    cluster = ray.cluster_resources()
+    gpus = {name: resources.gpus_of(name, cluster) for (name,) in space.values("architecture")}
+    workers = resources.workers(cluster, min(gpus.values()))
     # Enough waiting trials that every worker starts, and not so many that they were proposed
     # long before they run.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(min(workers, searcher.remaining) + 1)
@@ -89,7 +92,9 @@ def _fit(
     ) as progress:
         trainable = tune.with_resources(
             trainable or tune.with_parameters(Trial, context=context),
-            {"cpu": resources.cpus, "gpu": resources.gpus},
+            lambda trial: tune.PlacementGroupFactory(
+                [{"CPU": resources.cpus, "GPU": gpus[trial["params"]["architecture"]]}]
+            ),
         )
         tune.Tuner(
             trainable,

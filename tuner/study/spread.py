@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Sequence
 from typing import Any
 
-from data import Dataset
+import models
+from data import Dataset, FeatureStore
 from data.videos import Reject, Video
 from models.config import ModelConfig
 from tuner.config import Config
@@ -20,6 +22,8 @@ from tuner.training.prepare import (
     frame_sizes,
     prepare,
 )
+
+_TRIES = 3  # processes that may end over a video, before it is left out
 
 
 def prepare_all(
@@ -49,7 +53,13 @@ def prepare_all(
         if spread:
             check_machines(config, dataset)
             return _on_all(config, searched, dataset, _wanted(dataset, test), output)
-        return decode(dataset.videos.values(), frame_sizes(searched), config.data, output)
+        stores, names = feature_stores(searched, config.data), _names(_wanted(dataset, test))
+        videos = [
+            video
+            for video in dataset.videos.values()
+            if not (video.name in names and _complete(video, searched, stores))
+        ]
+        return decode(videos, frame_sizes(searched), config.data, output)
 
     dataset = prepare(
         config.data,
@@ -71,6 +81,18 @@ def _wanted(dataset: Dataset, test: bool) -> list[Video]:
     return [dataset.videos[name] for name in names]
 
 
+def _names(videos: Sequence[Video]) -> set[str]:
+    return {video.name for video in videos}
+
+
+def _complete(
+    video: Video, searched: Sequence[ModelConfig], stores: Sequence[FeatureStore]
+) -> bool:
+    """Whether its features are there, and no model asks for more: its frames may be gone again."""
+    only = all(models.uses_stored_features(model) for model in searched)
+    return only and all(store.has(video) for store in stores)
+
+
 class Preparer:
     """Brings one video after another into the stores of its machine; a Ray actor."""
 
@@ -78,17 +100,19 @@ class Preparer:
         import torch
 
         torch.set_num_threads(max(1, int(config.resources.cpus)))
-        self.config, self.sizes = config.data, frame_sizes(searched)
+        self.config, self.searched, self.sizes = config.data, searched, frame_sizes(searched)
         self.stores = feature_stores(searched, config.data)
+
+    def ready(self) -> None:
+        """Return when there is room for it."""
 
     def prepare(self, video: Video, wanted: bool) -> Reject | None:
         """Decode a video, and compute its features if they are wanted; why it does not decode."""
-        missing = [store for store in self.stores if wanted and not store.has(video)]
-        if wanted and self.stores and not missing:
+        if wanted and _complete(video, self.searched, self.stores):
             return None  # it has been decoded, by this machine or another
         reject = decode_one(video, self.sizes, self.config)
-        if reject is None:
-            for store in missing:
+        if reject is None and wanted:
+            for store in self.stores:
                 store.ensure([video])
         return reject
 
@@ -100,30 +124,60 @@ def _on_all(
     wanted: Sequence[Video],
     output: Output,
 ) -> list[Reject]:
-    """Spread the videos over the cluster; a bar shows how many are done. Returns those left out."""
+    """Spread the videos over the cluster; a bar shows how many are done. Returns those left out.
+
+    A machine that goes away gives back the video that it was at, and one that has not come yet, or
+    never does, is given none.
+    """
     import ray
-    from ray.util import ActorPool
+    from ray.exceptions import RayActorError, RayTaskError
 
     resources = config.resources
-    videos, names = list(dataset.videos.values()), {video.name for video in wanted}
-    count = min(resources.workers(ray.cluster_resources()), len(videos))
-    # A machine that goes away takes the video that it was at with it, to be prepared by another.
-    kind: Any = ray.remote(
-        num_cpus=resources.cpus,
-        num_gpus=resources.gpus,
-        max_restarts=-1,
-        max_task_retries=-1,
-    )(Preparer)
-    shared = ray.put(config), ray.put(list(searched))
-    actors = [kind.remote(*shared) for _ in range(count)]
-    pool: Any = ActorPool(actors)
-    rejects = []
-    with output.bar("preparing videos", len(videos)) as advance:
-        for reject in pool.map_unordered(
-            lambda actor, video: actor.prepare.remote(video, video.name in names), videos
-        ):
-            rejects += [reject] if reject else []
-            advance()
-    for actor in actors:
+    waiting, names = deque(dataset.videos.values()), _names(wanted)
+    cluster = ray.cluster_resources()
+    # A backbone needs a whole GPU, if there is one.
+    gpus = float(bool(cluster.get("GPU"))) if resources.gpus == "auto" else resources.gpus
+    kind: Any = ray.remote(num_cpus=resources.cpus, num_gpus=gpus)(Preparer)
+    rejects: list[Reject] = []
+    losses: Counter[str] = Counter()
+    busy: dict[Any, tuple[Any, Video | None]] = {}
+
+    def start() -> None:
+        actor = kind.remote(config, list(searched))
+        busy[actor.ready.remote()] = actor, None
+
+    for _ in range(min(resources.workers(cluster, gpus), len(waiting))):
+        start()
+    idle: list[Any] = []
+    never = 0  # processes that ended before they had begun
+    with output.bar("preparing videos", len(waiting)) as advance:
+        while waiting or any(video for _, video in busy.values()):
+            while waiting and idle:
+                actor, video = idle.pop(), waiting.popleft()
+                busy[actor.prepare.remote(video, video.name in names)] = actor, video
+            (ended, *_), _ = ray.wait(list(busy))
+            actor, done = busy.pop(ended)
+            try:
+                reject = ray.get(ended)
+                idle.append(actor)
+            except RayActorError:
+                start()
+                if done is None:
+                    never += 1
+                    if never > _TRIES * len(dataset.videos):
+                        raise  # it is not the machines that are lost
+                    continue
+                losses[done.name] += 1
+                if losses[done.name] < _TRIES:
+                    waiting.appendleft(done)
+                    continue
+                reason = f"{_TRIES} processes ended while they decoded it"
+                reject = Reject(done.name, done.info.path, reason)
+            except RayTaskError as error:
+                raise error.cause from None  # as it was on that machine, without the way here
+            if done is not None:
+                rejects += [reject] if reject else []
+                advance()
+    for actor in [*idle, *(actor for actor, _ in busy.values())]:
         ray.kill(actor)
     return sorted(rejects, key=lambda reject: reject.video)

@@ -96,12 +96,12 @@ class ResultsStore:
                 )
             if same and count:
                 store._check_same(config)
-            store.study.set_user_attr("config", json.loads(config.model_dump_json()))
+            store.study.set_user_attr("config", _tree(config))
             return store
         optuna.create_study(study_name=name, storage=storage, direction=config.search.direction)
         study = optuna.load_study(study_name=name, storage=Mirror(storage, name, say))
         study.set_user_attr("started", datetime.now().isoformat(timespec="seconds"))
-        study.set_user_attr("config", json.loads(config.model_dump_json()))
+        study.set_user_attr("config", _tree(config))
         return cls(study)
 
     @classmethod
@@ -272,3 +272,11 @@ class ResultsStore:
             started=trial.datetime_start,
             ended=trial.datetime_complete,
         )
+
+
+def _tree(config: Config) -> dict[str, Any]:
+    """A configuration as the store keeps it: everybody who reads the store sees it."""
+    tree = json.loads(config.model_dump_json())
+    if config.results is not None:
+        tree["results"] = without_password(config.results)
+    return tree

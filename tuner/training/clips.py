@@ -205,6 +205,33 @@ class DirectClips(_Numbered):
         return _to_device(stacked, self.device), self.labels[which]
 
 
+def all_logits(
+    model: Callable[..., Tensor],
+    clips: Clips,
+    size: int,
+    *,
+    on_batch: Callable[[Tensor], None] = lambda logits: None,
+) -> Tensor:
+    """float32 ``[M, C]`` of all clips in their order, `size` at a time, without gradients.
+
+    Args:
+        on_batch: called with the logits of each batch.
+    """
+    # One array: pieces that stay between the large ones of batches fragment the heap, by 5 GB over
+    # the clips of an hour of video.
+    logits, done = None, 0
+    with torch.inference_mode():
+        for batch, _ in clips.batches(torch.arange(len(clips)), size):
+            found = model(batch)
+            if logits is None:
+                logits = found.new_empty(len(clips), found.shape[1], dtype=torch.float32)
+            logits[done : done + len(found)] = found
+            done += len(found)
+            on_batch(found)
+    assert logits is not None  # there is no split without clips
+    return logits
+
+
 def _to_device(clips: Tensor, device: torch.device) -> Tensor:
     """uint8 ``[B, L, H, W, 3]`` as ``[B, L, 3, H, W]`` on the device, where it is channels last."""
     if device.type == "cuda":

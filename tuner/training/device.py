@@ -16,6 +16,11 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def gpus_here() -> int:
+    """How many GPUs this machine has."""
+    return torch.cuda.device_count()
+
+
 def out_of_memory(error: RuntimeError) -> bool:
     """Whether an allocation failed, on the GPU or the CPU, whose errors have no type of their own."""
     return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from data import FeatureStore, FrameStore, Video
 from data.frames import sampled_frames
 from data.motion import MotionFrames, Reference, open_motion
 from data.prefetch import prefetched
+from data.shared import shared
 from models.config import ModelConfig
 from models.specs import BackboneSpec, known_specs, remember_specs, spec
 from tuner.config import DataConfig
@@ -102,7 +102,7 @@ def feature_store(
         motion=reference(config) if motion else None,
         direct=data.frames == "direct",
         limit_bytes=data.limit_bytes,
-        shared=Path(data.shared_cache).expanduser() if data.shared_cache else None,
+        shared=shared(data.shared_cache, "features"),
     )
 
 

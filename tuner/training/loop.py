@@ -20,7 +20,7 @@ from models import VideoClassifier
 from tuner.config import METRICS
 from tuner.parameters import TrainingConfig
 from tuner.training.augment import augmentation
-from tuner.training.clips import Clips, FeatureClips
+from tuner.training.clips import Clips, FeatureClips, all_logits
 from tuner.training.device import precision
 from tuner.training.losses import balanced_order
 from tuner.training.metrics import class_weights, confusion, scores
@@ -167,12 +167,9 @@ class Training:
     def predict(self, clips: Clips) -> tuple[Tensor, Tensor]:
         """Logits ``[M, C]`` and labels ``[M]`` of all clips, in their order."""
         self.model.eval()
-        logits = []
         size = _EVALUATION_BATCH if self.stored else self.config.batch_size
-        with torch.inference_mode(), self.step_over.autocast():
-            for batch, _ in clips.batches(torch.arange(len(clips)), size):
-                logits.append(self.model(batch).float())
-        return torch.cat(logits), clips.labels
+        with self.step_over.autocast():
+            return all_logits(self.model, clips, size), clips.labels
 
     def _train_epoch(self) -> tuple[dict[str, float], float]:
         self.model.train()

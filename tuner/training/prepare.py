@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 import data
 import models
 from data.errors import DataError
+from data.remote import place
 from data.sample import make_sample
 from data.store import default_folder
 from data.video import VideoError, read_frames
@@ -27,6 +29,7 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
 
     Raises:
         DataError: everything that is wrong with the labels, at once.
+        S3Error: videos or labels are on S3, and it can't be used.
     """
     videos, labels = config.videos, config.labels
     if videos == "sample":
@@ -36,15 +39,21 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
         videos = str(folder)
     assert labels is not None  # says DataConfig
     splits = config.splits
-    with output.bar("opening videos", None) as advance:
+    with contextlib.ExitStack() as bars:
+
+        def bring(chunks: int) -> Callable[[], None]:
+            return bars.enter_context(output.bar(f"bringing videos from {videos}, MB", chunks))
+
+        advance = bars.enter_context(output.bar("opening videos", None))
         dataset = data.load(
-            Path(videos).expanduser(),
-            Path(labels).expanduser(),
+            place(videos, limit_bytes=config.limit_bytes),
+            place(labels),
             fps=config.fps,
             valid=None if splits is None else splits.valid,
             test=None if splits is None else splits.test,
             seed=0 if splits is None else splits.seed,
             on_open=lambda count: advance,
+            on_bring=bring,
         )
     output.say(f"data: {len(dataset.table)} labelled frames of {len(dataset.videos)} videos")
     output.say(dataset.summary().rename_axis(index=None, columns=None).to_string())
