@@ -7,6 +7,7 @@ it runs on; and ``ray down`` leaves the workers' Ray running.
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,6 +25,7 @@ from ray.autoscaler.tags import (
 
 from tuner.cluster.token import make_token, token_file
 
+_NOTICED = 15.0  # seconds after which the autoscaler knows that a machine has been let go of
 _STOP = "bash --login -c '~/venv/bin/ray stop --force'"
 
 
@@ -69,6 +71,29 @@ class Provider(LocalNodeProvider):
         provider |= {"auth": cluster_config["auth"], "here": cluster_config["head_node_type"]}
         return cluster_config
 
+    def create_node(self, node_config: dict[str, Any], tags: dict[str, str], count: int) -> None:
+        """Take machines that are free.
+
+        Raises:
+            RuntimeError: there are not so many. Ray's own provider would say nothing, and the
+                autoscaler wait for minutes.
+        """
+        kind, now = tags[TAG_RAY_NODE_KIND], time.time()
+        with self.state.lock, self.state.file_lock:
+            free = {
+                address: info
+                for address, info in self.state.get().items()
+                if info["state"] == "terminated"
+                and info["tags"][TAG_RAY_NODE_KIND] == kind
+                # One taken again at once would seem to the autoscaler never to have been let go of.
+                and (kind == NODE_KIND_HEAD or now - info.get("ended", 0) > _NOTICED)
+            }
+            if len(free) < count:
+                raise RuntimeError(f"{count} machines are asked for, and {len(free)} are free")
+            for address in list(free)[:count]:
+                free[address].pop("teardown_complete", None)
+                self.state.put(address, {**free[address], "tags": tags, "state": "running"})
+
     def terminate_node(self, node_id: str) -> None:
         self.terminate_nodes([node_id])
 
@@ -78,8 +103,9 @@ class Provider(LocalNodeProvider):
             for address, reached in zip(node_ids, pool.map(self._stop, node_ids), strict=True):
                 if not reached:
                     print(f"{address} is not reached; Ray ends there by itself, without its head")
-        for node_id in node_ids:
-            super().terminate_node(node_id)
+        for address in node_ids:
+            super().terminate_node(address)
+            self.state.put(address, {**self.state.get()[address], "ended": time.time()})
 
     def _stop(self, address: str) -> bool:
         auth = self.provider_config["auth"]
