@@ -13,6 +13,7 @@ import numpy as np
 
 from data.download import local
 from data.errors import VideoError
+from data.prefetch import prefetched
 from data.remote import File, S3Path
 
 # Containers that our users' cameras write; told apart from labels and notes in the same folder.
@@ -22,6 +23,7 @@ EXTENSIONS = frozenset(
 )
 
 _AHEAD = 256 * 2**20  # bytes of frames that decord may come to hold
+_FRAMES_AHEAD = 16  # that PyAV decodes
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,9 @@ def read_frames(info: VideoInfo) -> Generator[np.ndarray, None, None]:
     """
     count = 0
     with local(info.path) as path:
-        read = _read_decord if info.decoder == "decord" else _read_pyav
-        for frame in read(path, info):
+        # decord decodes in a thread of its own by itself.
+        read = _read_decord(path, info) if info.decoder == "decord" else _ahead(path, info)
+        for frame in read:
             count += 1
             yield frame
     if count < len(info):
@@ -251,6 +254,11 @@ def _starts(packets: list[tuple[int, int | None]]) -> np.ndarray:
     decoded = np.array([dts for _, dts in packets if dts is not None])
     shown = np.sort(np.array([pts for pts, _ in packets], np.float64))
     return np.full(len(shown), np.nan) if np.any(np.diff(decoded) < 0) else shown
+
+
+def _ahead(path: Path, info: VideoInfo) -> Iterator[np.ndarray]:
+    """Frames of PyAV, decoded while those before are worked on."""
+    return prefetched(_read_pyav(path, info), depth=_FRAMES_AHEAD)
 
 
 def _read_pyav(path: Path, info: VideoInfo) -> Iterator[np.ndarray]:
