@@ -198,6 +198,8 @@ class Host:
     def _plug_in(self) -> None:
         inside = ("ip", "-n", self._namespace)
         _run("ip", "netns", "add", self._namespace)
+        # The kernel removes that of a host that has ended in its own time.
+        _quiet("ip", "link", "delete", self._link)
         _run(
             "ip",
             "link",

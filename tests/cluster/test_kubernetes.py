@@ -83,10 +83,8 @@ def test_its_search_is_one_that_starts(job):
     (container,) = workers["template"]["spec"]["containers"]
     gpus = container["resources"]["limits"]["nvidia.com/gpu"]
     assert workers["minReplicas"] == 0
-    assert (
-        config.resources.workers({}, config.resources.gpus)
-        == workers["maxReplicas"] * gpus / config.resources.gpus
-    )
+    resources = config.resources
+    assert resources.trials_at_once == workers["maxReplicas"] * gpus / resources.gpus
 
 
 def test_ray_is_of_one_version(job):

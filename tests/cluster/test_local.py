@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -18,8 +19,6 @@ from tests.cluster.cloud import wait_for
 from tests.cluster.hosts import FOLDER, Host, Network
 from tuner.cluster import local
 from tuner.study.store import ResultsStore, TrialRecord
-
-pytest.importorskip("aiohttp_cors", reason="ray[default] is not installed (pip install '.[dev]')")
 
 ROOT = Path(__file__).parents[2]
 ADDRESSES = ("172.31.0.11", "172.31.0.12", "172.31.0.13")
@@ -69,10 +68,12 @@ class Machines:
         return done.stdout
 
     def nodes(self) -> int:
-        """The nodes that the cluster has now."""
-        code = "import ray; ray.init('auto', log_to_driver=False); print('nodes', len(ray.nodes()))"
+        """The nodes of the cluster that live now."""
+        code = "import ray; ray.init('auto', log_to_driver=False); "
+        code += "print('nodes', sum(node['Alive'] for node in ray.nodes()))"
         done = self.head.run(f"python -c {shlex.quote(code)}", check=False)
-        return int(done.stdout.split()[-1]) if "nodes " in done.stdout else 0
+        found = re.search(r"^nodes (\d+)$", done.stdout, re.MULTILINE)
+        return int(found[1]) if found else 0
 
     def search(self, name: str, **changes: Any) -> Path:
         """The file of a search; every machine sees it, the videos, the storage and the results."""
@@ -81,7 +82,7 @@ class Machines:
             "name": name,
             "data": {"videos": str(videos), "labels": str(videos / "labels.csv")},
             "model": {"frame_size": [64, 64], "pooling": "avg"},
-            "training": {"epochs": 30, "patience": 30, "rounds": 1, "batch_size": 8},
+            "training": {"epochs": 10, "patience": 10, "rounds": 1, "batch_size": 8},
             "space": {
                 "architecture": ["image_mlp_frozen", "video_lrcnn_frozen"],
                 "sequence_length": [3],
@@ -110,6 +111,7 @@ class Machines:
 @pytest.fixture(scope="module")
 def cluster(drawn) -> Iterator[Machines]:
     """A cluster that ``ray up`` has made, with the videos where all its machines see them."""
+    pytest.importorskip("aiohttp_cors", reason="no ray[default] here (pip install '.[cluster]')")
     with Network() as network:
         made = Machines(network)
         shutil.copytree(drawn, made.shared / "videos")
@@ -148,6 +150,12 @@ def test_a_job_is_a_search_as_any_other(cluster):
     assert "2 finished, 0 pruned, 0 failed" in done.stdout and "succeeded" in done.stdout
     first = cluster.records("spread")[:2]
     assert [r.epochs for r in cluster.records("job")] == [r.epochs for r in first]
+
+
+def test_a_machine_that_was_restarted_comes_back(cluster):
+    cluster.hosts[1].run("ray stop --force")
+    wait_for(lambda: cluster.nodes() == len(ADDRESSES) - 1, 60, "the end of a node")
+    wait_for(lambda: cluster.nodes() == len(ADDRESSES), 120, "its return")
 
 
 def test_nothing_is_left(cluster):
