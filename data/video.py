@@ -22,8 +22,8 @@ EXTENSIONS = frozenset(
     + [".mts", ".m2ts", ".flv", ".3gp", ".ogv", ".vob"]
 )
 
-_AHEAD = 256 * 2**20  # bytes of frames that decord may come to hold
-_FRAMES_AHEAD = 16  # that PyAV decodes
+_DECORD_HOLDS = 256 * 2**20  # bytes of frames, at most
+_PYAV_AHEAD = 16  # frames
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ def probe(path: Path) -> VideoInfo:
         with contextlib.suppress(VideoError):
             info = _probe_decord(path)
             # decord decodes ahead of a reader that is slower, without a limit; both give equal frames.
-            ahead = len(info) * info.height * info.width * 3
-            return info if ahead <= _AHEAD else replace(info, decoder="pyav")
+            whole = len(info) * info.height * info.width * 3
+            return info if whole <= _DECORD_HOLDS else replace(info, decoder="pyav")
     return _probe_pyav(path)
 
 
@@ -114,9 +114,11 @@ def read_frames(info: VideoInfo) -> Generator[np.ndarray, None, None]:
     """
     count = 0
     with local(info.path) as path:
-        # decord decodes in a thread of its own by itself.
-        read = _read_decord(path, info) if info.decoder == "decord" else _ahead(path, info)
-        for frame in read:
+        if info.decoder == "decord":  # which decodes in a thread of its own
+            frames = _read_decord(path, info)
+        else:
+            frames = prefetched(_read_pyav(path, info), depth=_PYAV_AHEAD)
+        for frame in frames:
             count += 1
             yield frame
     if count < len(info):
@@ -254,11 +256,6 @@ def _starts(packets: list[tuple[int, int | None]]) -> np.ndarray:
     decoded = np.array([dts for _, dts in packets if dts is not None])
     shown = np.sort(np.array([pts for pts, _ in packets], np.float64))
     return np.full(len(shown), np.nan) if np.any(np.diff(decoded) < 0) else shown
-
-
-def _ahead(path: Path, info: VideoInfo) -> Iterator[np.ndarray]:
-    """Frames of PyAV, decoded while those before are worked on."""
-    return prefetched(_read_pyav(path, info), depth=_FRAMES_AHEAD)
 
 
 def _read_pyav(path: Path, info: VideoInfo) -> Iterator[np.ndarray]:

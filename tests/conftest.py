@@ -189,26 +189,31 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def small_search(videos: Path, storage: Path | str) -> dict[str, Any]:
+    """The YAML of a search over a folder as `drawn` is."""
+    return {
+        "name": "small",
+        "data": {"videos": str(videos), "labels": str(videos / "labels.csv")},
+        "model": {"frame_size": [64, 64], "pooling": "avg"},
+        "training": {"epochs": 3, "patience": 2, "rounds": 2, "batch_size": 8},
+        "space": {
+            "architecture": ["image_mlp_frozen", "video_lrcnn_frozen"],
+            "sequence_length": [3],
+            "sequence_model": ["GRU"],
+            "layer_1_size": [8, 16],
+            "dropout": {"low": 0.0, "high": 0.4},
+        },
+        "search": {"trials": 5, "grace_period": 1, "startup_trials": 3},
+        "storage": str(storage),
+    }
+
+
 @pytest.fixture
 def write_config(drawn: Path, tmp_path: Path):
     """``write_config(space={...}, search={...})``: a small YAML over the drawn videos."""
 
     def write(**sections: object) -> Path:
-        tree: dict = {
-            "name": "small",
-            "data": {"videos": str(drawn), "labels": str(drawn / "labels.csv")},
-            "model": {"frame_size": [64, 64], "pooling": "avg"},
-            "training": {"epochs": 3, "patience": 2, "rounds": 2, "batch_size": 8},
-            "space": {
-                "architecture": ["image_mlp_frozen", "video_lrcnn_frozen"],
-                "sequence_length": [3],
-                "sequence_model": ["GRU"],
-                "layer_1_size": [8, 16],
-                "dropout": {"low": 0.0, "high": 0.4},
-            },
-            "search": {"trials": 5, "grace_period": 1, "startup_trials": 3},
-            "storage": str(tmp_path / "runs"),
-        }
+        tree = small_search(drawn, tmp_path / "runs")
         for name, section in sections.items():
             if isinstance(section, dict) and isinstance(tree.get(name), dict):
                 tree[name] = {**tree[name], **section} if name != "space" else section

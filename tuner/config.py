@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,6 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 
 from data.s3 import S3
 from data.store import default_folder
-from models.names import REGISTRY
 from tuner.messages import ConfigError, Several, nearest, sentences
 from tuner.parameters import (
     PARAMETERS,
@@ -44,7 +44,18 @@ def _seconds(value: Any) -> Any:
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
+def _gpus(value: Any) -> float | str:
+    if value == "auto":
+        return "auto"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError(
+            f"{value!r} is no number of GPUs; write auto, or a number such as 0, 0.25 or 1"
+        )
+    return value
+
+
 Seconds = Annotated[float, BeforeValidator(_seconds)]
+Gpus = Annotated[float | Literal["auto"], BeforeValidator(_gpus)]
 
 
 class SplitsConfig(Section):
@@ -120,16 +131,16 @@ class ResourcesConfig(Section):
     """
 
     cpus: float = Field(default=1, gt=0)
-    gpus: Annotated[float, Field(ge=0)] | Literal["auto"] = "auto"
+    gpus: Gpus = "auto"
     trials_at_once: int | None = Field(default=None, ge=1)
 
-    def gpus_of(self, architecture: str, cluster: Mapping[str, float]) -> float:
-        """The share of a GPU that a trial gets: with auto as much as it can use, if there is any."""
+    def gpus_of(self, *, head: bool, cluster: Mapping[str, float]) -> float:
+        """The GPUs, or the share of one, of a head over stored features or of a whole network."""
         if self.gpus != "auto":
             return self.gpus
         if not cluster.get("GPU"):
             return 0.0
-        return _GPU_OF_A_HEAD if REGISTRY[architecture].frozen else 1.0
+        return _GPU_OF_A_HEAD if head else 1.0
 
     def workers(self, cluster: Mapping[str, float], gpus: float) -> int:
         """How many trials run at once on a cluster with these CPUs and GPUs, at least one.

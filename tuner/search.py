@@ -131,7 +131,7 @@ def dry_run(config: Config, space: Space, dataset) -> int:
     asked = min(trials or count or 0, count or trials or 0)
     resources = config.resources
     here = {"CPU": os.cpu_count() or 1, "GPU": gpus_here()}
-    gpus = sorted({resources.gpus_of(name, here) for name in built})
+    gpus = sorted({resources.gpus_of(head=REGISTRY[name].frozen, cluster=here) for name in built})
     concurrent = resources.workers(here, gpus[0])
     console.print(
         f"search: {asked} trials, sampler {config.search.sampler}, scheduler "

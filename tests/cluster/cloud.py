@@ -5,25 +5,22 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
-import shlex
 import shutil
 import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
-import pytest
 import yaml
 
 from tests.cluster.hosts import FOLDER, GATEWAY, Host, Network
+from tests.cluster.person import ROOT, ray, wait_for
 from tests.postgres import Server, serving
 
-ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
 AMI = "ami-12c6146b"  # one that the endpoint knows
 OUTSIDE = "172.31.200.1"  # a host of somebody else in the same network
@@ -194,28 +191,8 @@ class Cloud:
         path.write_text(yaml.safe_dump(tree, sort_keys=False))
         return path
 
-    def ray(self, *words: str, timeout: float = 400) -> str:
-        """What ``ray up`` and the like print, for the person and in the project's folder."""
-        environment = {
-            **os.environ,
-            **self.credentials,
-            "HOME": str(self.home),
-            "PYTHONPATH": str(ROOT),
-            "TMPDIR": str(self.home),  # where Ray caches what it has found out about a cluster
-        }
-        command = [str(Path(sys.executable).parent / "ray"), *words]
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout,
-        )
-        assert done.returncode == 0, f"{shlex.join(words)}\n{done.stdout}"
-        return done.stdout
+    def ray(self, *words: str) -> str:
+        return ray(self.home, *words, **self.credentials)
 
     def keep_logs(self) -> None:
         """Copy what the hosts have written to where TUNER_CLOUD_LOGS says, to look into a failure."""
@@ -235,20 +212,6 @@ class Cloud:
 
 def tags(instance: dict[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
-
-
-def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """The first true value of `condition`.
-
-    Raises:
-        AssertionError: there was none in time.
-    """
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        time.sleep(0.3)
-    pytest.fail(f"{what}: not within {seconds:.0f} s")
 
 
 @contextlib.contextmanager

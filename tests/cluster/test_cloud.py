@@ -19,8 +19,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.cluster.cloud import OUTSIDE, Cloud, cloud, tags, wait_for
+from tests.cluster.cloud import OUTSIDE, Cloud, cloud, tags
 from tests.cluster.hosts import GATEWAY
+from tests.cluster.person import wait_for
+from tests.conftest import small_search
 from tuner.study.store import ResultsStore, TrialRecord
 
 SEARCH = "cd ~/tuner && python -m tuner.search"  # as one who logs in to the head does
@@ -49,28 +51,21 @@ class Search:
 
     def __init__(self, cluster: Cloud, name: str, *, trials: int, epochs: int) -> None:
         self.cluster, self.name, self.trials, self.epochs = cluster, name, trials, epochs
-        videos = cluster.shared / "videos"
-        tree = {
+        tree = small_search(cluster.shared / "videos", "s3://lab/runs") | {
             "name": name,
-            "data": {"videos": str(videos), "labels": str(videos / "labels.csv")},
-            "model": {"frame_size": [64, 64], "pooling": "avg"},
             "training": {"epochs": epochs, "patience": epochs, "rounds": 1, "batch_size": 8},
-            "space": {
-                "architecture": ["image_mlp_frozen"],
-                "layer_1_size": [8, 16],
-                "dropout": {"low": 0.0, "high": 0.4},
-            },
             "search": {"trials": trials, "scheduler": "none", "startup_trials": trials},
             "resources": {"cpus": 1, "trials_at_once": 2},
         }
+        tree["space"]["architecture"] = ["image_mlp_frozen"]
         self.file = cluster.shared / f"{name}.yaml"
         self.file.write_text(yaml.safe_dump(tree))
         self.log = cluster.shared / f"{name}.log"
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         words = (
-            *(str(self.file), "--set", "storage=s3://lab/runs"),
-            *("--set", f"results={self.cluster.postgres.url}", *words),
+            *(str(self.file), "--set", f"results={self.cluster.postgres.url}"),
+            *words,
         )
         command = self.cluster.head().ssh(f"{SEARCH} {shlex.join(words)}")
         with self.log.open("ab") as log:

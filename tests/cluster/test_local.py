@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
@@ -15,12 +14,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.cloud import wait_for
 from tests.cluster.hosts import FOLDER, Host, Network
+from tests.cluster.person import ROOT, ray, wait_for
+from tests.conftest import small_search
 from tuner.cluster import local
 from tuner.study.store import ResultsStore, TrialRecord
 
-ROOT = Path(__file__).parents[2]
 ADDRESSES = ("172.31.0.11", "172.31.0.12", "172.31.0.13")
 TRIALS = 6
 
@@ -40,32 +39,13 @@ class Machines:
         tree = yaml.safe_load((ROOT / "cluster" / "local.yaml").read_text())
         tree["provider"] |= {"head_ip": ADDRESSES[0], "worker_ips": list(ADDRESSES[1:])}
         for node_type in tree["available_node_types"].values():
-            node_type["resources"] = {
-                "CPU": 1
-            }  # of this machine's, which each host takes for its own
+            # Of this machine's, which each host takes for its own.
+            node_type["resources"] = {"CPU": 1}
         self.file = FOLDER / "local.yaml"
         self.file.write_text(yaml.safe_dump(tree, sort_keys=False))
 
     def ray(self, *words: str) -> str:
-        """What ``ray up`` and the like print, for the person and in the project's folder."""
-        environment = {
-            **os.environ,
-            "HOME": str(self.home),
-            "PYTHONPATH": str(ROOT),
-            "TMPDIR": str(self.home),  # where Ray notes what it knows of a cluster
-        }
-        done = subprocess.run(
-            [str(Path(sys.executable).parent / "ray"), *words],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=400,
-        )
-        assert done.returncode == 0, f"{shlex.join(words)}\n{done.stdout}"
-        return done.stdout
+        return ray(self.home, *words)
 
     def nodes(self) -> int:
         """The nodes of the cluster that live now."""
@@ -77,22 +57,11 @@ class Machines:
 
     def search(self, name: str, **changes: Any) -> Path:
         """The file of a search; every machine sees it, the videos, the storage and the results."""
-        videos = self.shared / "videos"
-        tree = {
+        tree = small_search(self.shared / "videos", self.shared / "runs") | {
             "name": name,
-            "data": {"videos": str(videos), "labels": str(videos / "labels.csv")},
-            "model": {"frame_size": [64, 64], "pooling": "avg"},
-            "training": {"epochs": 10, "patience": 10, "rounds": 1, "batch_size": 8},
-            "space": {
-                "architecture": ["image_mlp_frozen", "video_lrcnn_frozen"],
-                "sequence_length": [3],
-                "sequence_model": ["GRU"],
-                "layer_1_size": [8, 16],
-                "dropout": {"low": 0.0, "high": 0.4},
-            },
+            "training": {"epochs": 30, "patience": 30, "rounds": 1, "batch_size": 8},
             "search": {"trials": TRIALS, "scheduler": "none", "sampler": "random"},
             "resources": {"cpus": 1, "trials_at_once": 3},
-            "storage": str(self.shared / "runs"),
             "results": self.results,
             **changes,
         }

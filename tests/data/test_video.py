@@ -324,9 +324,9 @@ def test_decord_which_decodes_ahead_without_limit_reads_what_fits_into_memory(
     make_video, tmp_path, monkeypatch
 ):
     path = make_video(tmp_path / "video.mp4", frames=20, size=(64, 128))
-    monkeypatch.setattr(data.video, "_AHEAD", 20 * 64 * 128 * 3)
+    monkeypatch.setattr(data.video, "_DECORD_HOLDS", 20 * 64 * 128 * 3)
     assert probe(path).decoder == "decord"
-    monkeypatch.setattr(data.video, "_AHEAD", 20 * 64 * 128 * 3 - 1)
+    monkeypatch.setattr(data.video, "_DECORD_HOLDS", 20 * 64 * 128 * 3 - 1)
     info = probe(path)
     assert info.decoder == "pyav" and len(list(read_frames(info))) == 20
 

@@ -35,6 +35,8 @@ def test_every_shipped_configuration_is_valid(path):
         (minimal(search={"time_budget": "3x"}), ["search.time_budget", "'3x'", "1h30m"]),
         (minimal(data={"videos": "v", "labels": "l", "fps": -1}), ["data.fps", "-1"]),
         (minimal(data={"videos": "v"}), ["data.labels is missing"]),
+        (minimal(resources={"gpus": -1}), ["resources.gpus: -1 is no number", "write auto"]),
+        (minimal(resources={"gpus": "many"}), ["resources.gpus: 'many' is no number"]),
         (minimal(data={"splits": {"valid": 2.0}}), ["data.splits.valid", "from 0 to 1", "2"]),
         (minimal(model={"poling": "max"}), ["model.poling", "did you mean 'pooling'"]),
         (minimal(model={"dropout": 3}), ["model.dropout", "less than 1", "3"]),
@@ -145,6 +147,6 @@ def test_a_trial_gets_the_share_of_a_gpu_that_it_can_use(
     asked, cluster, head, network, heads_at_once
 ):
     resources = parse(minimal(resources={"gpus": asked}), "x").resources
-    assert resources.gpus_of("video_lrcnn_frozen", cluster) == head
-    assert resources.gpus_of("c3dsmall", cluster) == network
+    assert resources.gpus_of(head=True, cluster=cluster) == head
+    assert resources.gpus_of(head=False, cluster=cluster) == network
     assert resources.workers(cluster, head) == heads_at_once

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from data import Dataset
+from models.names import REGISTRY
 from tuner.config import Config
 from tuner.study.session import RaySession
 from tuner.study.space import Space
@@ -76,7 +77,10 @@ def _fit(
         logging.getLogger(name).setLevel(logging.CRITICAL)
     resources = config.resources
     cluster = ray.cluster_resources()
-    gpus = {name: resources.gpus_of(name, cluster) for (name,) in space.values("architecture")}
+    gpus = {
+        name: resources.gpus_of(head=REGISTRY[name].frozen, cluster=cluster)
+        for (name,) in space.values("architecture")
+    }
     workers = resources.workers(cluster, min(gpus.values()))
     # Enough waiting trials that every worker starts, and not so many that they were proposed
     # long before they run.

@@ -137,8 +137,7 @@ def _on_all(
     resources = config.resources
     waiting, names = deque(dataset.videos.values()), _names(wanted)
     cluster = ray.cluster_resources()
-    # A backbone needs a whole GPU, if there is one.
-    gpus = float(bool(cluster.get("GPU"))) if resources.gpus == "auto" else resources.gpus
+    gpus = resources.gpus_of(head=False, cluster=cluster)
     kind: Any = ray.remote(num_cpus=resources.cpus, num_gpus=gpus)(Preparer)
     rejects: list[Reject] = []
     losses: Counter[str] = Counter()
