@@ -26,9 +26,9 @@ class Server:
 
     def run(self, *words: str) -> None:
         # PostgreSQL does not run as root.
-        user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-        command = [*user, str(self.programs / words[0]), *words[1:]]
-        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL)
+        own = {"user": "postgres", "group": "postgres"} if os.getuid() == 0 else {}
+        command = [str(self.programs / words[0]), *words[1:]]
+        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, **own)
 
     def make(self) -> None:
         password = self.folder / "password"
