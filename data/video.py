@@ -262,6 +262,7 @@ def _read_pyav(path: Path, info: VideoInfo) -> Iterator[np.ndarray]:
     import av
 
     count = 0
+    pixels = _Pixels()
     try:
         with av.open(str(path)) as container:
             for frame in container.decode(video=0):
@@ -269,16 +270,46 @@ def _read_pyav(path: Path, info: VideoInfo) -> Iterator[np.ndarray]:
                     return
                 count += 1
                 # PyAV leaves the display rotation to the caller; decord applies it.
-                yield np.rot90(_pixels(frame), k=round(frame.rotation / 90))
+                yield np.rot90(pixels(frame), k=round(frame.rotation / 90))
     except av.error.FFmpegError as error:
         raise _damaged(info) from error
 
 
-def _pixels(frame: Any) -> np.ndarray:
-    """``[H, W, 3]`` RGB of a frame of PyAV, without the copy that it makes in a third of its time."""
-    plane = frame.reformat(format="rgb24").planes[0]
-    rows = np.frombuffer(plane, np.uint8).reshape(frame.height, plane.line_size)
-    return rows[:, : frame.width * 3].reshape(frame.height, frame.width, 3)
+class _Pixels:
+    """``[H, W, 3]`` RGB of frames of PyAV, by a filter graph, which uses memory of past frames again.
+
+    Fresh memory for each, as of a frame's own `reformat`, takes half of the time of reading a video.
+    """
+
+    def __init__(self) -> None:
+        self._graph: Any = None
+        self._of: tuple[Any, ...] = ()
+
+    def __call__(self, frame: Any) -> np.ndarray:
+        of = (frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range)
+        if of != self._of:  # some cameras change it within a file
+            self._graph, self._of = _rgb_graph(*of), of
+        self._graph.push(frame)
+        plane = self._graph.pull().planes[0]
+        rows = np.frombuffer(plane, np.uint8).reshape(frame.height, plane.line_size)
+        return rows[:, : frame.width * 3].reshape(frame.height, frame.width, 3)
+
+
+def _rgb_graph(width: int, height: int, pixels: str, colorspace: int, color_range: int) -> Any:
+    from av.filter import Graph
+
+    graph = Graph()
+    graph.threads = 1  # one takes less of all cores together
+    source = graph.add(
+        "buffer",
+        video_size=f"{width}x{height}",
+        pix_fmt=pixels,
+        time_base="1/1000",
+        colorspace=str(int(colorspace)),
+        range=str(int(color_range)),
+    )
+    graph.link_nodes(source, graph.add("format", "rgb24"), graph.add("buffersink")).configure()
+    return graph
 
 
 def _reason(error: Exception) -> str:

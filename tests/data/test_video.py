@@ -335,5 +335,18 @@ def test_decord_which_decodes_ahead_without_limit_reads_what_fits_into_memory(
 def test_both_decoders_give_the_same_frames(make_video, tmp_path, suffix):
     info = probe(make_video(tmp_path / f"video{suffix}", size=(66, 130)))
     assert info.decoder == "decord"
-    pairs = zip(read_frames(info), read_frames(replace(info, decoder="pyav")), strict=True)
+    by_pyav = list(read_frames(replace(info, decoder="pyav")))  # each in memory of its own
+    pairs = zip(read_frames(info), by_pyav, strict=True)
     assert all(np.array_equal(one, other) for one, other in pairs)
+
+
+def test_a_size_that_changes_within_the_file(
+    make_video: MakeVideo, frame_number: FrameNumber, tmp_path: Path
+) -> None:
+    sizes = [(32, 128), (64, 256)]
+    parts = [make_video(tmp_path / f"{size[0]}.ts", frames=8, size=size) for size in sizes]
+    path = tmp_path / "both.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    frames = list(read_frames(probe(path)))
+    assert [frame.shape[:2] for frame in frames] == [size for size in sizes for _ in range(8)]
+    assert [frame_number(frame) for frame in frames] == [*range(8), *range(8)]
