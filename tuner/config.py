@@ -124,11 +124,7 @@ class SearchConfig(Section):
 
 
 class ResourcesConfig(Section):
-    """What one trial gets; how many run at once follows from it, unless `trials_at_once` says it.
-
-    A cluster that grows by demand has few machines when a search starts, and gets those it asks for:
-    what it has none of yet, `gpus` must name.
-    """
+    """What one trial gets; how many run at once follows from it, unless `trials_at_once` says it."""
 
     cpus: float = Field(default=1, gt=0)
     gpus: Gpus = "auto"

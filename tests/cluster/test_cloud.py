@@ -26,7 +26,7 @@ from tests.conftest import small_search
 from tuner.study.store import ResultsStore, TrialRecord
 
 SEARCH = "cd ~/tuner && python -m tuner.search"  # as one who logs in to the head does
-OUTAGE = 20.0  # seconds
+OUTAGE = 60.0  # seconds
 
 pytest.importorskip(
     "aiohttp_cors", reason="ray[default] is not installed (pip install '.[cluster]')"
@@ -55,7 +55,7 @@ class Search:
             "name": name,
             "training": {"epochs": epochs, "patience": epochs, "rounds": 1, "batch_size": 8},
             "search": {"trials": trials, "scheduler": "none", "startup_trials": trials},
-            "resources": {"cpus": 1, "trials_at_once": 2},
+            "resources": {"cpus": 1},
         }
         tree["space"]["architecture"] = ["image_mlp_frozen"]
         self.file = cluster.shared / f"{name}.yaml"
@@ -144,11 +144,13 @@ def test_a_store_and_a_storage_that_are_away_are_waited_for(cluster, long):
     process = search.start()
     search.under_way(process)
     cluster.postgres.stop()
-    time.sleep(OUTAGE)
-    cluster.postgres.start()
-    wait_for(lambda: "the results store is back" in search.log.read_text(), 60, "the store")
+    time.sleep(OUTAGE * 2 / 3)
     cluster.failing.touch()
-    time.sleep(OUTAGE)
+    back = time.monotonic() + OUTAGE
+    time.sleep(OUTAGE / 3)
+    cluster.postgres.start()
+    wait_for(lambda: "the results store is back" in search.log.read_text(), 30, "the store")
+    time.sleep(max(0.0, back - time.monotonic()))
     cluster.failing.unlink()
     text = search.end(process)
     assert "waiting for the results store: " in text
@@ -188,17 +190,6 @@ def test_a_search_goes_on_under_a_new_head(cluster, long):
     search.end(search.start("--resume"))
     for number in begun:
         assert search.records()[number].results["resumed_epochs"] > 0
-
-
-def test_idle_machines_are_ended(cluster):
-    workers = cluster.living("worker")
-    wait_for(lambda: not cluster.living("worker"), 120, "the end of idle machines")
-    wait_for(
-        lambda: not any(cluster.instances[number].processes() for number in workers),
-        10,
-        "the end of their processes",
-    )
-    assert cluster.living("head") and cluster.head().running
 
 
 def test_what_was_asked_of_ec2(cluster):
@@ -305,6 +296,17 @@ def test_nobody_joins_without_the_token(cluster):
         assert cluster.head().address in joined and other.address not in joined
     finally:
         ec2.terminate_instances(InstanceIds=[number])
+
+
+def test_idle_machines_are_ended(cluster):
+    wait_for(lambda: not cluster.living("worker"), 120, "the end of idle machines")
+    workers = [number for number in cluster.instances if number not in cluster.living("head")]
+    wait_for(
+        lambda: not any(cluster.instances[number].processes() for number in workers),
+        10,
+        "the end of their processes",
+    )
+    assert cluster.living("head") and cluster.head().running
 
 
 def test_nothing_is_left(cluster):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 import shutil
@@ -18,6 +19,7 @@ from tests.cluster.hosts import FOLDER, Host, Network
 from tests.cluster.person import ROOT, ray, wait_for
 from tests.conftest import small_search
 from tuner.cluster import local
+from tuner.study.database import StoreError
 from tuner.study.store import ResultsStore, TrialRecord
 
 ADDRESSES = ("172.31.0.11", "172.31.0.12", "172.31.0.13")
@@ -109,16 +111,28 @@ def test_one_machine_finds_the_same(cluster):
         assert one.epochs == three.epochs
 
 
-def test_a_job_is_a_search_as_any_other(cluster):
-    path = cluster.search("job")
+def test_a_job_is_a_search_that_can_be_stopped_and_gone_on_with(cluster):
+    epochs = 2000
+    training = {"epochs": epochs, "patience": epochs, "rounds": 1, "batch_size": 8}
+    path = cluster.search("job", training=training)
     # A copy of the code, as `--working-dir` brings it, not the one that is installed there.
-    done = cluster.head.run(
-        "ray job submit --address http://127.0.0.1:8265 --working-dir ~/tuner -- "
-        f"python -m tuner.search {path} --set search.trials=2"
-    )
+    job = "ray job submit --address http://127.0.0.1:8265 --working-dir ~/tuner"
+    search = f"-- python -m tuner.search {path} --set search.trials=2"
+
+    def under_way() -> bool:
+        with contextlib.suppress(StoreError):  # there is none yet
+            return sum(len(record.epochs) > 30 for record in cluster.records("job")) == 2
+        return False
+
+    cluster.head.run(f"{job} --no-wait --submission-id first {search}")
+    wait_for(under_way, 120, "the trials of the job")
+    cluster.head.run("ray job stop --address http://127.0.0.1:8265 first")
+    assert not any(len(record.epochs) == epochs for record in cluster.records("job"))
+    done = cluster.head.run(f"{job} {search} --resume")
     assert "2 finished, 0 pruned, 0 failed" in done.stdout and "succeeded" in done.stdout
-    first = cluster.records("spread")[:2]
-    assert [r.epochs for r in cluster.records("job")] == [r.epochs for r in first]
+    for job_s, first_s in zip(cluster.records("job"), cluster.records("spread")[:2], strict=True):
+        assert list(job_s.epochs) == list(range(1, epochs + 1))
+        assert {n: job_s.epochs[n] for n in first_s.epochs} == first_s.epochs
 
 
 def test_a_machine_that_was_restarted_comes_back(cluster):

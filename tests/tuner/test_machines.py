@@ -9,16 +9,22 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import boto3
+import psutil
 import pytest
+from ray import cloudpickle
+from ray.exceptions import RayActorError
 
 from tuner import cli
 from tuner.config import load
 from tuner.study import session, spread
+from tuner.study.failures import forgive_lost_machine, machine_lost
+from tuner.study.machines import capacity, machines, may_grow
 from tuner.training.prepare import load_dataset
 
-Join = Callable[..., None]
+Join = Callable[..., subprocess.Popen]
 
 
 @pytest.fixture
@@ -32,13 +38,13 @@ def second_machine(ray_session) -> Iterator[Join]:
 
     processes: list[subprocess.Popen] = []
 
-    def machines(count: int) -> None:
+    def wait_for(count: int) -> None:
         end = time.monotonic() + 60
         while sum(node["Alive"] for node in ray.nodes()) != count:
             assert time.monotonic() < end, ray.nodes()
             time.sleep(0.1)
 
-    def join(hidden: Path | None = None, **environment: str) -> None:
+    def join(hidden: Path | None = None, **environment: str) -> subprocess.Popen:
         address = ray.get_runtime_context().gcs_address
         program = str(Path(sys.executable).parent / "ray")
         command = [program, "start", "--address", address, "--block", "--num-cpus=1"]
@@ -47,13 +53,14 @@ def second_machine(ray_session) -> Iterator[Join]:
             command = ["unshare", "-m", "sh", "-c", hide, "sh", *command]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         processes.append(subprocess.Popen(command, env={**os.environ, **environment}, **quiet))
-        machines(2)
+        wait_for(2)
+        return processes[-1]
 
     yield join
     for process in processes:
         process.terminate()
         process.wait()
-    machines(1)
+    wait_for(1)
     reset_ray_address()  # or the next Ray of this machine looks for the node that was
 
 
@@ -172,3 +179,80 @@ def test_a_search_joins_the_cluster_that_its_machine_is_part_of(write_config, tm
         process.terminate()
         process.wait()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def growth(ray_session) -> Iterator[Callable[..., None]]:
+    """``growth(kind={"CPU": 4}, ...)``: what Ray's autoscaler may start, two of each."""
+    from ray._raylet import (
+        GCS_AUTOSCALER_CLUSTER_CONFIG_KEY,
+        GCS_AUTOSCALER_STATE_NAMESPACE,
+    )
+    from ray.core.generated.autoscaler_pb2 import ClusterConfig
+    from ray.experimental import internal_kv
+
+    def tell(**kinds: dict[str, int]) -> None:
+        config = ClusterConfig()
+        for name, resources in kinds.items():
+            config.node_group_configs.add(name=name, max_count=2, resources=resources)
+        internal_kv._internal_kv_put(
+            GCS_AUTOSCALER_CLUSTER_CONFIG_KEY,
+            config.SerializeToString(),
+            namespace=GCS_AUTOSCALER_STATE_NAMESPACE,
+        )
+
+    yield tell
+    internal_kv._internal_kv_del(
+        GCS_AUTOSCALER_CLUSTER_CONFIG_KEY, namespace=GCS_AUTOSCALER_STATE_NAMESPACE
+    )
+
+
+def test_machines_that_a_cluster_can_start_count(growth):
+    import ray
+
+    cpus = ray.cluster_resources()["CPU"]
+    assert not may_grow() and capacity() == {"CPU": cpus, "GPU": 0}
+    growth(head={"CPU": 0}, like_this={"CPU": 1})
+    assert not may_grow() and capacity() == {"CPU": cpus, "GPU": 0}
+    growth(head={"CPU": 0}, g6={"CPU": 4, "GPU": 1}, g5={"CPU": 8, "GPU": 1})
+    assert may_grow() and capacity() == {"CPU": 16, "GPU": 2}
+
+
+def test_a_worker_that_went_with_its_machine_is_told_from_one_that_crashed(second_machine):
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = ray.get_runtime_context().get_node_id()
+    machine = second_machine()
+    (there,) = (node["NodeID"] for node in machines() if node["NodeID"] != here)
+    kind = ray.remote(num_cpus=1)(Waiting)
+    place = NodeAffinitySchedulingStrategy(there, soft=False)
+    crashing, lost = (kind.options(scheduling_strategy=place, num_cpus=0).remote() for _ in "12")
+    ray.get([crashing.wait.remote(0), lost.wait.remote(0)])
+    ended = crashing.end.remote()
+    with pytest.raises(RayActorError) as crash:
+        ray.get(ended)
+    waiting = lost.wait.remote(600)
+    for process in psutil.Process(machine.pid).children(recursive=True):
+        process.kill()
+    with pytest.raises(RayActorError) as loss:
+        ray.get(waiting, timeout=90)
+    assert machine_lost(loss.value) and not machine_lost(crash.value)
+
+
+class Waiting:
+    def wait(self, seconds):
+        time.sleep(seconds)
+
+    def end(self):
+        os._exit(1)
+
+
+@pytest.mark.parametrize(("text", "failures"), [("The actor's node has died.", 0), ("It fell.", 1)])
+def test_lost_machines_do_not_count_as_tries(text, failures, tmp_path):
+    error = tmp_path / "error.pkl"
+    error.write_bytes(cloudpickle.dumps(RayActorError(error_msg=text)))
+    run = SimpleNamespace(num_failures=1)
+    trial = SimpleNamespace(pickled_error_file=str(error), run_metadata=run)
+    assert forgive_lost_machine(trial) == (failures == 0)
+    assert run.num_failures == failures

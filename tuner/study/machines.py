@@ -1,4 +1,4 @@
-"""Whether all machines of a cluster can do what a search asks of them, before it asks."""
+"""The machines of a cluster, and whether all can do what a search asks of them, before it asks."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tuner.config import Config
 from tuner.messages import ConfigError
 
 _LOOKED_AT = 20  # videos
+_UNLIMITED = 1_000_000  # machines
 
 
 def machines() -> list[dict[str, Any]]:
@@ -23,6 +24,33 @@ def machines() -> list[dict[str, Any]]:
     import ray
 
     return [node for node in ray.nodes() if node["Alive"]]
+
+
+def capacity() -> dict[str, float]:
+    """CPUs and GPUs of the cluster, when it has grown as far as one kind of its machines goes.
+
+    A cluster that grows by demand may have no machine for a trial yet. Of several kinds the largest
+    counts, as they are there to stand in for each other where one is not to be had.
+    """
+    import ray
+    from ray._private.state import state  # as Ray Data does; there is no public way
+
+    there = ray.cluster_resources()
+    amounts = {name: there.get(name, 0.0) for name in ("CPU", "GPU")}
+    growth = state.get_cluster_config()
+    for kind in growth.node_group_configs if growth else ():
+        count = kind.max_count if kind.max_count >= 0 else _UNLIMITED
+        for name, amount in amounts.items():
+            amounts[name] = max(amount, count * kind.resources.get(name, 0.0))
+    return amounts
+
+
+def may_grow() -> bool:
+    """Whether the cluster has, or can start, more than one machine."""
+    import ray
+
+    there = ray.cluster_resources()
+    return len(machines()) > 1 or any(n > there.get(name, 0) for name, n in capacity().items())
 
 
 def check_machines(config: Config, dataset: Dataset) -> None:

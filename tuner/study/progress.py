@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from tuner.study.failures import reason_of
 from tuner.study.notices import Notices
 from tuner.study.store import ResultsStore
 
@@ -126,9 +127,13 @@ class Progress(Callback):
             self._end(trial, state, text)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        from tuner.study.recorder import reason_of
-
         self._end(trial, "failed", reason_of(trial))
+
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        number = trial.config["model_id"]
+        self.running.pop(number, None)
+        line = f"model {number:<4} again    {reason_of(trial)}; it goes on from its last checkpoint"
+        self.console.print(Text(line, style="yellow"), soft_wrap=True)
 
     def _end(self, trial: Any, state: str, text: str) -> None:
         number, params = trial.config["model_id"], trial.config["params"]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 from typing import Any
 
-from ray import cloudpickle
-from ray.exceptions import RayActorError
 from ray.tune import Callback
 
+from tuner.study.failures import forgive_lost_machine, reason_of
 from tuner.study.store import ResultsStore
 from tuner.study.trial import SearchContext
 from tuner.training.run import BEST, LAST
@@ -46,6 +44,9 @@ class Recorder(Callback):
         number = trial.config["model_id"]
         self.latest.pop(number, None)
         self.store.fail(number, reason_of(trial))
+
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        forgive_lost_machine(trial)
 
     def end_of_time(self) -> None:
         """End the trials that were running when the time budget ended; Tune says nothing of them."""
@@ -91,20 +92,3 @@ class Recorder(Callback):
             left += [folder / name for name in names]
         with contextlib.suppress(OSError):
             self.context.storage.remove(*left)
-
-
-def reason_of(trial: Any) -> str:
-    """One line that says why a trial failed, out of Ray's report of several pages."""
-    error: Any = None
-    if trial.pickled_error_file:
-        # An exception may be of a kind that can't be brought over; the text file has it then.
-        with contextlib.suppress(Exception):
-            error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
-    if isinstance(error, RayActorError):
-        return "its worker died: " + " ".join(str(error).split())[:300]
-    cause = getattr(error, "cause", None) or error
-    if cause is None:
-        lines = Path(trial.error_file).read_text().splitlines() if trial.error_file else []
-        return next((line for line in reversed(lines) if line.strip()), "unknown")
-    text = str(cause).strip().splitlines()
-    return f"{type(cause).__name__}: {text[0]}" if text else type(cause).__name__

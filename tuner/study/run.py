@@ -13,6 +13,7 @@ from rich.console import Console
 from data import Dataset
 from models.names import REGISTRY
 from tuner.config import Config
+from tuner.study.machines import capacity
 from tuner.study.session import RaySession
 from tuner.study.space import Space
 from tuner.study.store import ResultsStore
@@ -64,7 +65,6 @@ def _fit(
     trainable: Any,
     callbacks: Sequence[Any],
 ) -> None:
-    import ray
     from ray import tune
 
     from tuner.study.progress import Progress
@@ -76,7 +76,7 @@ def _fit(
     for name in ("ray.tune", "ray.air", "ray.train"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     resources = config.resources
-    cluster = ray.cluster_resources()
+    cluster = capacity()
     gpus = {
         name: resources.gpus_of(head=REGISTRY[name].frozen, cluster=cluster)
         for (name,) in space.values("architecture")

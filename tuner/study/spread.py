@@ -12,7 +12,7 @@ from data.videos import Reject, Video
 from models.config import ModelConfig
 from tuner.config import Config
 from tuner.messages import Output
-from tuner.study.machines import check_machines, machines
+from tuner.study.machines import capacity, check_machines, may_grow
 from tuner.study.session import RaySession
 from tuner.training.prepare import (
     decode,
@@ -49,7 +49,7 @@ def prepare_all(
         nonlocal spread
         if session.joins:
             session.wait()
-            spread = len(machines()) > 1 or config.resources.trials_at_once is not None
+            spread = may_grow()
         if spread:
             check_machines(config, dataset)
             return _on_all(config, searched, dataset, _wanted(dataset, test), output)
@@ -136,7 +136,7 @@ def _on_all(
 
     resources = config.resources
     waiting, names = deque(dataset.videos.values()), _names(wanted)
-    cluster = ray.cluster_resources()
+    cluster = capacity()
     gpus = resources.gpus_of(head=False, cluster=cluster)
     kind: Any = ray.remote(num_cpus=resources.cpus, num_gpus=gpus)(Preparer)
     rejects: list[Reject] = []

@@ -1,0 +1,55 @@
+"""Why a trial failed, out of Ray's report of several pages."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from ray import cloudpickle
+from ray.exceptions import ActorUnavailableError, RayActorError
+
+
+def reason_of(trial: Any) -> str:
+    """In one line."""
+    error = _error_of(trial)
+    if machine_lost(error):
+        return "its machine was lost"
+    if isinstance(error, RayActorError):
+        return "its worker died: " + " ".join(str(error).split())[:300]
+    cause = getattr(error, "cause", None) or error
+    if cause is None:
+        lines = Path(trial.error_file).read_text().splitlines() if trial.error_file else []
+        return next((line for line in reversed(lines) if line.strip()), "unknown")
+    text = str(cause).strip().splitlines()
+    return f"{type(cause).__name__}: {text[0]}" if text else type(cause).__name__
+
+
+def _error_of(trial: Any) -> Exception | None:
+    if trial.pickled_error_file:
+        # An exception may be of a kind that can't be brought over; the text file has it then.
+        with contextlib.suppress(Exception):
+            return cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
+    return None
+
+
+def machine_lost(error: Exception | None) -> bool:
+    """Whether it says that the worker went with its machine, or that the machine can't be reached.
+
+    Of a worker that dies alone its machine tells at once; of one that can't, Ray knows no more at first
+    than that there is no answer.
+    """
+    if isinstance(error, ActorUnavailableError):
+        return True
+    return isinstance(error, RayActorError) and "node has died" in str(error)
+
+
+def forgive_lost_machine(trial: Any) -> bool:
+    """Whether `trial`, about to be tried again, lost its machine, which is no fault of its own.
+
+    It does not count for ``search.retries`` then: over weeks on spot machines, one may lose many.
+    """
+    if not machine_lost(_error_of(trial)):
+        return False
+    trial.run_metadata.num_failures -= 1
+    return True
