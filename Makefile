@@ -24,15 +24,15 @@ test-cluster: .venv/cluster
 benchmarks: .venv/installed
 	$(BIN)/python -m benchmarks
 
-.venv/installed: pyproject.toml
+.venv/installed: pyproject.toml cluster/constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(BIN)/pip install --quiet --constraint cluster/constraints.txt --editable '.[dev]'
 	touch $@
 
 # Apart, as every Ray starts slower with the dashboard's parts.
 .venv/cluster: .venv/installed
-	$(BIN)/pip install --quiet --editable '.[dev,cluster]'
+	$(BIN)/pip install --quiet --constraint cluster/constraints.txt --editable '.[dev,cluster]'
 	touch $@
 
 clean:
