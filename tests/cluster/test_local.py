@@ -112,7 +112,7 @@ def test_one_machine_finds_the_same(cluster):
 
 
 def test_a_job_is_a_search_that_can_be_stopped_and_gone_on_with(cluster):
-    epochs = 2000
+    epochs = 600
     training = {"epochs": epochs, "patience": epochs, "rounds": 1, "batch_size": 8}
     path = cluster.search("job", training=training)
     # A copy of the code, as `--working-dir` brings it, not the one that is installed there.
