@@ -118,7 +118,8 @@ class Search:
 def first(cluster) -> Search:
     """A search that has ended; there was the head alone before it."""
     assert list(cluster.living()) == list(cluster.living("head"))
-    search = Search(cluster, "first", trials=4, epochs=1500)  # long enough for both machines to come
+    # Epochs enough for both machines to come before the first trials end.
+    search = Search(cluster, "first", trials=4, epochs=1500)
     search.end(search.start())
     return search
 
