@@ -17,7 +17,7 @@ from typing import Any
 import boto3
 import yaml
 
-from tests.cluster.hosts import FOLDER, GATEWAY, Host, Network
+from tests.cluster.hosts import AWS, Host, Network
 from tests.cluster.person import ROOT, ray, wait_for
 from tests.postgres import Server, serving
 
@@ -39,16 +39,17 @@ class Cloud:
 
     def __init__(self, network: Network, postgres: Server) -> None:
         self.network, self.postgres = network, postgres
-        self.home, self.shared = FOLDER / "person", FOLDER / "shared"
+        self.folder, self.gateway = network.folder, network.gateway
+        self.home, self.shared = self.folder / "person", self.folder / "shared"
         self.instances: dict[str, Host] = {}
         self.launched: dict[str, dict[str, Any]] = {}
-        self.failing = FOLDER / "s3-fails"
+        self.failing = self.folder / "s3-fails"
         with socket.socket() as free:
-            free.bind((GATEWAY, 0))
+            free.bind((self.gateway, 0))
             self._port = free.getsockname()[1]
         # A machine of AWS has its credentials from its role; these are as good to the endpoint.
         self.credentials = {
-            "AWS_ENDPOINT_URL": f"http://{GATEWAY}:{self._port}",
+            "AWS_ENDPOINT_URL": f"http://{self.gateway}:{self._port}",
             "AWS_ACCESS_KEY_ID": "testing",
             "AWS_SECRET_ACCESS_KEY": "testing",
             "AWS_DEFAULT_REGION": REGION,
@@ -70,9 +71,9 @@ class Cloud:
         for folder in (self.home, self.shared):
             folder.mkdir()
         command = [sys.executable, "-m", "tests.cluster.endpoint"]
-        command += [GATEWAY, str(self._port), str(self.failing)]
+        command += [self.gateway, str(self._port), str(self.failing)]
         environment = {**os.environ, "MOTO_IAM_LOAD_MANAGED_POLICIES": "true"}
-        with (FOLDER / "endpoint.log").open("wb") as log:
+        with (self.folder / "endpoint.log").open("wb") as log:
             endpoint = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:
             wait_for(self._answers, 60, "the endpoint")
@@ -89,7 +90,7 @@ class Cloud:
             raise self._error
 
     def _answers(self) -> bool:
-        with contextlib.suppress(OSError), socket.create_connection((GATEWAY, self._port), 1):
+        with contextlib.suppress(OSError), socket.create_connection((self.gateway, self._port), 1):
             return True
         return False
 
@@ -178,7 +179,7 @@ class Cloud:
         tree["provider"] |= {
             "region": REGION,
             "availability_zone": f"{REGION}a",
-            "my_ip": GATEWAY,
+            "my_ip": self.gateway,
             "bucket": "lab",
             "use_internal_ips": True,
         }
@@ -187,7 +188,7 @@ class Cloud:
             node_type["node_config"]["ImageId"] = AMI
             if kind != "head":
                 node_type["resources"] = {"CPU": 1, "GPU": 0}
-        path = FOLDER / "aws.yaml"
+        path = self.folder / "aws.yaml"
         path.write_text(yaml.safe_dump(tree, sort_keys=False))
         return path
 
@@ -198,16 +199,18 @@ class Cloud:
         """Copy what the hosts have written to where TUNER_CLOUD_LOGS says, to look into a failure."""
         if target := os.environ.get("TUNER_CLOUD_LOGS"):
             shutil.rmtree(target, ignore_errors=True)
-            for path in (p for kind in ("log", "out", "err") for p in FOLDER.glob(f"**/*.{kind}")):
-                copy = Path(target) / path.relative_to(FOLDER)
+            for path in (
+                p for kind in ("log", "out", "err") for p in self.folder.glob(f"**/*.{kind}")
+            ):
+                copy = Path(target) / path.relative_to(self.folder)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, copy)
 
     def up(self) -> str:
-        return self.ray("up", "--yes", str(FOLDER / "aws.yaml"))
+        return self.ray("up", "--yes", str(self.folder / "aws.yaml"))
 
     def down(self) -> str:
-        return self.ray("down", "--yes", str(FOLDER / "aws.yaml"))
+        return self.ray("down", "--yes", str(self.folder / "aws.yaml"))
 
 
 def tags(instance: dict[str, Any]) -> dict[str, str]:
@@ -217,8 +220,8 @@ def tags(instance: dict[str, Any]) -> dict[str, str]:
 @contextlib.contextmanager
 def cloud() -> Iterator[Cloud]:
     with (
-        Network() as network,
-        serving(GATEWAY) as postgres,
+        Network(AWS) as network,
+        serving(network.gateway) as postgres,
         Cloud(network, postgres).running() as made,
     ):
         yield made

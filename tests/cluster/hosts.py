@@ -23,13 +23,7 @@ import pytest
 
 USER = "ubuntu"
 HOME = f"/home/{USER}"
-SUBNET = "172.31.0.0/16"  # that of the default VPC of AWS
-GATEWAY = "172.31.0.1"  # this machine, as the hosts see it
-# Hosts find their own address by a route to everywhere; nobody has this one, and nothing goes there.
-NOBODY = "172.31.255.254"
-BRIDGE = "tuner-net"
-FOLDER = Path("/run/tuner-hosts")
-LOCK = "/run/tuner-hosts.lock"
+AWS = 31  # 172.31.0.0/16 is the default VPC of AWS
 PROGRAMS = ("ip", "iptables-restore", "rsync", "setpriv", "ssh", "ssh-keygen", "sshd", "unshare")
 
 _INIT = """
@@ -72,34 +66,58 @@ ip link add tuner-try type veth peer name tuner-yrt
 
 
 class Network:
-    """A bridge with hosts on it, all of which end with the context. One at a time on a machine."""
+    """A bridge with hosts on it, all of which end with the context. One of a `block` at a time.
 
-    def __init__(self) -> None:
+    Args:
+        block: the addresses are those of 172.`block`.0.0/16.
+
+    Attributes:
+        gateway: this machine, as the hosts see it.
+        folder: files of the network, at the same place for all its hosts.
+    """
+
+    def __init__(self, block: int) -> None:
         self.hosts: dict[str, Host] = {}
-        self.key = FOLDER / "key"
-        self._lock = filelock.FileLock(LOCK)
+        self.block, self.bridge = block, f"tuner-net-{block}"
+        self.gateway = self.address(0, 1)
+        self.folder = Path(f"/run/tuner-hosts-{block}")
+        self.key = self.folder / "key"
+        self._lock = filelock.FileLock(f"{self.folder}.lock")
+
+    def address(self, third: int, fourth: int) -> str:
+        return f"172.{self.block}.{third}.{fourth}"
 
     def __enter__(self) -> Network:
         if reason := missing():
             pytest.skip(reason)
         self._lock.acquire()
-        _sweep()  # what a run left behind that was killed
-        FOLDER.mkdir()
-        _run("mount", "-t", "tmpfs", "tuner-hosts", str(FOLDER))
-        for path in (self.key, FOLDER / "host_key"):
+        self._sweep()  # what a run left behind that was killed
+        self.folder.mkdir()
+        _run("mount", "-t", "tmpfs", "tuner-hosts", str(self.folder))
+        for path in (self.key, self.folder / "host_key"):
             _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", USER, "-f", str(path))
-        _run("ip", "link", "add", BRIDGE, "type", "bridge")
-        _run("ip", "address", "add", f"{GATEWAY}/16", "dev", BRIDGE)
-        _run("ip", "link", "set", BRIDGE, "up")
+        _run("ip", "link", "add", self.bridge, "type", "bridge")
+        _run("ip", "address", "add", f"{self.gateway}/16", "dev", self.bridge)
+        _run("ip", "link", "set", self.bridge, "up")
         return self
 
     def __exit__(self, *error: object) -> None:
         try:
             for host in list(self.hosts.values()):
                 host.stop()
-            _sweep()
+            self._sweep()
         finally:
             self._lock.release()
+
+    def _sweep(self) -> None:
+        """Remove all that a network of this block has made."""
+        for line in _quiet("ip", "netns", "list").stdout.splitlines():
+            if line.startswith(f"tuner-172.{self.block}."):
+                _end(line.split()[0])
+        _quiet("ip", "link", "delete", self.bridge)
+        if self.folder.exists():
+            _quiet("umount", "-l", str(self.folder))
+            self.folder.rmdir()
 
     def host(
         self,
@@ -132,10 +150,9 @@ class Host:
     ) -> None:
         self.network, self.address = network, address
         self.name = "ip-" + address.replace(".", "-")
-        self.folder = FOLDER / self.name
+        self.folder = network.folder / self.name
         self._namespace = f"tuner-{address}"
-        third, fourth = address.split(".")[2:]
-        self._link = f"tuner-{third}-{fourth}"
+        self._link = f"tuner{address.removeprefix('172').replace('.', '-')}"
         self._environment, self._keys = environment, keys
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -176,7 +193,7 @@ class Host:
         etc.joinpath("resolv.conf").write_text("")  # nobody is asked for names
         (self.folder / "authorized_keys").write_text("\n".join(self._keys) + "\n")
         settings = [
-            f"HostKey {FOLDER}/host_key",
+            f"HostKey {self.network.folder}/host_key",
             f"AuthorizedKeysFile {self.folder}/authorized_keys",
             "PermitRootLogin yes",  # that is what the user is, by another name
             "PasswordAuthentication no",
@@ -212,11 +229,12 @@ class Host:
             "netns",
             self._namespace,
         )
-        _run("ip", "link", "set", self._link, "master", BRIDGE, "up")
+        _run("ip", "link", "set", self._link, "master", self.network.bridge, "up")
         _run(*inside, "address", "add", f"{self.address}/16", "dev", "eth0")
         _run(*inside, "link", "set", "lo", "up")
         _run(*inside, "link", "set", "eth0", "up")
-        _run(*inside, "route", "add", "default", "via", NOBODY)
+        # It finds its own address by a route to everywhere; nobody has this one, and nothing goes there.
+        _run(*inside, "route", "add", "default", "via", self.network.address(255, 254))
 
     def allow(self, rules: Iterable[tuple[str, int | None]]) -> None:
         """Let in what `rules` name, addresses and a TCP port or None for all, and nothing else."""
@@ -314,14 +332,3 @@ def _end(namespace: str) -> None:
             raise RuntimeError(f"{namespace}: processes {', '.join(numbers)} don't end")
         time.sleep(0.05)
     _quiet("ip", "netns", "delete", namespace)
-
-
-def _sweep() -> None:
-    """Remove all that a network has made."""
-    for line in _quiet("ip", "netns", "list").stdout.splitlines():
-        if line.startswith("tuner-"):
-            _end(line.split()[0])
-    _quiet("ip", "link", "delete", BRIDGE)
-    if FOLDER.exists():
-        _quiet("umount", "-l", str(FOLDER))
-        FOLDER.rmdir()

@@ -20,7 +20,6 @@ import pytest
 import yaml
 
 from tests.cluster.cloud import OUTSIDE, Cloud, cloud, tags
-from tests.cluster.hosts import GATEWAY
 from tests.cluster.person import wait_for
 from tests.conftest import small_search
 from tuner.study.store import ResultsStore, TrialRecord
@@ -216,7 +215,7 @@ def test_what_was_asked_of_ec2(cluster):
         for rule in group["IpPermissions"]
         for source in rule["IpRanges"]
     ]
-    assert opened == [(22, 22, f"{GATEWAY}/32")]
+    assert opened == [(22, 22, f"{cluster.gateway}/32")]
 
     rights = {}
     for kind, instances in kinds.items():

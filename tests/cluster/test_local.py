@@ -15,14 +15,15 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.hosts import FOLDER, Host, Network
+from tests.cluster.hosts import Host, Network
 from tests.cluster.person import ROOT, ray, wait_for
 from tests.conftest import small_search
 from tuner.cluster import local
 from tuner.study.database import StoreError
 from tuner.study.store import ResultsStore, TrialRecord
 
-ADDRESSES = ("172.31.0.11", "172.31.0.12", "172.31.0.13")
+BLOCK = 30  # of addresses
+MACHINES = 3
 TRIALS = 6
 
 
@@ -30,20 +31,23 @@ class Machines:
     """The hosts, and the commands of a person who uses them."""
 
     def __init__(self, network: Network) -> None:
-        self.home, self.shared = FOLDER / "person", FOLDER / "shared"
+        self.home, self.shared = network.folder / "person", network.folder / "shared"
         for folder in (self.home / ".ssh", self.shared):
             folder.mkdir(parents=True)
         shutil.copy(network.key, self.home / ".ssh" / "tuner")
         # All that pip needs is there.
         pip = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}
-        self.hosts: list[Host] = [network.host(address, pip) for address in ADDRESSES]
+        self.hosts: list[Host] = [
+            network.host(network.address(0, 11 + number), pip) for number in range(MACHINES)
+        ]
         self.head = self.hosts[0]
         tree = yaml.safe_load((ROOT / "cluster" / "local.yaml").read_text())
-        tree["provider"] |= {"head_ip": ADDRESSES[0], "worker_ips": list(ADDRESSES[1:])}
+        head, *workers = (host.address for host in self.hosts)
+        tree["provider"] |= {"head_ip": head, "worker_ips": workers}
         for node_type in tree["available_node_types"].values():
             # Of this machine's, which each host takes for its own.
             node_type["resources"] = {"CPU": 1}
-        self.file = FOLDER / "local.yaml"
+        self.file = network.folder / "local.yaml"
         self.file.write_text(yaml.safe_dump(tree, sort_keys=False))
 
     def ray(self, *words: str) -> str:
@@ -83,11 +87,11 @@ class Machines:
 def cluster(drawn) -> Iterator[Machines]:
     """A cluster that ``ray up`` has made, with the videos where all its machines see them."""
     pytest.importorskip("aiohttp_cors", reason="no ray[default] here (pip install '.[cluster]')")
-    with Network() as network:
+    with Network(BLOCK) as network:
         made = Machines(network)
         shutil.copytree(drawn, made.shared / "videos")
         made.ray("up", "--yes", str(made.file))
-        wait_for(lambda: made.nodes() == len(ADDRESSES), 180, "all machines of the cluster")
+        wait_for(lambda: made.nodes() == MACHINES, 180, "all machines of the cluster")
         yield made
 
 
@@ -137,8 +141,8 @@ def test_a_job_is_a_search_that_can_be_stopped_and_gone_on_with(cluster):
 
 def test_a_machine_that_was_restarted_comes_back(cluster):
     cluster.hosts[1].run("ray stop --force")
-    wait_for(lambda: cluster.nodes() == len(ADDRESSES) - 1, 60, "the end of a node")
-    wait_for(lambda: cluster.nodes() == len(ADDRESSES), 120, "its return")
+    wait_for(lambda: cluster.nodes() == MACHINES - 1, 60, "the end of a node")
+    wait_for(lambda: cluster.nodes() == MACHINES, 120, "its return")
 
 
 def test_nothing_is_left(cluster):
