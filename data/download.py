@@ -165,7 +165,7 @@ class _Videos(Store):
             return str(error) if isinstance(error, _Full) else None
 
         try:
-            patiently(reserve, full, f"room for {video}", print)
+            patiently(reserve, full, f"room for {video}")
         except _Full as error:
             raise S3Error(f"{video}: no room in {self.folder}: {error}") from error
 

@@ -25,9 +25,7 @@ class S3Error(Exception):
     code = ""
 
 
-def ask(
-    action: Callable[[bool], T], what: str, say: Callable[[str], None] = print, *, rights: str
-) -> T:
+def ask(action: Callable[[bool], T], what: str, *, rights: str) -> T:
     """What `action` returns, waiting `patiently` while S3 is away.
 
     Args:
@@ -42,7 +40,7 @@ def ask(
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        return patiently(action, away, what, say)
+        return patiently(action, away, what)
     except (Boto3Error, BotoCoreError, ClientError) as error:
         raise explained(error, what, rights) from error
 

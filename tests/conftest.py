@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 import yaml
 
+from data import patience
+
 FOLDER = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 CODECS = {".wmv": "wmv2", ".asf": "wmv2", ".avi": "mpeg4", ".mpg": "mpeg1video", ".webm": "vp9"}
 BITS = 16  # of a frame's number, as two rows of eight black or white squares
@@ -174,6 +176,15 @@ def draw(path: Path, seed: int) -> list[str]:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
     return labels
+
+
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """The lines that tell of waiting for a service that is away."""
+    lines: list[str] = []
+    before = patience.tell(lines.append)
+    yield lines
+    patience.tell(before)
 
 
 @pytest.fixture(scope="session")

@@ -182,7 +182,7 @@ def search(config: Config, *, resume: bool, strict: bool, command: str) -> int:
         from tuner.study.spread import prepare_all
         from tuner.study.store import ResultsStore
 
-        store = ResultsStore.create(config, resume=resume, say=console.print)
+        store = ResultsStore.create(config, resume=resume)
         searched = searched_models(space)
         dataset = prepare_all(
             config,

@@ -31,11 +31,10 @@ class Storage:
 
     folder: Path
     url: str | None = None
-    say: Callable[[str], None] = print
     _kept: dict[str, tuple[int, int]] = field(default_factory=dict, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"folder": self.folder, "url": self.url, "say": print, "_kept": {}}
+        return {"folder": self.folder, "url": self.url, "_kept": {}}
 
     def check(self) -> None:
         """Write and delete a small object, so that what is missing is known before the first trial.
@@ -117,7 +116,7 @@ class Storage:
         return path.relative_to(self.folder).as_posix()
 
     def _ask(self, action: Callable[[bool], Any]) -> Any:
-        return ask(action, f"the storage {self.url}", self.say, rights=_RIGHTS)
+        return ask(action, f"the storage {self.url}", rights=_RIGHTS)
 
 
 def _version(path: Path) -> tuple[int, int]:

@@ -116,7 +116,7 @@ def test_one_machine_finds_the_same(cluster):
 
 
 def test_a_job_is_a_search_that_can_be_stopped_and_gone_on_with(cluster):
-    epochs = 600
+    epochs = 1500
     training = {"epochs": epochs, "patience": epochs, "rounds": 1, "batch_size": 8}
     path = cluster.search("job", training=training)
     # A copy of the code, as `--working-dir` brings it, not the one that is installed there.
@@ -125,11 +125,11 @@ def test_a_job_is_a_search_that_can_be_stopped_and_gone_on_with(cluster):
 
     def under_way() -> bool:
         with contextlib.suppress(StoreError):  # there is none yet
-            return sum(len(record.epochs) > 30 for record in cluster.records("job")) == 2
+            return any(len(record.epochs) > 30 for record in cluster.records("job"))
         return False
 
     cluster.head.run(f"{job} --no-wait --submission-id first {search}")
-    wait_for(under_way, 120, "the trials of the job")
+    wait_for(under_way, 120, "a trial of the job")
     cluster.head.run("ray job stop --address http://127.0.0.1:8265 first")
     assert not any(len(record.epochs) == epochs for record in cluster.records("job"))
     done = cluster.head.run(f"{job} {search} --resume")

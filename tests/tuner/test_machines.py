@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +19,7 @@ import pytest
 from ray import cloudpickle
 from ray.exceptions import RayActorError
 
+from data import patience
 from tuner import cli
 from tuner.config import load
 from tuner.study import session, spread
@@ -108,6 +111,29 @@ def test_a_video_that_ends_its_process_is_left_out_and_no_other(
     (reject,) = spread._on_all(config, [], dataset, wanted, cli.output)
     assert reject.video == "a2" and "processes ended" in reject.reason
     assert (tmp_path / "videos" / "once").exists()
+
+
+class Patient(spread.Preparer):
+    """Waits for a service before each video."""
+
+    def prepare(self, video, wanted):
+        def connect(again: bool) -> None:
+            if not again:
+                raise ConnectionError("503")
+
+        patience.patiently(connect, str, "the shared cache")
+        return super().prepare(video, wanted)
+
+
+@pytest.mark.shared_cache
+def test_what_a_worker_waits_for_is_said_here(ray_session, write_config, monkeypatch):
+    config, said = load(write_config()), []
+    dataset = load_dataset(config.data, cli.output)
+    monkeypatch.setattr(spread, "Preparer", Patient)
+    output = replace(cli.output, say=said.append)
+    assert spread._on_all(config, [], dataset, list(dataset.videos.values()), output) == []
+    host = socket.gethostname()
+    assert said.count(f"{host}: waiting for the shared cache: 503") == len(dataset.videos)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives a process a file system of its own")

@@ -48,10 +48,9 @@ def test_a_study_like_any_other(postgres, tmp_path):
     assert "secret" not in str(study.user_attrs)  # which everybody sees who sees the study
 
 
-def test_a_search_waits_for_a_store_that_is_away(postgres, tmp_path):
-    said: list[str] = []
+def test_a_search_waits_for_a_store_that_is_away(postgres, tmp_path, said):
     config = settings(tmp_path, postgres.url)
-    store, space = ResultsStore.create(config, resume=False, say=said.append), Space(config)
+    store, space = ResultsStore.create(config, resume=False), Space(config)
     number, _ = store.ask(space)
     postgres.stop()
     back = threading.Timer(2.0, postgres.start)
@@ -72,12 +71,11 @@ def test_a_search_waits_for_a_store_that_is_away(postgres, tmp_path):
     assert records[1].params == params
 
 
-def test_what_a_search_held_that_died_is_let_go(postgres, tmp_path, monkeypatch):
+def test_what_a_search_held_that_died_is_let_go(postgres, tmp_path, monkeypatch, said):
     monkeypatch.setattr(database, "_LOCK", 1)
     monkeypatch.setattr(database, "_TRANSACTION", 3)
-    said: list[str] = []
     config = settings(tmp_path, postgres.url)
-    store = ResultsStore.create(config, resume=False, say=said.append)
+    store = ResultsStore.create(config, resume=False)
     number, _ = store.ask(Space(config))
     dead = open_storage(postgres.url).engine.connect()  # its machine is gone, and says nothing more
     dead.execute(sqlalchemy.text("SELECT * FROM trials FOR UPDATE"))

@@ -82,9 +82,8 @@ def test_a_trial_goes_on_where_another_machine_left_it(s3, drawn, tmp_path):
     assert "last.pt" not in keys("moves/models/0/") and "best.pt" in keys("moves/models/0/")
 
 
-def test_s3_that_is_away_is_waited_for(s3, tmp_path):
-    said: list[str] = []
-    storage = Storage(tmp_path, "s3://lab/outage", say=said.append)
+def test_s3_that_is_away_is_waited_for(s3, tmp_path, said):
+    storage = Storage(tmp_path, "s3://lab/outage")
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "best.pt").write_text("weights")
     s3.stop()

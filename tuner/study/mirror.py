@@ -27,15 +27,14 @@ class Mirror(InMemoryStorage):
     Args:
         database: that holds the study.
         name: of the study.
-        say: gets a line when the database is away, and when it is back.
 
     Raises:
         StorageInternalError: from any writing, when patience is at its end.
     """
 
-    def __init__(self, database: BaseStorage, name: str, say: Callable[[str], None]) -> None:
+    def __init__(self, database: BaseStorage, name: str) -> None:
         super().__init__()
-        self._database, self._say = database, say
+        self._database = database
         self._study = database.get_study_id_from_name(name)
         own = self.create_new_study(database.get_study_directions(self._study), name)
         for key, value in database.get_study_user_attrs(self._study).items():
@@ -63,7 +62,7 @@ class Mirror(InMemoryStorage):
         return row
 
     def _write(self, action: Callable[[bool], T]) -> T:
-        return patiently(action, _away, "the results store", self._say)
+        return patiently(action, _away, "the results store")
 
     def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
         super().set_study_user_attr(study_id, key, value)

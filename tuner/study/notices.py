@@ -6,6 +6,7 @@ import os
 import socket
 import time
 import uuid
+from collections.abc import Callable
 
 from ray.experimental import internal_kv
 
@@ -23,10 +24,9 @@ class Notices:
         key = f"{self._prefix}{time.time():.6f}:{os.getpid()}"
         internal_kv._internal_kv_put(key, f"{socket.gethostname()}: {line}", namespace=_NAMESPACE)
 
-    def take(self) -> list[str]:
-        """What has been said since the last time."""
-        lines = []
+    def show(self, say: Callable[[str], object]) -> None:
+        """Say here what workers have said since the last time."""
         for key in sorted(internal_kv._internal_kv_list(self._prefix, namespace=_NAMESPACE)):
-            lines.append(internal_kv._internal_kv_get(key, namespace=_NAMESPACE).decode())
+            line = internal_kv._internal_kv_get(key, namespace=_NAMESPACE).decode()
             internal_kv._internal_kv_del(key, namespace=_NAMESPACE)
-        return lines
+            say(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 from ray.tune import Callback
@@ -147,8 +148,7 @@ class Progress(Callback):
         now = time.monotonic()
         if self.notices and now - self.noticed >= 1:
             self.noticed = now
-            for notice in self.notices.take():
-                self.console.print(notice, markup=False, soft_wrap=True)
+            self.notices.show(partial(self.console.print, markup=False, soft_wrap=True))
         if self.live:
             if now - self.last_line >= 0.5:
                 self.last_line = now

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import models
-from data import Dataset, FeatureStore
+from data import Dataset, FeatureStore, patience
 from data.videos import Reject, Video
 from models.config import ModelConfig
 from tuner.config import Config
 from tuner.messages import Output
 from tuner.study.machines import capacity, check_machines, may_grow
+from tuner.study.notices import Notices
 from tuner.study.session import RaySession
 from tuner.training.prepare import (
     decode,
@@ -96,9 +97,10 @@ def _complete(
 class Preparer:
     """Brings one video after another into the stores of its machine; a Ray actor."""
 
-    def __init__(self, config: Config, searched: Sequence[ModelConfig]) -> None:
+    def __init__(self, config: Config, searched: Sequence[ModelConfig], notices: Notices) -> None:
         import torch
 
+        patience.tell(notices.say)
         torch.set_num_threads(max(1, int(config.resources.cpus)))
         self.config, self.searched, self.sizes = config.data, searched, frame_sizes(searched)
         self.stores = feature_stores(searched, config.data)
@@ -140,11 +142,12 @@ def _on_all(
     gpus = resources.gpus_of(head=False, cluster=cluster)
     kind: Any = ray.remote(num_cpus=resources.cpus, num_gpus=gpus)(Preparer)
     rejects: list[Reject] = []
+    notices = Notices()
     losses: Counter[str] = Counter()
     busy: dict[Any, tuple[Any, Video | None]] = {}
 
     def start() -> None:
-        actor = kind.remote(config, list(searched))
+        actor = kind.remote(config, list(searched), notices)
         busy[actor.ready.remote()] = actor, None
 
     for _ in range(min(resources.workers(cluster, gpus), len(waiting))):
@@ -156,7 +159,11 @@ def _on_all(
             while waiting and idle:
                 actor, video = idle.pop(), waiting.popleft()
                 busy[actor.prepare.remote(video, video.name in names)] = actor, video
-            (ended, *_), _ = ray.wait(list(busy))
+            ended_ones, _ = ray.wait(list(busy), timeout=1)
+            notices.show(output.say)
+            if not ended_ones:
+                continue
+            (ended,) = ended_ones
             actor, done = busy.pop(ended)
             try:
                 reject = ray.get(ended)
@@ -179,6 +186,7 @@ def _on_all(
             if done is not None:
                 rejects += [reject] if reject else []
                 advance()
+    notices.show(output.say)
     for actor in [*idle, *(actor for actor, _ in busy.values())]:
         ray.kill(actor)
     return sorted(rejects, key=lambda reject: reject.video)

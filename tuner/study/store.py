@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -62,20 +62,12 @@ class ResultsStore:
         self._ids: dict[int, int] = {}  # trial number to the database's id
 
     @classmethod
-    def create(
-        cls,
-        config: Config,
-        *,
-        resume: bool,
-        same: bool = True,
-        say: Callable[[str], None] = print,
-    ) -> ResultsStore:
+    def create(cls, config: Config, *, resume: bool, same: bool = True) -> ResultsStore:
         """The store of a search that is about to run.
 
         Args:
             resume: go on with a search of this name, if there is one.
             same: it must have the same configuration.
-            say: gets a line when the database is away, and when it is back.
 
         Raises:
             StoreError: a search of this name is there already and `resume` is false, or it was
@@ -87,7 +79,7 @@ class ResultsStore:
         storage = open_storage(config.results_url)
         name = config.name
         if name in optuna.get_all_study_names(storage):
-            store = cls(optuna.load_study(study_name=name, storage=Mirror(storage, name, say)))
+            store = cls(optuna.load_study(study_name=name, storage=Mirror(storage, name)))
             count = len(store.study.get_trials(deepcopy=False))
             if not resume and count:
                 raise StoreError(
@@ -99,7 +91,7 @@ class ResultsStore:
             store.study.set_user_attr("config", _tree(config))
             return store
         optuna.create_study(study_name=name, storage=storage, direction=config.search.direction)
-        study = optuna.load_study(study_name=name, storage=Mirror(storage, name, say))
+        study = optuna.load_study(study_name=name, storage=Mirror(storage, name))
         study.set_user_attr("started", datetime.now().isoformat(timespec="seconds"))
         study.set_user_attr("config", _tree(config))
         return cls(study)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from ray import tune
 
-from data import Dataset
+from data import Dataset, patience
 from tuner.config import Config
 from tuner.storage import Storage
 from tuner.study.notices import Notices
@@ -56,7 +56,7 @@ class Trial(tune.Trainable):
     def setup(self, config: dict[str, Any], context: SearchContext | None = None) -> None:
         assert context is not None  # given by tune.with_parameters
         self.context = context
-        context.storage.say = context.notices.say
+        patience.tell(context.notices.say)
         remember(context.known)
         self.run: Run | None = None
         self.reported = 0  # epochs that have been
