@@ -20,7 +20,7 @@ test: .venv/installed
 # What `make test` leaves out: clusters on hosts of this machine's own, which takes root and ten minutes.
 # Two lines of them at once, as they mostly wait: the cloud's, and all others.
 test-cluster: .venv/cluster
-	$(BIN)/python -m pytest -m cluster -rs -n 2 --dist loadgroup tests/cluster
+	$(BIN)/python -m pytest -m cluster -rs --durations=20 -n 2 --dist loadgroup tests/cluster
 
 benchmarks: .venv/installed
 	$(BIN)/python -m benchmarks
