@@ -83,8 +83,9 @@ def test_its_search_is_one_that_starts(job):
     (container,) = workers["template"]["spec"]["containers"]
     gpus = container["resources"]["limits"]["nvidia.com/gpu"]
     assert workers["minReplicas"] == 0
-    resources = config.resources
-    assert resources.trials_at_once == workers["maxReplicas"] * gpus / resources.gpus
+    room = {"CPU": 1000, "GPU": workers["maxReplicas"] * gpus}
+    network = config.resources.gpus_of(head=False, cluster=room)
+    assert config.resources.workers(room, network) == workers["maxReplicas"]
 
 
 def test_ray_is_of_one_version(job):
