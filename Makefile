@@ -18,9 +18,9 @@ test: .venv/installed
 	$(BIN)/python -m pytest -m "not cluster"
 
 # What `make test` leaves out: clusters on hosts of this machine's own, which takes root and ten minutes.
-# Two lines of them at once, as they mostly wait: the cloud's, and all others.
+# Two files of them at once, the longest first, as they mostly wait.
 test-cluster: .venv/cluster
-	$(BIN)/python -m pytest -m cluster -rs --durations=20 -n 2 --dist loadgroup tests/cluster
+	$(BIN)/python -m pytest -m cluster -rs --durations=20 -n 2 --dist loadfile tests/cluster
 
 benchmarks: .venv/installed
 	$(BIN)/python -m benchmarks

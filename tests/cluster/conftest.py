@@ -16,9 +16,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _HOSTS & set(getattr(item, "fixturenames", ())):
             item.add_marker("cluster")
-        # Those of a group run one after another, beside the other group (`--dist loadgroup`).
-        cloud = item.path.name == "test_cloud.py"
-        item.add_marker(pytest.mark.xdist_group("cloud" if cloud else "others"))
 
 
 @pytest.hookimpl(tryfirst=True)  # before fixtures start hosts
