@@ -65,7 +65,8 @@ class Machines:
         """The file of a search; every machine sees it, the videos, the storage and the results."""
         tree = small_search(self.shared / "videos", self.shared / "runs") | {
             "name": name,
-            "training": {"epochs": 30, "patience": 30, "rounds": 1, "batch_size": 8},
+            # Long enough that every machine has come to its first trial before the last one begins.
+            "training": {"epochs": 600, "patience": 600, "rounds": 1, "batch_size": 8},
             "search": {"trials": TRIALS, "scheduler": "none", "sampler": "random"},
             "resources": {"cpus": 1, "trials_at_once": 3},
             "results": self.results,
