@@ -22,7 +22,8 @@ from tuner.messages import Advance, ConfigError, Output
 
 # A file or a pipe has no width that a table would have to fit.
 _WIDTH = None if sys.stdout.isatty() else 160
-console = Console(highlight=False, soft_wrap=True, width=_WIDTH)
+# No markup: names of videos and classes may have brackets.
+console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=_WIDTH)
 
 
 class UserError(Exception):

@@ -77,20 +77,20 @@ def test_videos_that_do_not_decode_are_listed(command, write_config, drawn, tmp_
     folder.mkdir()
     for video in drawn.iterdir():
         (folder / video.name).write_bytes(video.read_bytes())
-    (folder / "broken.mp4").write_bytes((drawn / "a1.mp4").read_bytes()[:900])
+    (folder / "broken[a].mp4").write_bytes((drawn / "a1.mp4").read_bytes()[:900])
     (folder / "unlabelled.mp4").write_bytes((drawn / "a1.mp4").read_bytes())
-    (folder / "labels.csv").write_text("\n".join([*lines, "broken,0,seal,train"]))
+    (folder / "labels.csv").write_text("\n".join([*lines, "broken[a],0,seal,train"]))
     path = write_config(
         data={"videos": str(folder), "labels": str(folder / "labels.csv")}, search={"trials": 1}
     )
     status, out, err = command("search", path)
     assert status == 0, err
-    assert "left out: broken" in out
+    assert "left out: broken[a]: " in out
     assert "1 of 6 videos have no labels and are left out: unlabelled.mp4" in out
     rejects = (tmp_path / "runs" / "small" / "rejects.csv").read_text()
-    assert "broken.mp4" in rejects and "opened" in rejects
+    assert "broken[a].mp4" in rejects and "opened" in rejects
     err = mistake(command, "search", path, "--set", "name=other", "--strict")
-    assert "broken.mp4 does not decode" in err
+    assert "broken[a].mp4 does not decode" in err
 
 
 def test_weights_that_can_not_be_had(command, write_config, monkeypatch, tmp_path):

@@ -148,7 +148,7 @@ class Progress(Callback):
         now = time.monotonic()
         if self.notices and now - self.noticed >= 1:
             self.noticed = now
-            self.notices.show(partial(self.console.print, markup=False, soft_wrap=True))
+            self.notices.show(partial(self.console.print, soft_wrap=True))
         if self.live:
             if now - self.last_line >= 0.5:
                 self.last_line = now

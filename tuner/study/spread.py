@@ -159,11 +159,11 @@ def _on_all(
             while waiting and idle:
                 actor, video = idle.pop(), waiting.popleft()
                 busy[actor.prepare.remote(video, video.name in names)] = actor, video
-            ended_ones, _ = ray.wait(list(busy), timeout=1)
+            ready, _ = ray.wait(list(busy), timeout=1)
             notices.show(output.say)
-            if not ended_ones:
+            if not ready:
                 continue
-            (ended,) = ended_ones
+            (ended,) = ready
             actor, done = busy.pop(ended)
             try:
                 reject = ray.get(ended)
