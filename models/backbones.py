@@ -6,10 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
-import torchvision
-from timm.models import PretrainedCfg
 from torch import nn
 
 from models import hub, video_backbones, weights
@@ -18,6 +15,7 @@ from models.networks import Backbone, Pooling
 from models.specs import BackboneSpec, spec
 from models.video_backbones import VideoBackbone
 from models.weights import PACKAGE, PACKAGED
+from models.zoo import timm, torchvision
 
 __all__ = [
     "Backbone",
@@ -68,7 +66,7 @@ def _random(about: BackboneSpec, **options: Any) -> nn.Module:
         return timm.create_model(about.timm_name, num_classes=0, **options)
 
 
-def _entry(about: BackboneSpec) -> PretrainedCfg:
+def _entry(about: BackboneSpec) -> timm.models.PretrainedCfg:
     """Return where the weights of a network are published."""
     if about.video:
         return video_backbones.published(about.name)

@@ -14,14 +14,13 @@ from typing import TypeVar
 from urllib.parse import urlparse
 
 import huggingface_hub
-import timm
 import torch
 from huggingface_hub.errors import EntryNotFoundError
-from timm.models import PretrainedCfg
 
 from models.errors import WeightsError
 from models.names import VIDEO_BACKBONES
 from models.weights import PACKAGED, first_line
+from models.zoo import timm
 
 SECONDS = 4.0  # how long a hub may take to answer at all
 FILES = ("model.safetensors", "pytorch_model.bin")
@@ -29,7 +28,7 @@ FILES = ("model.safetensors", "pytorch_model.bin")
 T = TypeVar("T")
 
 
-def published(name: str, timm_name: str) -> PretrainedCfg:
+def published(name: str, timm_name: str) -> timm.models.PretrainedCfg:
     """Return timm's entry for the weights of a network.
 
     Raises:
@@ -44,14 +43,14 @@ def published(name: str, timm_name: str) -> PretrainedCfg:
     return entry
 
 
-def origin(entry: PretrainedCfg) -> str:
+def origin(entry: timm.models.PretrainedCfg) -> str:
     """Return where ``entry`` is published, as an address without its scheme."""
     if entry.hf_hub_id:
         return f"huggingface.co/{entry.hf_hub_id}"
     return _url(entry).split("://")[-1]
 
 
-def cached(entry: PretrainedCfg) -> Path | None:
+def cached(entry: timm.models.PretrainedCfg) -> Path | None:
     """Return the file of ``entry`` if it is on this machine already, without any connection."""
     if entry.hf_hub_id:
         repository, revision = _repository(entry)
@@ -64,7 +63,7 @@ def cached(entry: PretrainedCfg) -> Path | None:
     return None
 
 
-def download(name: str, entry: PretrainedCfg) -> Path:
+def download(name: str, entry: timm.models.PretrainedCfg) -> Path:
     """Return the file of ``entry``, downloaded if it is not on this machine yet.
 
     Raises:
@@ -96,16 +95,16 @@ def download(name: str, entry: PretrainedCfg) -> Path:
     )
 
 
-def _repository(entry: PretrainedCfg) -> tuple[str, str | None]:
+def _repository(entry: timm.models.PretrainedCfg) -> tuple[str, str | None]:
     repository, _, revision = str(entry.hf_hub_id).partition("@")
     return repository, revision or None
 
 
-def _files(entry: PretrainedCfg) -> tuple[str, ...]:
+def _files(entry: timm.models.PretrainedCfg) -> tuple[str, ...]:
     return (entry.hf_hub_filename,) if entry.hf_hub_filename else FILES
 
 
-def _from_hub(entry: PretrainedCfg) -> Path:
+def _from_hub(entry: timm.models.PretrainedCfg) -> Path:
     """Download from the Hugging Face hub, asking it first with a request that is not retried."""
     repository, revision = _repository(entry)
     for file in _files(entry):
@@ -118,17 +117,17 @@ def _from_hub(entry: PretrainedCfg) -> Path:
     raise FileNotFoundError(f"{repository} has none of {', '.join(_files(entry))}")
 
 
-def _url(entry: PretrainedCfg) -> str:
+def _url(entry: timm.models.PretrainedCfg) -> str:
     return entry.url if isinstance(entry.url, str) else str((entry.url or ("",))[0])
 
 
-def _target(entry: PretrainedCfg) -> Path:
+def _target(entry: timm.models.PretrainedCfg) -> Path:
     """Return where torch.hub keeps what it downloads from the address of ``entry``."""
     name = entry.url[1] if isinstance(entry.url, tuple) else Path(urlparse(_url(entry)).path).name
     return Path(torch.hub.get_dir()) / "checkpoints" / name
 
 
-def _from_url(entry: PretrainedCfg) -> Path:
+def _from_url(entry: timm.models.PretrainedCfg) -> Path:
     request = urllib.request.Request(_url(entry), method="HEAD")
     _soon(lambda: urllib.request.urlopen(request, timeout=SECONDS).close())
     target = _target(entry)

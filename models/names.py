@@ -97,7 +97,7 @@ def backbone_name(value: str) -> str:
     """
     if alias := match(value, (*BACKBONES, *VIDEO_BACKBONES)):
         return alias
-    import timm  # takes seconds, so only for names that are not in the table above
+    from models.zoo import timm  # takes seconds, so only for names that are not in the table above
 
     for name in (value.strip(), value.strip().lower()):
         tagged = "." in name

@@ -116,7 +116,7 @@ class Backbone(nn.Module):
         Raises:
             ValueError: if timm does not know them.
         """
-        from timm.models import group_parameters  # takes seconds: frozen backbones do without
+        from models.zoo import timm  # takes long: frozen backbones do without
 
         try:
             matcher = self.network.group_matcher(coarse=True)
@@ -124,7 +124,9 @@ class Backbone(nn.Module):
             raise ValueError(
                 f"the stages of {self.spec.name} are not known: give trainable_layers: all"
             ) from error
-        return list(group_parameters(self.network, matcher, return_values=True).values())
+        return list(
+            timm.models.group_parameters(self.network, matcher, return_values=True).values()
+        )
 
     def checkpoint_gradients(self) -> Self:
         """Keep no activations inside the blocks while training; compute them again going back.

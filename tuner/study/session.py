@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ _ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
+# What a worker imports before its first trial: those that Ray starts ahead do it while they wait.
+# Nothing of ours is in it, as Python may find another copy of it before Ray has said where to look.
+_PRELOADED = ("torch", "torch.utils.tensorboard", "ray.tune", "pandas", "matplotlib.figure")
+_DASHBOARD = "ray.dashboard.optional_deps"
 
 # Where `ray start` notes the cluster that it has started or joined.
 _CURRENT = Path("/tmp/ray/ray_current_cluster")
@@ -42,6 +47,7 @@ class RaySession:
 
     Attributes:
         joins: whether there is one.
+        own: whether this process has started Ray.
     """
 
     def __init__(self) -> None:
@@ -51,7 +57,7 @@ class RaySession:
         self._thread: threading.Thread | None = None
         self._ready, self._end = threading.Event(), threading.Event()
         self._error: BaseException | None = None
-        self._own = False
+        self.own = False
 
     def start(self) -> None:
         """Begin to start, and return at once."""
@@ -78,17 +84,15 @@ class RaySession:
             import ray
 
             if not ray.is_initialized():
-                options: dict[str, Any] = {"include_dashboard": False}
+                quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
                 if self._address:
-                    options = {"runtime_env": {"py_modules": _packages()}}
-                # Without an address Ray would join what a killed one left behind, and wait for ever.
-                ray.init(
-                    address=self._address or "local",
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                    **options,
-                )
-                self._own = True
+                    ray.init(self._address, runtime_env={"py_modules": _packages()}, **quiet)
+                else:
+                    os.environ.setdefault("RAY_preload_python_modules", ",".join(_PRELOADED))
+                    # Without an address Ray would join what a killed one left behind, and wait for ever.
+                    with _no_dashboard():
+                        ray.init("local", include_dashboard=False, **quiet)
+                    self.own = True
         except BaseException as error:  # raised where it is waited for
             self._error = error
         self._ready.set()
@@ -101,10 +105,35 @@ class RaySession:
     def __exit__(self, *error: object) -> None:
         if self._thread is not None:
             self._ready.wait()
-            if self._own:
+            if self.own:
                 _end()
             self._end.set()
             self._thread.join()
+
+
+def use_started_workers() -> None:
+    """Have Tune take the workers that our own Ray started ahead, with their imports done.
+
+    They have the environment of this process. Tune would set some of it again, and workers with an
+    environment of their own are started when they are asked for.
+    """
+    from ray.tune.execution import class_cache
+
+    class_cache.DEFAULT_ENV_VARS.clear()
+    class_cache.ENV_VARS_TO_PROPAGATE.clear()
+
+
+@contextlib.contextmanager
+def _no_dashboard() -> Iterator[None]:
+    """Ray without the packages of a dashboard, which it would import here even if none is wanted."""
+    before = sys.modules.get(_DASHBOARD)
+    sys.modules[_DASHBOARD] = None  # type: ignore[assignment]  # "there is none", by importlib's rules
+    try:
+        yield
+    finally:
+        del sys.modules[_DASHBOARD]
+        if before is not None:
+            sys.modules[_DASHBOARD] = before
 
 
 def running_cluster() -> str | None:
