@@ -15,7 +15,7 @@ from models.networks import Backbone, Pooling
 from models.specs import BackboneSpec, spec
 from models.video_backbones import VideoBackbone
 from models.weights import PACKAGE, PACKAGED
-from models.zoo import timm, torchvision
+from models.zoo import on_meta, timm, torchvision
 
 __all__ = [
     "Backbone",
@@ -133,7 +133,7 @@ def check_weights(name: str, *, pretrained: bool, weights_path: str | None, down
     about = spec(name)
     path = _weights_file(about, pretrained=pretrained, weights_path=weights_path)
     if path is not None:
-        with torch.device("meta"):
+        with on_meta():
             network = _wrap(about, _random(about), "max").network
         state, ignore = weights.read_file(path), _classifier(about)
         weights.check_fit(network, state, source=str(path), ignore=ignore)

@@ -52,11 +52,11 @@ def spec(name: str) -> BackboneSpec:
 
 
 def _image_spec(name: str) -> BackboneSpec:
-    """Build the network on the meta device, where tensors have shapes but no values."""
-    from models.zoo import timm
+    """Build the network on the meta device."""
+    from models.zoo import on_meta, timm
 
     timm_name = BACKBONES.get(name, name)
-    with torch.device("meta"):
+    with on_meta():
         network: Any = timm.create_model(timm_name, num_classes=0).eval()
         features, used = _trace(network, network.pretrained_cfg["input_size"])
     entry = network.pretrained_cfg
@@ -103,9 +103,9 @@ def kinetics(name: str) -> Any:
 
 
 def _video_spec(name: str) -> BackboneSpec:
-    from models.zoo import torchvision
+    from models.zoo import on_meta, torchvision
 
-    with torch.device("meta"):
+    with on_meta():
         network = torchvision.models.get_model(name)
     *_, (classifier, weight), _bias = network.named_parameters()
     transforms = kinetics(name).transforms()

@@ -1,8 +1,7 @@
-"""timm and torchvision, imported without PyTorch's compiler.
+"""timm and torchvision, without PyTorch's compiler; import them from here.
 
-When they are imported, both ask the compiler to leave some of their functions alone, and that alone
-would import it: a second and 150 MB in each process, for something that nothing here uses.
-Import them from here.
+When they are imported, and when a network is built on the meta device, the compiler is asked to leave
+some functions alone. That would import it, for nothing: a second and 150 MB in each process.
 """
 
 import sys
@@ -12,43 +11,49 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-import torch.compiler
+import torch
 
 _COMPILER = "torch._dynamo"
 
 
-class _Later(ModuleType):
-    """A module of functions; the real one is imported when one of them is called."""
+class _Absent(ModuleType):
+    """In place of a module of the compiler; if one of its functions is called after all, it is imported."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("__"):
             raise AttributeError(name)
         return lambda *args, **kwargs: getattr(import_module(self.__name__), name)(*args, **kwargs)
 
-
-def _leave(function: Any = None, *_: Any, **__: Any) -> Any:
-    """`torch.compiler.disable` where nothing is compiled: the function, or a decorator, as it is."""
-    return _leave if function is None else function
+    @staticmethod
+    def disable(function: Any = None, *_: Any, **__: Any) -> Any:
+        """The function, or a decorator, as it is: what is not compiled need not be kept from it."""
+        return _Absent.disable if function is None else function
 
 
 @contextmanager
-def _without_compiler() -> Iterator[None]:
-    if _COMPILER in sys.modules:  # then there is nothing to save
+def without_compiler() -> Iterator[None]:
+    """Whatever asks the compiler to leave a function alone in here does not import it."""
+    if _COMPILER in sys.modules:  # then there is nothing to save, or this is inside of another
         yield
         return
-    name, disable = f"{_COMPILER}.utils", torch.compiler.disable
-    later = sys.modules[name] = _Later(name)
-    torch.compiler.disable = _leave  # type: ignore[assignment]
+    absent = {name: _Absent(name) for name in (_COMPILER, f"{_COMPILER}.utils")}
+    sys.modules.update(absent)
     try:
         yield
     finally:
-        torch.compiler.disable = disable
-        if sys.modules.get(name) is later:
+        for name in absent:
             del sys.modules[name]
 
 
-with _without_compiler():
+@contextmanager
+def on_meta() -> Iterator[None]:
+    """Networks that are built in here are on the meta device: tensors have shapes but no values."""
+    with without_compiler(), torch.device("meta"):
+        yield
+
+
+with without_compiler():
     import timm
     import torchvision
 
-__all__ = ["timm", "torchvision"]
+__all__ = ["on_meta", "timm", "torchvision", "without_compiler"]

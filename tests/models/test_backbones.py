@@ -1,5 +1,8 @@
 """Backbones: sizes, normalisation, pooling, freezing."""
 
+import subprocess
+import sys
+import textwrap
 from collections.abc import Iterator
 
 import pytest
@@ -168,3 +171,20 @@ def test_a_network_of_one_size_says_so() -> None:
 def test_a_network_without_one_feature_map_is_refused() -> None:
     with pytest.raises(ValueError, match="not one feature map"):
         spec("crossvit_9_240")
+
+
+def test_looking_up_building_and_running_backbones_does_not_import_the_compiler() -> None:
+    """It would take a second and 150 MB in each process."""
+    program = """
+        import sys, torch
+        from models.backbones import check_weights, load_backbone
+        check_weights("mobilenetv2_1.00_224", pretrained=False, weights_path=None, download=False)
+        check_weights("r3d_18", pretrained=False, weights_path=None, download=False)
+        backbone = load_backbone("mobilenetv2_1.00_224", pooling="max", pretrained=False)
+        backbone(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
+        print("torch._dynamo" in sys.modules)
+        print(torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1)).item())
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert output.split() == ["False", "2.0"]

@@ -24,9 +24,13 @@ _ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
-# What a worker imports before its first trial: those that Ray starts ahead do it while they wait.
-# Nothing of ours is in it, as Python may find another copy of it before Ray has said where to look.
-_PRELOADED = ("torch", "torch.utils.tensorboard", "ray.tune", "pandas", "matplotlib.figure")
+# Of a Ray that this process starts, with a worker for each CPU: each imports what trials do while the
+# videos are prepared, and stays until there is a trial for it. None of our own modules is imported
+# so early, as Python may find another copy of it before Ray has said where to look.
+_OWN = {
+    "RAY_preload_python_modules": "torch,torch.utils.tensorboard,ray.tune,pandas,matplotlib.figure",
+    "RAY_idle_worker_killing_time_threshold_ms": str(24 * 3600 * 1000),
+}
 _DASHBOARD = "ray.dashboard.optional_deps"
 
 # Where `ray start` notes the cluster that it has started or joined.
@@ -88,7 +92,7 @@ class RaySession:
                 if self._address:
                     ray.init(self._address, runtime_env={"py_modules": _packages()}, **quiet)
                 else:
-                    os.environ.setdefault("RAY_preload_python_modules", ",".join(_PRELOADED))
+                    os.environ.update(_OWN)
                     # Without an address Ray would join what a killed one left behind, and wait for ever.
                     with _no_dashboard():
                         ray.init("local", include_dashboard=False, **quiet)
