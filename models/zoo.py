@@ -17,7 +17,7 @@ _COMPILER = "torch._dynamo"
 
 
 class _Absent(ModuleType):
-    """In place of a module of the compiler; if one of its functions is called after all, it is imported."""
+    """In place of a module of the compiler, which is imported if one of its functions is called."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("__"):

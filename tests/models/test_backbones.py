@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import pytest
 import timm
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.backbones import Backbone, load_backbone, spec
+from models.folding import folded
 
 ORIGINAL = {
     "efficientnet_lite0": (224, 1280),
@@ -188,3 +189,50 @@ def test_looking_up_building_and_running_backbones_does_not_import_the_compiler(
     command = [sys.executable, "-c", textwrap.dedent(program)]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert output.split() == ["False", "2.0"]
+
+
+class _Between(nn.Module):
+    """A network that uses what its convolution computes beside the normalisation of it."""
+
+    def __init__(self, *, beside: bool) -> None:
+        super().__init__()
+        self.convolution, self.beside = nn.Conv2d(3, 4, 3, bias=False), beside
+        self.normalisation = nn.BatchNorm2d(4)
+
+    def forward(self, images: Tensor) -> Tensor:
+        between = self.convolution(images.float() / 255)
+        features = self.normalisation(between)
+        return (features + between if self.beside else features).mean((2, 3))
+
+
+def _spread(network: nn.Module) -> nn.Module:
+    """The network with statistics as of training, in evaluation mode."""
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            for tensor in (module.running_var, module.weight):
+                nn.init.uniform_(tensor, 0.5, 2)
+            for tensor in (module.running_mean, module.bias):
+                nn.init.normal_(tensor)
+    return network.eval()
+
+
+def _normalisations(network: nn.Module) -> int:
+    return sum(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in network.modules())
+
+
+@pytest.mark.parametrize("name", ["mobilenetv2_1.00_224", "resnet50", "resnetv2_50", "r3d_18"])
+def test_folded_backbones_compute_the_same_with_fewer_layers(name: str) -> None:
+    backbone = _spread(load_backbone(name, pooling="avg", pretrained=False))
+    clip = (4,) if spec(name).video else ()
+    images = torch.randint(256, (2, *clip, 3, 112, 112), dtype=torch.uint8)
+    wanted, before = backbone(images), _normalisations(backbone)
+    quick = folded(backbone, (1, *clip, 3, 112, 112))
+    assert _normalisations(quick) < before / 2
+    assert _normalisations(backbone) == before  # it is not changed itself
+    assert torch.allclose(quick(images), wanted, atol=1e-4 * wanted.abs().max().item())
+
+
+def test_nothing_is_folded_where_the_convolution_is_used_besides() -> None:
+    plain, beside = _spread(_Between(beside=False)), _spread(_Between(beside=True))
+    assert _normalisations(folded(plain, (1, 3, 8, 8))) == 0
+    assert folded(beside, (1, 3, 8, 8)) is beside

@@ -14,12 +14,11 @@ from data.clips import clip_indices
 from data.video import VideoError
 from data.videos import Reject
 from models import VideoClassifier
-from models.names import REGISTRY
 from tuner.config import DataConfig
 from tuner.training.clips import Clips, FeatureClips, all_logits
 from tuner.training.dataset import frame_clips
 from tuner.training.device import best_device
-from tuner.training.features import own_features, stored_features
+from tuner.training.features import own_features, quick_backbone, stored_features
 
 _FEATURES_AT_ONCE, _FRAMES_AT_ONCE = 512, 32
 
@@ -45,7 +44,8 @@ def predict(
         a column a class with its probability, ``prediction`` (the most probable class), ``video``,
         ``frame`` (from 0) and ``time`` (seconds).
     """
-    members = [model.eval().to(best_device()) for model in members]
+    backbones = [quick_backbone(model.eval()) for model in members]
+    members = [model.to(best_device()) for model in members]
     classes = members[0].classes
     parts = [pd.DataFrame(columns=[*classes, "prediction", "video", "frame", "time"])]
     told = 0
@@ -59,8 +59,8 @@ def predict(
         told = 0
         try:
             each = [
-                _probabilities(model, _every_clip(model, video, config, tell), tell)
-                for model in members
+                _probabilities(model, _every_clip(model, backbone, video, config, tell), tell)
+                for model, backbone in zip(members, backbones, strict=True)
             ]
         except VideoError as error:
             if rejects is None:
@@ -85,7 +85,11 @@ def steps(members: Iterable[VideoClassifier], videos: Iterable[Sized]) -> int:
 
 
 def _every_clip(
-    model: VideoClassifier, video: Video, config: DataConfig, tell: Callable[[int], None]
+    model: VideoClassifier,
+    backbone: torch.nn.Module | None,
+    video: Video,
+    config: DataConfig,
+    tell: Callable[[int], None],
 ) -> Clips:
     """The clip that ends at each frame of `video`; labels are all 0."""
     count = len(video)
@@ -98,8 +102,9 @@ def _every_clip(
             model.config, config, [video], precision=precision, on_frames=tell
         )
         return FeatureClips(features, index, none)
-    if REGISTRY[model.config.architecture].backbone == "image":
-        return FeatureClips(own_features(model, config, video, on_frames=tell), index, none)
+    if backbone is not None:
+        features = own_features(model, backbone, config, video, on_frames=tell)
+        return FeatureClips(features, index, none)
     return frame_clips(model.config, config, [video], none, index, none)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from data.motion import MotionFrames, Reference, open_motion
 from data.prefetch import prefetched
 from data.shared import shared
 from models.config import ModelConfig
+from models.names import REGISTRY
+from models.networks import Pooling
 from models.specs import BackboneSpec, known_specs, remember_specs, spec
 from tuner.config import DataConfig
 from tuner.training.augment import Augmentation
@@ -77,19 +80,13 @@ def feature_store(
     transform = augmented.transform(view) if view and augmented else None
 
     def build() -> Callable[[np.ndarray], np.ndarray]:
-        from models.backbones import load_backbone
-
-        network = load_backbone(
-            name,
-            pooling=config.pooling,
-            pretrained=config.pretrained,
-            weights_path=config.model_weights_path,
-        )
+        weights_from = (config.pretrained, config.model_weights_path, weights)
+        network = _frozen_backbone(name, config.pooling, *weights_from, _shape(config))
         return backbone_callable(
             network, device, transform, precision=precision, on_frames=on_frames
         )
 
-    key = f"{backbone.timm_name}:{weights}:{config.pooling}"
+    key = f"{backbone.timm_name}:{weights}:{config.pooling}:folded"
     if precision != "fp32":
         key += f":{precision}"
     return FeatureStore(
@@ -104,6 +101,48 @@ def feature_store(
         limit_bytes=data.limit_bytes,
         shared=shared(data.shared_cache, "features"),
     )
+
+
+@lru_cache(maxsize=1)  # one store after another, as for video after video, needs the same one
+def _frozen_backbone(
+    name: str,
+    pooling: Pooling,
+    pretrained: bool,
+    weights_path: str | None,
+    weights: str,
+    shape: tuple[int, ...],
+) -> torch.nn.Module:
+    """The network, made quicker.
+
+    Args:
+        weights: says which they are, as what is at a path may change.
+        shape: of the frames, or of the clip, that it is given.
+    """
+    from models.backbones import load_backbone
+    from models.folding import folded
+
+    network = load_backbone(name, pooling=pooling, pretrained=pretrained, weights_path=weights_path)
+    return folded(network, shape)
+
+
+def _shape(config: ModelConfig) -> tuple[int, ...]:
+    """Of what the backbone is given for one frame, ``(1, (L,) 3, H, W)``."""
+    assert config.pretrained_model_name is not None
+    clip = (config.sequence_length,) if spec(config.pretrained_model_name).video else ()
+    return 1, *clip, 3, *models.frame_size(config)
+
+
+def quick_backbone(model: models.VideoClassifier) -> torch.nn.Module | None:
+    """What `own_features` is given: the model's own backbone over images, made quicker; None if it
+    has none, or a frozen one, whose features are stored.
+    """
+    if models.uses_stored_features(model.config) or not model.backbone:
+        return None
+    if REGISTRY[model.config.architecture].backbone != "image":
+        return None
+    from models.folding import folded
+
+    return folded(model.backbone.cpu(), _shape(model.config))
 
 
 def stored_features(
@@ -138,19 +177,19 @@ def stored_features(
 
 def own_features(
     model: models.VideoClassifier,
+    backbone: torch.nn.Module,
     data: DataConfig,
     video: Video,
     *,
     at_once: int = 32,
     on_frames: Advance | None = None,
 ) -> Tensor:
-    """Features of every frame of `video` from the model's own backbone over images, float32 ``[N, F]``.
+    """Features of every frame of `video` from the `quick_backbone` of a model, float32 ``[N, F]``.
 
     A frame goes through it once, however many clips it is part of.
     """
-    assert model.backbone is not None
     device, size = best_device(), models.frame_size(model.config)
-    run = backbone_callable(model.backbone, device, on_frames=on_frames)
+    run = backbone_callable(backbone, device, on_frames=on_frames)
     if data.frames == "direct":
         chunks = (chunk for (chunk,) in sampled_frames(video, [size], at_once=at_once))
         return torch.from_numpy(np.concatenate([run(chunk) for chunk in prefetched(chunks)]))
