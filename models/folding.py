@@ -29,7 +29,7 @@ def folded(network: nn.Module, shape: Sequence[int]) -> nn.Module:
     """
     noise = torch.randint(256, tuple(shape), generator=torch.Generator().manual_seed(0))
     example = noise.to(torch.uint8)
-    with torch.inference_mode():
+    with torch.no_grad():
         pairs, wanted = _pairs(network, example)
         if not pairs:
             return network
