@@ -1,0 +1,39 @@
+"""The Ray that a command starts for itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+
+
+def test_trials_run_on_the_workers_that_ray_started_ahead():
+    """A worker more would import for seconds what these have imported while they waited."""
+    program = """
+        import os, sys
+        from pathlib import Path
+        from ray import tune
+        from ray._private import worker
+        from tuner.study.session import RaySession, use_started_workers
+
+        def train(config):
+            return {"imported": "torch" in sys.modules, "setting": os.environ["PASSED_ON"]}
+
+        with RaySession() as session:
+            session.wait()
+            logs = Path(worker._global_node.get_logs_dir_path())
+            use_started_workers()
+            trial = tune.with_resources(train, {"cpu": 1})
+            config = tune.TuneConfig(num_samples=2, reuse_actors=True)
+            run = tune.RunConfig(verbose=0)
+            results = tune.Tuner(trial, tune_config=config, run_config=run).fit()
+            for result in results:
+                print(result.metrics["imported"], result.metrics["setting"])
+            started = (logs / "raylet.out").read_text().count("Started worker process")
+            print(started == os.cpu_count())
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    environment = {**os.environ, "PASSED_ON": "yes"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.stdout.split() == ["True", "yes", "True", "yes", "True"], done.stdout + done.stderr
