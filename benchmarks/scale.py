@@ -21,6 +21,7 @@ from ray import tune
 from benchmarks.report import report
 from tuner import cli
 from tuner.config import parse
+from tuner.study.trial import Report
 
 EPOCHS = 9
 
@@ -40,15 +41,15 @@ class Sleeper(tune.Trainable):
         self.epoch += 1
         value = self.quality * (1 - 0.5**self.epoch)
         done = self.epoch == EPOCHS
-        figures = {"train_loss": 1 - value, "valid_loss": 1 - value, "valid_f1": value}
+        summary = {"epochs": self.epoch, "worker": os.getpid(), "best": {"valid_f1": value}}
         return {
-            **figures,
             "epoch": self.epoch,
+            "valid_f1": value,
             "best_value": value,
             "best_loss": 1 - value,
             "finished": done,
             "done": done,
-            "summary": {"epochs": self.epoch, "worker": os.getpid(), "best": figures},
+            "report": Report({self.epoch: value}, summary),
         }
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict:

@@ -99,7 +99,7 @@ def train(config: Config, params: dict[str, Any], *, strict: bool) -> int:
         )
         while not run.training.finished:
             result = run.step()
-            store.report(number, result["epoch"], result[metric])
+            store.report(number, {result["epoch"]: result[metric]})
             console.print(
                 f"epoch {result['epoch']:3} (round {result['round']}): "
                 f"train_loss {result['train_loss']:.4f}, valid_loss {result['valid_loss']:.4f}, "

@@ -38,7 +38,7 @@ def test_a_study_like_any_other(postgres, tmp_path):
     store, space = ResultsStore.create(config, resume=False), Space(config)
     for value in (0.5, 0.7):
         number, _ = store.ask(space)
-        store.report(number, 1, value)
+        store.report(number, {1: value})
         store.finish(number, pruned=False, results={"epochs": 1}, value=value)
     own = postgres.url.replace("postgresql", "postgresql+psycopg")
     study = optuna.load_study(study_name=config.name, storage=own)
@@ -56,7 +56,7 @@ def test_a_search_waits_for_a_store_that_is_away(postgres, tmp_path, said):
     back = threading.Timer(2.0, postgres.start)
     back.start()
     begin = time.monotonic()
-    store.report(number, 1, 0.5)
+    store.report(number, {1: 0.5})
     other, params = store.ask(space)
     store.finish(number, pruned=False, results={"epochs": 1}, value=0.5)
     back.join()
@@ -79,7 +79,7 @@ def test_what_a_search_held_that_died_is_let_go(postgres, tmp_path, monkeypatch,
     number, _ = store.ask(Space(config))
     dead = open_storage(postgres.url).engine.connect()  # its machine is gone, and says nothing more
     dead.execute(sqlalchemy.text("SELECT * FROM trials FOR UPDATE"))
-    store.report(number, 1, 0.5)
+    store.report(number, {1: 0.5})
     assert "lock timeout" in said[0] and "is back" in said[1]
     assert ResultsStore.open(postgres.url, config.name).records()[number].epochs == {1: 0.5}
     dead.invalidate()
@@ -93,7 +93,7 @@ def test_patience_has_an_end(postgres, tmp_path, monkeypatch):
     postgres.stop()
     try:
         with pytest.raises(optuna.exceptions.StorageInternalError):
-            store.report(number, 1, 0.5)
+            store.report(number, {1: 0.5})
     finally:
         postgres.start()
 
@@ -104,7 +104,7 @@ def test_searches_are_copied_between_stores(postgres, tmp_path, command):
     store, space = ResultsStore.create(config, resume=False), Space(config)
     for value in (0.25, 0.75):
         number, _ = store.ask(space)
-        store.report(number, 1, value)
+        store.report(number, {1: value})
         store.finish(number, pruned=value < 0.5, results={"epochs": 1}, value=value)
     status, out, err = command("results", "copy", local, postgres.url)
     assert status == 0 and config.name in out and "secret" not in out, err

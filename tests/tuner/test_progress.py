@@ -10,6 +10,7 @@ from tuner.config import parse
 from tuner.study.progress import Progress, describe, duration
 from tuner.study.space import Space
 from tuner.study.store import ResultsStore
+from tuner.study.trial import Report
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,7 @@ def test_a_search_is_readable_on_a_terminal_and_in_a_file(tmp_path, terminal):
     text = io.StringIO()
     console = Console(file=text, force_terminal=terminal, width=80)
     result = {"best_value": 0.75, "epoch": 3, "valid_f1": 0.7, "finished": False}
+    result["report"] = Report({2: 0.75, 3: 0.7}, {})
     trial = SimpleNamespace(
         config={"model_id": number, "params": params}, last_result=result, status="RUNNING"
     )

@@ -98,7 +98,7 @@ def test_a_resumed_search_remembers_what_earlier_trials_reached(tmp_path):
     for quality in (0.9, 0.8, 0.95):
         number, _ = store.ask(Space(config))
         for epoch in range(1, 10):
-            store.report(number, epoch, quality * epoch / 9)
+            store.report(number, {epoch: quality * epoch / 9})
         store.finish(number, pruned=False, results={}, value=quality)
     scheduler = make(config, resume=True)
     controller = Controller(scheduler, [0, 0, 0, 0.5, 0.99])
@@ -111,7 +111,7 @@ def test_a_resumed_trial_is_judged_once_a_rung(tmp_path):
     config = toy_config(tmp_path)
     store = ResultsStore.create(config, resume=False)
     number, _ = store.ask(Space(config))
-    store.report(number, 1, 0.5)
+    store.report(number, {1: 0.5})
     scheduler = make(config, resume=True)
     trial = SimpleNamespace(trial_id="new", config={"model_id": number}, status="RUNNING")
     controller = Controller(scheduler, [])

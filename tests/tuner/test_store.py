@@ -33,8 +33,8 @@ def test_a_study_like_any_other(tmp_path):
     store, space = ResultsStore.create(settings, resume=False), Space(settings)
     for value in (0.5, 0.7):
         number, _ = store.ask(space)
-        store.report(number, 1, value - 0.1)
-        store.report(number, 2, value)
+        store.report(number, {1: value - 0.1})
+        store.report(number, {2: value})
         finish(store, number, value, pruned=value == 0.5)
     number, _ = store.ask(space)
     store.fail(number, "RuntimeError: no memory")
@@ -58,8 +58,8 @@ def test_pruned_trials_are_ranked_by_their_best_epoch(tmp_path):
     settings = config(tmp_path)
     store, space = ResultsStore.create(settings, resume=False), Space(settings)
     number, _ = store.ask(space)
-    store.report(number, 1, 0.9)
-    store.report(number, 2, 0.3)
+    store.report(number, {1: 0.9})
+    store.report(number, {2: 0.3})
     finish(store, number, 0.9, pruned=True)
     finish(store, store.ask(space)[0], 0.8)
     assert [record.number for record in store.ranking()] == [0, 1]
@@ -166,8 +166,8 @@ def test_memory_and_database_hold_the_same_study(tmp_path):
     store, space = ResultsStore.create(settings, resume=False), Space(settings)
     numbers = [store.ask(space)[0] for _ in range(4)]
     for number in numbers[:3]:
-        store.report(number, 1, 0.5)
-        store.report(number, 2, 0.25 * number)
+        store.report(number, {1: 0.5})
+        store.report(number, {2: 0.25 * number})
     store.finish(0, pruned=False, results={"epochs": 2}, value=0.5)
     store.finish(1, pruned=True, results={"epochs": 2}, value=0.5, reason="enough")
     store.fail(2, "out of memory")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
-from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.storages import InMemoryStorage, RDBStorage
 from optuna.trial import TrialState
 
 from data.patience import patiently
+from tuner.study.database import write_intermediate_values
 
 T = TypeVar("T")
 
@@ -32,7 +33,7 @@ class Mirror(InMemoryStorage):
         StorageInternalError: from any writing, when patience is at its end.
     """
 
-    def __init__(self, database: BaseStorage, name: str) -> None:
+    def __init__(self, database: RDBStorage, name: str) -> None:
         super().__init__()
         self._database = database
         self._study = database.get_study_id_from_name(name)
@@ -100,10 +101,14 @@ class Mirror(InMemoryStorage):
     def set_trial_intermediate_value(
         self, trial_id: int, step: int, intermediate_value: float
     ) -> None:
+        self.set_trial_intermediate_values(trial_id, {step: intermediate_value})
+
+    def set_trial_intermediate_values(self, trial_id: int, values: Mapping[int, float]) -> None:
+        """As many calls of `set_trial_intermediate_value`, in one transaction."""
         row = self._row(trial_id)
-        super().set_trial_intermediate_value(trial_id, step, intermediate_value)
-        values = (row, step, intermediate_value)
-        self._write(lambda _: self._database.set_trial_intermediate_value(*values))
+        for step, value in values.items():
+            super().set_trial_intermediate_value(trial_id, step, value)
+        self._write(lambda _: write_intermediate_values(self._database, row, values))
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None

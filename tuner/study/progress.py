@@ -111,7 +111,7 @@ class Progress(Callback):
             self.waiting.add(number)
         if "best_value" not in result:
             return
-        self.epochs += 1 + len(result.get("earlier", {}))
+        self.epochs += len(result["report"].epochs)
         value = result["best_value"]
         if self.best_value is None or (
             value > self.best_value if self.store.maximize else value < self.best_value

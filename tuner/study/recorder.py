@@ -19,7 +19,6 @@ class Recorder(Callback):
     def __init__(self, store: ResultsStore, context: SearchContext) -> None:
         self.store, self.context = store, context
         self.latest: dict[int, dict[str, Any]] = {}  # results of the running trials
-        self.metric = context.config.search.metric
         self.kept: list[tuple[float, int]] = [
             (record.value, record.number) for record in store.ranking() if record.value is not None
         ][: context.config.search.keep_models]
@@ -30,11 +29,9 @@ class Recorder(Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        number = trial.config["model_id"]
-        for epoch, value in result.get("earlier", {}).items():
-            self.store.report(number, int(epoch), value)
         if "failed" not in result:
-            self.store.report(number, result["epoch"], result[self.metric])
+            number = trial.config["model_id"]
+            self.store.report(number, result["report"].epochs)
             self.latest[number] = result
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
@@ -64,7 +61,7 @@ class Recorder(Callback):
             self.store.finish(
                 number,
                 pruned=not result["finished"],
-                results=result["summary"],
+                results=result["report"].summary,
                 value=result["best_value"],
                 reason=reason,
             )

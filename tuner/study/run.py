@@ -14,7 +14,7 @@ from data import Dataset
 from models.names import REGISTRY
 from tuner.config import Config
 from tuner.study.machines import capacity
-from tuner.study.session import RaySession, use_started_workers
+from tuner.study.session import RaySession, keep_no_trials, use_started_workers
 from tuner.study.space import Space
 from tuner.study.store import ResultsStore
 
@@ -49,6 +49,7 @@ def run_trials(
     console.print(f"search '{config.name}': {searcher.remaining} of {searcher.total} trials to run")
     session.wait()
     try:
+        keep_no_trials()
         if session.own:
             use_started_workers()
         _fit(config, space, dataset, store, searcher, console, trainable, callbacks)

@@ -127,6 +127,16 @@ def use_started_workers() -> None:
     class_cache.ENV_VARS_TO_PROPAGATE.clear()
 
 
+def keep_no_trials() -> None:
+    """Have Tune leave the trials out of the snapshot that it ends with: they are in the store.
+
+    It would write everything it knows of each as JSON, and nobody reads it.
+    """
+    from ray.tune.execution.tune_controller import TuneController
+
+    TuneController._get_trial_checkpoints = lambda self: {}  # type: ignore[method-assign]
+
+
 @contextlib.contextmanager
 def _no_dashboard() -> Iterator[None]:
     """Ray without the packages of a dashboard, which it would import here even if none is wanted."""

@@ -166,10 +166,11 @@ class ResultsStore:
         self._set(trial.number, "parameters", params)
         return trial.number, params
 
-    def report(self, number: int, epoch: int, value: float) -> None:
-        """Record the selection metric of an epoch; a second report of an epoch replaces the first."""
+    def report(self, number: int, values: Mapping[int, float]) -> None:
+        """Record the selection metric of epochs; a second report of an epoch replaces the first."""
         # Straight to the storage: an optuna.Trial made for it would sample parameters first.
-        self.study._storage.set_trial_intermediate_value(self._id(number), epoch, value)
+        storage: Any = self.study._storage
+        storage.set_trial_intermediate_values(self._id(number), values)
 
     def finish(
         self,

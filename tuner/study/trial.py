@@ -46,6 +46,21 @@ class SearchContext:
         return self.storage.folder / "models" / str(model_id)
 
 
+@dataclass(frozen=True)
+class Report:
+    """What the results store keeps of a step.
+
+    Ray Tune hands it on unseen: of what is in a mapping it would keep statistics, number by number.
+
+    Attributes:
+        epochs: the selection metric of the epochs that have not been reported before.
+        summary: of the run.
+    """
+
+    epochs: dict[int, float]
+    summary: dict[str, Any]
+
+
 class Trial(tune.Trainable):
     """Trains the model of one trial, from its own folder's checkpoint if it has one.
 
@@ -74,10 +89,10 @@ class Trial(tune.Trainable):
         scheduler for the database.
 
         Returns:
-            the last epoch's figures of `Training.step`, and ``model_id``; ``best_value`` and
+            the last ``epoch``, and the selection metric in it by its name; ``best_value`` and
             ``best_loss``, the selection metric and ``valid_loss`` of the best epoch so far;
-            ``finished`` when the training has come to its end; ``failed``, with the reason, when
-            it can't; ``earlier``, the epochs before the last one that have not been reported.
+            ``finished`` when the training has come to its end, ``report`` with all epochs; or, when
+            it can't go on, ``failed`` with the reason alone.
         """
         try:
             return self._step()
@@ -97,17 +112,17 @@ class Trial(tune.Trainable):
                 break
             if time.monotonic() - start >= _REPORT_SECONDS:
                 break
-        *earlier, result = training.history[self.reported :] or training.history[-1:]
+        new = training.history[self.reported :] or training.history[-1:]
         self.reported = training.epoch
-        extra = {
-            "earlier": {str(entry["epoch"]): entry[metric] for entry in earlier},
+        return {
+            "epoch": training.epoch,
+            metric: new[-1][metric],
             "best_value": training.best[metric],
             "best_loss": training.best["valid_loss"],
             "finished": training.finished,
             "done": training.finished,
-            "summary": self.run.summary(),
+            "report": Report({entry["epoch"]: entry[metric] for entry in new}, self.run.summary()),
         }
-        return {**result, **extra}
 
     def _open(self) -> Run:
         config = self.context.config
