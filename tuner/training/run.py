@@ -82,7 +82,7 @@ class Run:
             device=best_device(),
         )
         self.checkpoint_seconds = 0.0
-        self.saved_at, self.best_saved = time.monotonic(), 0
+        self.saved_at, self.best_saved, self.history_saved = time.monotonic(), 0, 0
         self.resumed_epochs = self._resume()
         self.writer = TrialWriter(self.folder, self.params, epochs_done=self.resumed_epochs)
 
@@ -123,7 +123,9 @@ class Run:
 
     def _save_best(self) -> None:
         training = self.training
-        pd.DataFrame(training.history).to_csv(self.folder / HISTORY, index=False)
+        if self.history_saved != training.epoch:
+            pd.DataFrame(training.history).to_csv(self.folder / HISTORY, index=False)
+            self.history_saved = training.epoch
         if training.best_epoch == self.best_saved:
             return
         extra: dict[str, Any] = {"epoch": training.best_epoch}
