@@ -15,7 +15,8 @@ def test_trials_run_on_the_workers_that_ray_started_ahead():
         from pathlib import Path
         from ray import tune
         from ray._private import worker
-        from tuner.study.session import RaySession, use_started_workers
+        from tuner.study import controller
+        from tuner.study.session import RaySession
 
         def train(config):
             return {"imported": "torch" in sys.modules, "setting": os.environ["PASSED_ON"]}
@@ -23,7 +24,7 @@ def test_trials_run_on_the_workers_that_ray_started_ahead():
         with RaySession() as session:
             session.wait()
             logs = Path(worker._global_node.get_logs_dir_path())
-            use_started_workers()
+            controller.adapt(own=True)
             trial = tune.with_resources(train, {"cpu": 1})
             config = tune.TuneConfig(num_samples=2, reuse_actors=True)
             run = tune.RunConfig(verbose=0)

@@ -14,7 +14,7 @@ from data import Dataset
 from models.names import REGISTRY
 from tuner.config import Config
 from tuner.study.machines import capacity
-from tuner.study.session import RaySession, keep_no_trials, use_started_workers
+from tuner.study.session import RaySession
 from tuner.study.space import Space
 from tuner.study.store import ResultsStore
 
@@ -48,10 +48,10 @@ def run_trials(
         return False
     console.print(f"search '{config.name}': {searcher.remaining} of {searcher.total} trials to run")
     session.wait()
+    from tuner.study import controller
+
     try:
-        keep_no_trials()
-        if session.own:
-            use_started_workers()
+        controller.adapt(own=session.own)
         _fit(config, space, dataset, store, searcher, console, trainable, callbacks)
     finally:
         shutil.rmtree(config.folder / ".tune", ignore_errors=True)

@@ -115,28 +115,6 @@ class RaySession:
             self._thread.join()
 
 
-def use_started_workers() -> None:
-    """Have Tune take the workers that our own Ray started ahead, with their imports done.
-
-    They have the environment of this process. Tune would set some of it again, and workers with an
-    environment of their own are started when they are asked for.
-    """
-    from ray.tune.execution import class_cache
-
-    class_cache.DEFAULT_ENV_VARS.clear()
-    class_cache.ENV_VARS_TO_PROPAGATE.clear()
-
-
-def keep_no_trials() -> None:
-    """Have Tune leave the trials out of the snapshot that it ends with: they are in the store.
-
-    It would write everything it knows of each as JSON, and nobody reads it.
-    """
-    from ray.tune.execution.tune_controller import TuneController
-
-    TuneController._get_trial_checkpoints = lambda self: {}  # type: ignore[method-assign]
-
-
 @contextlib.contextmanager
 def _no_dashboard() -> Iterator[None]:
     """Ray without the packages of a dashboard, which it would import here even if none is wanted."""

@@ -29,9 +29,9 @@ def out_of_memory(error: RuntimeError) -> bool:
 def precision(asked: str, device: torch.device, model: nn.Module, *, stored: bool) -> str:
     """bf16 where the hardware is faster in it, which small heads over stored features are not on CPUs.
 
-    Of 44 heads, bf16 took 1.0 to 1.9 times the seconds of fp32 below 0.2 million parameters, 0.7 to 1.0 at
-    0.25 to 0.5 million and 0.45 to 0.85 above, at the same validation F1 (means of 32 trainings: .750
-    and .750).
+    Of 44 heads, bf16 took 1.0 to 1.9 times the seconds of fp32 below 0.2 million parameters, 0.7 to
+    1.0 at 0.25 to 0.5 million and 0.45 to 0.85 above, at the same validation F1 (means of 32
+    trainings: .750 and .750).
     """
     if asked != "auto":
         return asked
