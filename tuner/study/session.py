@@ -94,7 +94,7 @@ class RaySession:
                 else:
                     os.environ.update(_OWN)
                     # Without an address Ray would join what a killed one left behind, and wait for ever.
-                    with _no_dashboard():
+                    with _nothing_else():
                         ray.init("local", include_dashboard=False, **quiet)
                     self.own = True
         except BaseException as error:  # raised where it is waited for
@@ -110,19 +110,40 @@ class RaySession:
         if self._thread is not None:
             self._ready.wait()
             if self.own:
-                _end()
+                import ray
+
+                ray.shutdown()
             self._end.set()
             self._thread.join()
 
 
 @contextlib.contextmanager
-def _no_dashboard() -> Iterator[None]:
-    """Ray without the packages of a dashboard, which it would import here even if none is wanted."""
+def _nothing_else() -> Iterator[None]:
+    """Ray starts here without what only others look at: dashboard, logs gathered, autoscaler.
+
+    Each would be a process that takes a part of a second from a search of half a minute.
+    """
+    from ray._private.node import Node
+
+    def no_address(node: Any, **_: Any) -> None:
+        node._webui_url = ""
+
+    absent = {
+        "start_api_server": no_address,
+        "start_log_monitor": lambda node: None,
+        "start_monitor": lambda node: None,
+    }
+    methods = {name: getattr(Node, name) for name in absent}
     before = sys.modules.get(_DASHBOARD)
-    sys.modules[_DASHBOARD] = None  # type: ignore[assignment]  # "there is none", by importlib's rules
+    for name, method in absent.items():
+        setattr(Node, name, method)
+    # By importlib's rules "there is none", of packages that Ray would import to see whether they are.
+    sys.modules[_DASHBOARD] = None  # type: ignore[assignment]
     try:
         yield
     finally:
+        for name, method in methods.items():
+            setattr(Node, name, method)
         del sys.modules[_DASHBOARD]
         if before is not None:
             sys.modules[_DASHBOARD] = before
@@ -146,17 +167,3 @@ def _packages() -> list[str]:
     names = ("tuner", "models", "data")
     found = [importlib.util.find_spec(name) for name in names]
     return [str(Path(spec.origin).parent) for spec in found if spec and spec.origin]
-
-
-def _end() -> None:
-    """Shut down the Ray that this process has started."""
-    import ray
-    from ray._private import worker
-
-    with contextlib.suppress(
-        Exception
-    ):  # it takes a second to end by itself, and has nothing to do
-        node: Any = worker._global_node
-        for monitor in node.all_processes["monitor"]:
-            monitor.process.kill()
-    ray.shutdown()
