@@ -6,6 +6,7 @@ import torch
 
 import models
 from models import ModelConfig
+from models.folding import folded
 from tuner import cli
 from tuner.config import DataConfig
 from tuner.parameters import TrainingConfig
@@ -126,6 +127,7 @@ def test_motion_comes_after_the_frames_and_is_stored_likewise(sources, motion):
     assert torch.equal(features[:, :1280], sources[0].clips(alone, "valid").features)
     assert features.shape[1] == 2 * 1280
     network = models.build(frozen, ["a", "b"], with_backbone=True)
+    network.backbone = folded(network.backbone, (1, 3, 32, 32))  # as it is for stored features
     bf16 = backbone_precision(torch.device("cpu")) == "bf16"
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16), torch.no_grad():
         seen = network.extract(both[:1]).half()
