@@ -170,11 +170,12 @@ def only_one(config: Config):
 
 def search(config: Config, *, resume: bool, strict: bool, command: str) -> int:
     """Run a search to its end; returns the exit status."""
-    from tuner.study.session import RaySession
+    from tuner.study.session import RaySession, every_cpu_trains
 
     space = check(config)
     start, again = time.monotonic(), config.folder.exists()
-    with only_one(config), RaySession() as session, cli.mistakes():
+    ahead = every_cpu_trains(config)
+    with only_one(config), RaySession(ahead=ahead) as session, cli.mistakes():
         config.kept.check()
         if not again:  # a search that has ended already needs none
             session.start()  # before anything else: it takes seconds, most of which it waits

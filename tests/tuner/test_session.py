@@ -6,6 +6,35 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
+
+import pytest
+
+from tuner.config import parse
+from tuner.study.session import every_cpu_trains
+
+
+@pytest.mark.parametrize(
+    ("settings", "wanted"),
+    [
+        ({}, True),
+        ({"resources": {"cpus": 2}}, False),
+        ({"resources": {"trials_at_once": 1}}, False),
+        ({"search": {"trials": 1}}, False),
+    ],
+)
+def test_workers_import_ahead_where_each_cpu_has_one(settings, wanted, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("pathlib.Path.glob", lambda *_: iter(()))
+    space = {"space": {"architecture": ["image_mlp_frozen"]}}
+    assert every_cpu_trains(parse({"name": "a", **space, **settings}, "a")) is wanted
+
+
+def test_gpus_limit_the_workers(monkeypatch):
+    """Of 64 CPUs beside a GPU, most would import for nothing."""
+    monkeypatch.setattr("pathlib.Path.glob", lambda *_: iter([Path("/dev/nvidia0")]))
+    config = parse({"name": "a", "space": {"architecture": ["image_mlp_frozen"]}}, "a")
+    assert not every_cpu_trains(config)
 
 
 def test_trials_run_on_the_workers_that_ray_started_ahead():
@@ -21,7 +50,7 @@ def test_trials_run_on_the_workers_that_ray_started_ahead():
         def train(config):
             return {"imported": "torch" in sys.modules, "setting": os.environ["PASSED_ON"]}
 
-        with RaySession() as session:
+        with RaySession(ahead=True) as session:
             session.wait()
             logs = Path(worker._global_node.get_logs_dir_path())
             controller.adapt(own=True)
