@@ -23,7 +23,7 @@ from tuner.analysis.evaluation import MODEL, PREDICTIONS
 from tuner.config import load
 from tuner.study.space import resolve
 from tuner.training.dataset import ClipSource
-from tuner.training.features import feature_store
+from tuner.training.features import open_stores
 from tuner.training.prepare import load_dataset
 from tuner.training.run import Run
 
@@ -166,7 +166,7 @@ def test_the_search_never_looks_at_test(searched, tmp_path, monkeypatch):
     run = Run(tmp_path / "run", model, training, source, "valid_f1", 0, {})
     run.step()
     run.close()
-    store = feature_store(model, config.data)
+    (store,) = open_stores(model, config.data)
     there = {name for name, v in dataset.videos.items() if store.store.path(store.key(v)).exists()}
     assert there == {"a1", "a2", "b1"}
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence, Sized
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 import models
 from data import Video
@@ -18,7 +19,7 @@ from tuner.config import DataConfig
 from tuner.training.clips import Clips, FeatureClips, all_logits
 from tuner.training.dataset import frame_clips
 from tuner.training.device import best_device
-from tuner.training.features import own_features, quick_backbone, stored_features
+from tuner.training.features import extractor
 
 _FEATURES_AT_ONCE, _FRAMES_AT_ONCE = 512, 32
 
@@ -44,8 +45,6 @@ def predict(
         a column a class with its probability, ``prediction`` (the most probable class), ``video``,
         ``frame`` (from 0) and ``time`` (seconds).
     """
-    backbones = [quick_backbone(model.eval()) for model in members]
-    members = [model.to(best_device()) for model in members]
     classes = members[0].classes
     parts = [pd.DataFrame(columns=[*classes, "prediction", "video", "frame", "time"])]
     told = 0
@@ -55,12 +54,14 @@ def predict(
         told += count
         on_frames(count)
 
+    extractors = [extractor(model, config, tell) for model in members]
+    members = [model.eval().to(best_device()) for model in members]
     for video in videos:
         told = 0
         try:
             each = [
-                _probabilities(model, _every_clip(model, backbone, video, config, tell), tell)
-                for model, backbone in zip(members, backbones, strict=True)
+                _probabilities(model, _every_clip(model, features, video, config), tell)
+                for model, features in zip(members, extractors, strict=True)
             ]
         except VideoError as error:
             if rejects is None:
@@ -86,25 +87,17 @@ def steps(members: Iterable[VideoClassifier], videos: Iterable[Sized]) -> int:
 
 def _every_clip(
     model: VideoClassifier,
-    backbone: torch.nn.Module | None,
+    features: Callable[[Video], Tensor] | None,
     video: Video,
     config: DataConfig,
-    tell: Callable[[int], None],
 ) -> Clips:
     """The clip that ends at each frame of `video`; labels are all 0."""
     count = len(video)
     length, stride = models.feature_length(model.config), model.config.sequence_stride
     index = torch.from_numpy(clip_indices(np.arange(count), length, stride))
     none = torch.zeros(count, dtype=torch.int64)
-    if models.uses_stored_features(model.config):
-        precision = model.extra.get("feature_precision")  # that of what it was trained on
-        features, _ = stored_features(
-            model.config, config, [video], precision=precision, on_frames=tell
-        )
-        return FeatureClips(features, index, none)
-    if backbone is not None:
-        features = own_features(model, backbone, config, video, on_frames=tell)
-        return FeatureClips(features, index, none)
+    if features is not None:
+        return FeatureClips(features(video), index, none)
     return frame_clips(model.config, config, [video], none, index, none)
 
 

@@ -17,7 +17,7 @@ from tuner.config import DataConfig
 from tuner.parameters import TrainingConfig
 from tuner.training.augment import augmentation
 from tuner.training.clips import Clips, DirectClips, FeatureClips, FrameClips
-from tuner.training.features import feature_store, reference, stored_features
+from tuner.training.features import open_stores, reference, stored_features
 
 
 def frame_clips(
@@ -110,7 +110,7 @@ class ClipSource:
     def _split(
         self, config: ModelConfig, split: str, training: TrainingConfig | None, view: int
     ) -> tuple[Tensor, dict[str, int]]:
-        family = _identity(feature_store(config, self.config), config)
+        family = _identity(open_stores(config, self.config)[0], config)
         if family != self._key:  # one backbone at a time: a worker's memory stays bounded
             self._features, self._key = {}, family
         augmented = augmentation(training) if training and view else None
@@ -118,9 +118,8 @@ class ClipSource:
         if key not in self._features:
             names = self.dataset.table.loc[self.dataset.table["split"] == split, "video"].unique()
             videos = [self.dataset.videos[name] for name in names]
-            self._features[key] = stored_features(
-                config, self.config, videos, augmented=augmented, view=view
-            )
+            stores = open_stores(config, self.config, augmented=augmented, view=view)
+            self._features[key] = stored_features(stores, videos)
         return self._features[key]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from data.prefetch import prefetched
 from data.shared import shared
 from models.config import ModelConfig
 from models.names import REGISTRY
-from models.networks import Pooling
 from models.specs import BackboneSpec, known_specs, remember_specs, spec
 from tuner.config import DataConfig
 from tuner.training.augment import Augmentation
@@ -50,22 +49,22 @@ def _weights_key(config: ModelConfig) -> str:
     return _weights_keys[key]
 
 
-def feature_store(
+def open_stores(
     config: ModelConfig,
     data: DataConfig,
     *,
     augmented: Augmentation | None = None,
     view: int = 0,
-    motion: bool = False,
     precision: str | None = None,
     on_frames: Advance | None = None,
-) -> FeatureStore:
-    """The stored features that a frozen model needs; its backbone is built only if some are missing.
+) -> list[FeatureStore]:
+    """The stored features that a frozen model needs: of frames, and with motion of motion images.
+
+    They share one backbone, which is built only if some features are missing.
 
     Args:
         view: 0 are the frames as they are; any other is one draw of `augmented`, the same for all
             frames, so that a clip's frames match.
-        motion: the features of the frames' motion images instead.
         precision: that of the backbone; None is what is fastest here.
         on_frames: told the number of frames that have gone through the backbone.
     """
@@ -74,128 +73,102 @@ def feature_store(
     name = config.pretrained_model_name
     assert name is not None  # says ModelConfig, for architectures with a backbone
     backbone = spec(name)
-    weights = _weights_key(config)
     if augmented:
         augmented = replace(augmented, time_jitter=0, frame_drop=0)  # not a matter of one frame
     transform = augmented.transform(view) if view and augmented else None
 
+    @cache
     def build() -> Callable[[np.ndarray], np.ndarray]:
-        weights_from = (config.pretrained, config.model_weights_path, weights)
-        network = _frozen_backbone(name, config.pooling, *weights_from, _shape(config))
-        return backbone_callable(
-            network, device, transform, precision=precision, on_frames=on_frames
-        )
+        from models.backbones import load_backbone
 
-    key = f"{backbone.timm_name}:{weights}:{config.pooling}:folded"
+        network = load_backbone(
+            name,
+            pooling=config.pooling,
+            pretrained=config.pretrained,
+            weights_path=config.model_weights_path,
+        )
+        quick = _folded(network, config)
+        return backbone_callable(quick, device, transform, precision=precision, on_frames=on_frames)
+
+    key = f"{backbone.timm_name}:{_weights_key(config)}:{config.pooling}:folded"
     if precision != "fp32":
         key += f":{precision}"
-    return FeatureStore(
-        FrameStore(limit_bytes=data.limit_bytes),
-        size=models.frame_size(config),
-        backbone_key=f"{key}:view {view} of {augmented}" if transform else key,
-        num_features=backbone.num_features,
-        backbone=build,
-        window=(config.sequence_length, config.sequence_stride) if backbone.video else None,
-        motion=reference(config) if motion else None,
-        direct=data.frames == "direct",
-        limit_bytes=data.limit_bytes,
-        shared=shared(data.shared_cache, "features"),
-    )
+    return [
+        FeatureStore(
+            FrameStore(limit_bytes=data.limit_bytes),
+            size=models.frame_size(config),
+            backbone_key=f"{key}:view {view} of {augmented}" if transform else key,
+            num_features=backbone.num_features,
+            backbone=build,
+            window=(config.sequence_length, config.sequence_stride) if backbone.video else None,
+            motion=motion,
+            direct=data.frames == "direct",
+            limit_bytes=data.limit_bytes,
+            shared=shared(data.shared_cache, "features"),
+        )
+        for motion in dict.fromkeys((None, reference(config)))
+    ]
 
 
-@lru_cache(maxsize=1)  # one store after another, as for video after video, needs the same one
-def _frozen_backbone(
-    name: str,
-    pooling: Pooling,
-    pretrained: bool,
-    weights_path: str | None,
-    weights: str,
-    shape: tuple[int, ...],
-) -> torch.nn.Module:
-    """The network, made quicker.
-
-    Args:
-        weights: says which they are, as what is at a path may change.
-        shape: of the frames, or of the clip, that it is given.
-    """
-    from models.backbones import load_backbone
+def _folded(network: torch.nn.Module, config: ModelConfig) -> torch.nn.Module:
+    """A backbone, made quicker for the frames or clips that a model takes."""
     from models.folding import folded
 
-    network = load_backbone(name, pooling=pooling, pretrained=pretrained, weights_path=weights_path)
-    return folded(network, shape)
-
-
-def _shape(config: ModelConfig) -> tuple[int, ...]:
-    """Of what the backbone is given for one frame, ``(1, (L,) 3, H, W)``."""
     assert config.pretrained_model_name is not None
     clip = (config.sequence_length,) if spec(config.pretrained_model_name).video else ()
-    return 1, *clip, 3, *models.frame_size(config)
-
-
-def quick_backbone(model: models.VideoClassifier) -> torch.nn.Module | None:
-    """What `own_features` is given: the model's own backbone over images, made quicker; None if it
-    has none, or a frozen one, whose features are stored.
-    """
-    if models.uses_stored_features(model.config) or not model.backbone:
-        return None
-    if REGISTRY[model.config.architecture].backbone != "image":
-        return None
-    from models.folding import folded
-
-    return folded(model.backbone.cpu(), _shape(model.config))
+    return folded(network, (1, *clip, 3, *models.frame_size(config)))
 
 
 def stored_features(
-    config: ModelConfig,
-    data: DataConfig,
-    videos: Sequence[Video],
-    *,
-    augmented: Augmentation | None = None,
-    view: int = 0,
-    precision: str | None = None,
-    on_frames: Advance | None = None,
+    stores: Sequence[FeatureStore], videos: Sequence[Video]
 ) -> tuple[Tensor, dict[str, int]]:
     """Features of `videos` in one float16 tensor ``[N, F]``, and where each video begins in it.
 
-    With motion, F is twice the backbone's: the frames' own features, then their motion images'.
+    Args:
+        stores: of `open_stores`. With motion, F is twice the backbone's: the frames' own features,
+            then their motion images'.
     """
-    parts = []
-    for motion in (False, True)[: 1 if config.motion == "none" else 2]:
-        store = feature_store(
-            config,
-            data,
-            augmented=augmented,
-            view=view,
-            motion=motion,
-            precision=precision,
-            on_frames=on_frames,
-        )
-        features, offsets = load_features(store, videos)
-        parts.append(features)
-    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1), offsets
+    parts = [load_features(store, videos) for store in stores]
+    _, offsets = parts[0]
+    features = [part for part, _ in parts]
+    return features[0] if len(features) == 1 else torch.cat(features, dim=1), offsets
 
 
-def own_features(
-    model: models.VideoClassifier,
-    backbone: torch.nn.Module,
+def extractor(
+    model: models.VideoClassifier, data: DataConfig, on_frames: Advance | None = None
+) -> Callable[[Video], Tensor] | None:
+    """What gives a model's features of every frame of a video, ``[N, F]``; None if it has none.
+
+    They are stored, or computed with the model's own backbone over images: a frame goes through it
+    once, however many clips it is part of.
+    """
+    if models.uses_stored_features(model.config):
+        precision = model.extra.get("feature_precision")  # that of what it was trained on
+        stores = open_stores(model.config, data, precision=precision, on_frames=on_frames)
+        return lambda video: stored_features(stores, [video])[0]
+    if REGISTRY[model.config.architecture].backbone != "image":
+        return None
+    assert model.backbone is not None
+    backbone = _folded(model.backbone.cpu().eval(), model.config)
+    run = backbone_callable(backbone, best_device(), on_frames=on_frames)
+    return lambda video: _own_features(run, model.config, data, video)
+
+
+def _own_features(
+    run: Callable[[np.ndarray], np.ndarray],
+    config: ModelConfig,
     data: DataConfig,
     video: Video,
-    *,
     at_once: int = 32,
-    on_frames: Advance | None = None,
 ) -> Tensor:
-    """Features of every frame of `video` from the `quick_backbone` of a model, float32 ``[N, F]``.
-
-    A frame goes through it once, however many clips it is part of.
-    """
-    device, size = best_device(), models.frame_size(model.config)
-    run = backbone_callable(backbone, device, on_frames=on_frames)
+    """Features of every frame of `video`, float32 ``[N, F]``, from the backbone `run`."""
+    size = models.frame_size(config)
     if data.frames == "direct":
         chunks = (chunk for (chunk,) in sampled_frames(video, [size], at_once=at_once))
         return torch.from_numpy(np.concatenate([run(chunk) for chunk in prefetched(chunks)]))
     store = FrameStore(limit_bytes=data.limit_bytes)
     streams: list[np.ndarray | MotionFrames] = [store.open(video, size)]
-    if found := reference(model.config):
+    if found := reference(config):
         streams.append(open_motion(store, video, size, found))
     parts = [
         np.concatenate(

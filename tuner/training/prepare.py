@@ -21,7 +21,7 @@ from models import WeightsError
 from models.config import ModelConfig
 from tuner.config import DataConfig
 from tuner.messages import ConfigError, Output
-from tuner.training.features import feature_store
+from tuner.training.features import open_stores
 
 
 def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
@@ -128,9 +128,9 @@ def feature_stores(searched: Iterable[ModelConfig], config: DataConfig) -> list[
     stores: dict[tuple, data.FeatureStore] = {}
     for model in searched:
         if models.uses_stored_features(model):
-            for motion in (False, True)[: 1 if model.motion == "none" else 2]:
-                store = feature_store(model, config, motion=motion)
-                stores.setdefault((store.backbone_key, store.size, store.window, motion), store)
+            for store in open_stores(model, config):
+                key = (store.backbone_key, store.size, store.window, store.motion)
+                stores.setdefault(key, store)
     return list(stores.values())
 
 
