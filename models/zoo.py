@@ -31,7 +31,7 @@ class _Absent(ModuleType):
 
 
 @contextmanager
-def without_compiler() -> Iterator[None]:
+def _without_compiler() -> Iterator[None]:
     """Whatever asks the compiler to leave a function alone in here does not import it."""
     if _COMPILER in sys.modules:  # then there is nothing to save, or this is inside of another
         yield
@@ -48,12 +48,12 @@ def without_compiler() -> Iterator[None]:
 @contextmanager
 def on_meta() -> Iterator[None]:
     """Networks that are built in here are on the meta device: tensors have shapes but no values."""
-    with without_compiler(), torch.device("meta"):
+    with _without_compiler(), torch.device("meta"):
         yield
 
 
-with without_compiler():
+with _without_compiler():
     import timm
     import torchvision
 
-__all__ = ["on_meta", "timm", "torchvision", "without_compiler"]
+__all__ = ["on_meta", "timm", "torchvision"]

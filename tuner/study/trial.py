@@ -50,7 +50,7 @@ class SearchContext:
 class Report:
     """What the results store keeps of a step.
 
-    Ray Tune hands it on unseen: of what is in a mapping it would keep statistics, number by number.
+    Ray Tune hands it on unseen: mappings it would take apart, several times for each result.
 
     Attributes:
         epochs: the selection metric of the epochs that have not been reported before.
