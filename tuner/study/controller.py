@@ -19,7 +19,7 @@ def adapt(*, own: bool) -> None:
     """
     TuneController._maybe_reuse_cached_actor = _let_workers_start  # type: ignore[method-assign]
     TuneController._get_trial_checkpoints = _no_trials  # type: ignore[method-assign]
-    # Statistics of each number in a trial's results, 30 kB a trial, for reports that nobody asks for.
+    # Statistics of each number in a trial's results, 20 kB a trial, for reports that nobody asks for.
     _TrainingRunMetadata.update_metric = lambda *_, **__: None  # type: ignore[method-assign]
     if own:
         # Workers that Ray has started ahead have the environment of this process already. Tune would
