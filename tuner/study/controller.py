@@ -44,9 +44,7 @@ def _let_workers_start(self: Any, trial: Any) -> bool:
         if _reuse(self, other) and other not in self._staged_trials:
             self._staged_trials.add(other)
             self._actor_cache.increase_max(other.placement_group_factory)
-        return False
-    # Only after the last trial has been proposed is a free worker better than one that is to come.
-    return self._search_alg.is_finished() and _reuse(self, trial)
+    return False
 
 
 def _has_worker(controller: Any, trial: Any) -> bool:
