@@ -18,11 +18,11 @@ import torch
 import models
 from benchmarks.report import FOLDER
 from tuner import cli
-from tuner.config import absolute, load
-from tuner.study.space import Space, resolve
-from tuner.training.dataset import ClipSource, fit_normalisation
+from tuner.config.sections import absolute, load
+from tuner.preparation.dataset import prepare
+from tuner.study.space.space import Space, resolve
+from tuner.training.clips.source import ClipSource, fit_normalisation
 from tuner.training.loop import Diverged, Training
-from tuner.training.prepare import prepare
 
 CONFIG = Path(__file__).parents[1] / "configs" / "seals.yaml"
 SPACE = {

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from benchmarks.report import report
 from tuner import search
-from tuner.config import absolute, load
-from tuner.study.space import Space
-from tuner.study.store import ResultsStore
+from tuner.config.sections import absolute, load
+from tuner.study.space.space import Space
+from tuner.study.store.results import ResultsStore
 
 GRID = Path(__file__).parents[1] / "configs" / "seals_grid.yaml"
 MODELS = 3075

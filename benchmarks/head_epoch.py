@@ -16,11 +16,11 @@ from benchmarks.peer_common import Head, epoch
 from benchmarks.report import report
 from models import ModelConfig
 from tuner import cli
-from tuner.config import DataConfig
-from tuner.parameters import TrainingConfig
-from tuner.training.dataset import ClipSource, fit_normalisation
+from tuner.config.parameters import TrainingConfig
+from tuner.config.sections import DataConfig
+from tuner.preparation.dataset import load_dataset
+from tuner.training.clips.source import ClipSource, fit_normalisation
 from tuner.training.loop import Training
-from tuner.training.prepare import load_dataset
 
 CONFIG = ModelConfig(
     architecture="video_lrcnn_frozen", sequence_model="LSTM", sequence_length=5, layer_1_size=256

@@ -20,16 +20,16 @@ import torch
 
 import models
 from benchmarks.report import report
-from data.clips import clip_indices
-from data.videos import open_video
+from data.clips.index import clip_indices
+from data.videos.video import open_video
 from models import ModelConfig
 from tuner import cli
-from tuner.config import DataConfig
-from tuner.parameters import TrainingConfig
-from tuner.training.clips import DirectClips
-from tuner.training.dataset import ClipSource
+from tuner.config.parameters import TrainingConfig
+from tuner.config.sections import DataConfig
+from tuner.preparation.dataset import load_dataset
+from tuner.training.clips.batches import DirectClips
+from tuner.training.clips.source import ClipSource
 from tuner.training.loop import Training
-from tuner.training.prepare import load_dataset
 
 CONFIG = ModelConfig(architecture="c3dsmall", sequence_length=16)
 

@@ -30,8 +30,8 @@ def peer(path: Path, frames: int) -> float:
     import torch
     from decord import VideoReader
 
-    from data.transforms import resize
-    from models.backbones import load_backbone
+    from data.clips.transforms import resize
+    from models.backbones.load import load_backbone
     from tuner.training.device import backbone_precision
 
     network = load_backbone("efficientnet_lite0", pooling="max")

@@ -18,12 +18,12 @@ from ray.tune import Callback
 
 from benchmarks.report import report
 from tuner import cli
-from tuner.config import absolute, load
+from tuner.config.sections import absolute, load
+from tuner.preparation.dataset import features, prepare
+from tuner.runtime.session import RaySession
 from tuner.search import check, searched_models
 from tuner.study.run import run_trials
-from tuner.study.session import RaySession
-from tuner.study.store import ResultsStore
-from tuner.training.prepare import features, prepare
+from tuner.study.store.results import ResultsStore
 
 CONFIG = Path(__file__).parents[1] / "configs" / "seals.yaml"
 SMALL = ("space.sequence_length=[5]", "space.layer_1_size=[32]", "training.rounds=1")

@@ -64,7 +64,7 @@ def ours(videos: Path, labels: Path, trials: int, folder: str, name: str) -> flo
 
 def drawn(folder: str) -> str:
     """The trials that our search ran, as a JSON list for the peers."""
-    from tuner.study.store import ResultsStore
+    from tuner.study.store.results import ResultsStore
 
     records = ResultsStore.open(f"sqlite:///{folder}/runs/results.db", "cold").records()
     names = {"cell": "sequence_model", "size": "layer_1_size", "rate": "learning_rate"}

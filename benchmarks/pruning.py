@@ -19,7 +19,7 @@ import numpy as np
 from ray.tune.schedulers.async_hyperband import _Bracket
 
 from benchmarks.report import FOLDER, report
-from tuner.study.rungs import Rungs
+from tuner.study.halving.rungs import Rungs
 
 SEEDS, WORKERS, GRACE, FACTOR = 20, 2, 1, 3
 Curves = np.ndarray  # [trials, epochs, 2]: the best value so far, and minus the loss of that epoch

@@ -28,7 +28,7 @@ SETTINGS = (
 
 def search(folder: str, name: str, cache: str, trials: int, *more: str) -> list[tuple]:
     """Parameters and values of every epoch, by trial; and the workers that trained."""
-    from tuner.study.store import ResultsStore
+    from tuner.study.store.results import ResultsStore
 
     command = [sys.executable, "-m", "tuner.search", "configs/seals.yaml"]
     settings = [

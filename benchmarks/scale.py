@@ -21,7 +21,7 @@ from ray import tune
 
 from benchmarks.report import report
 from tuner import cli
-from tuner.config import parse
+from tuner.config.sections import parse
 
 EPOCHS = 9
 
@@ -65,10 +65,10 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=64)
     parser.add_argument("--nodes", type=int, default=4)
     args = parser.parse_args()
+    from tuner.runtime.session import RaySession, environment
     from tuner.study.run import run_trials
-    from tuner.study.session import RaySession, environment
-    from tuner.study.space import Space
-    from tuner.study.store import ResultsStore
+    from tuner.study.space.space import Space
+    from tuner.study.store.results import ResultsStore
 
     environment()
     import ray

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from benchmarks.report import report
 from tuner import cli
-from tuner.config import absolute, load
+from tuner.config.sections import absolute, load
+from tuner.preparation.dataset import prepare
+from tuner.runtime.session import RaySession
 from tuner.search import check, searched_models
 from tuner.study.run import run_trials
-from tuner.study.session import RaySession
-from tuner.study.store import ResultsStore
-from tuner.training.prepare import prepare
+from tuner.study.store.results import ResultsStore
 
 CONFIG = Path(__file__).parents[1] / "configs" / "seals.yaml"
 

@@ -2,8 +2,8 @@
 
 from data.dataset import Dataset, load
 from data.errors import DataError
-from data.features import FeatureStore
-from data.frames import FrameStore
-from data.videos import Reject, Video
+from data.stores.features import FeatureStore
+from data.stores.frames import FrameStore
+from data.videos.video import Reject, Video
 
 __all__ = ["DataError", "Dataset", "FeatureStore", "FrameStore", "Reject", "Video", "load"]

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from data.download import OnChunk
 from data.errors import DataError, some
-from data.labels import COLUMNS, LabelFile, expand, read_labels
-from data.remote import File
-from data.splits import check_splits, draw_splits, named_splits
-from data.videos import Reject, Video, find_files, match_files, open_videos
+from data.files.download import OnChunk
+from data.files.path import File
+from data.labels.splits import check_splits, draw_splits, named_splits
+from data.labels.table import COLUMNS, LabelFile, expand, read_labels
+from data.videos.video import Reject, Video, find_files, match_files, open_videos
 
 
 @dataclass

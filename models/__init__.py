@@ -5,7 +5,7 @@ of videos.
     model = build(config, ["no seal", "seal"])
     logits = model(clips)  # [B, 5, 3, H, W] or features [B, 5, F]  ->  [B, 2]
 
-An architecture is a subclass of ``VideoClassifier`` and one line of ``models.names.REGISTRY``.
+An architecture is a subclass of ``VideoClassifier`` and one line of ``models.registry.REGISTRY``.
 Importing this package costs little: torch and timm are imported when first needed.
 """
 
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from models.config import ModelConfig, feature_length
 from models.errors import WeightsError
-from models.names import ARCHITECTURES, REGISTRY
+from models.registry import ARCHITECTURES, REGISTRY
 
 if TYPE_CHECKING:
+    from models.architectures.base import VideoClassifier
     from models.assembly import attach_backbone, build, frame_size, param_count
-    from models.base import VideoClassifier
     from models.files import load, save
 
 __all__ = [
@@ -39,7 +39,7 @@ __all__ = [
 
 _HOMES = {
     **dict.fromkeys(("attach_backbone", "build", "frame_size", "param_count"), "models.assembly"),
-    "VideoClassifier": "models.base",
+    "VideoClassifier": "models.architectures.base",
     **dict.fromkeys(("load", "save"), "models.files"),
 }
 

@@ -5,16 +5,16 @@ from importlib import import_module
 
 from torch import nn
 
-from models.base import VideoClassifier
+from models.architectures.base import VideoClassifier
+from models.backbones.specs import spec
 from models.config import ModelConfig
-from models.names import REGISTRY
-from models.specs import spec
+from models.registry import REGISTRY
 
 
 def family(architecture: str) -> type[VideoClassifier]:
     """Return the class that the registry names for an architecture."""
     module, name = REGISTRY[architecture].model.split(":")
-    found: type[VideoClassifier] = getattr(import_module(module), name)
+    found: type[VideoClassifier] = getattr(import_module(f"models.architectures.{module}"), name)
     return found
 
 
@@ -53,7 +53,7 @@ def attach_backbone(model: VideoClassifier) -> VideoClassifier:
     config = model.config
     if config.pretrained_model_name is None:
         return model
-    from models.backbones import load_backbone  # imports timm, which takes seconds
+    from models.backbones.load import load_backbone  # imports timm, which takes seconds
 
     backbone = load_backbone(
         config.pretrained_model_name,

@@ -14,7 +14,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from models import names
+from models import registry as names
 from models.rules import broken_rules
 
 Size = tuple[int, int]

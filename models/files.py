@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
+from models.architectures.base import VideoClassifier
 from models.assembly import attach_backbone, family
-from models.base import VideoClassifier
 from models.config import ModelConfig
 
 FORMAT = 1

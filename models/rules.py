@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from models import names
+from models import registry as names
 
 if TYPE_CHECKING:
     from models.config import ModelConfig

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
-from data import patience
+from data.files import patience
 
 FOLDER = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 CODECS = {".wmv": "wmv2", ".asf": "wmv2", ".avi": "mpeg4", ".mpg": "mpeg1video", ".webm": "vp9"}
@@ -262,7 +262,7 @@ def ray_session(s3) -> Iterator[None]:
 
     import ray
 
-    from tuner.study.session import environment
+    from tuner.runtime.session import environment
 
     environment()
     ray.init(

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from tuner import cli
 from tuner.cli import console
-from tuner.config import Config, default_results_url
+from tuner.config.sections import Config, default_results_url
 
 EXAMPLES = """
 python -m tuner.best
@@ -56,9 +56,9 @@ def arguments() -> argparse.ArgumentParser:
 
 def show(store, chosen) -> None:
     """Print the chosen model and the ten best."""
-    from tuner.parameters import PARAMETERS
+    from tuner.config.parameters import PARAMETERS
     from tuner.study.progress import describe
-    from tuner.study.rules import unused_parameters
+    from tuner.study.space.rules import unused_parameters
 
     counts = ", ".join(f"{count} {state}" for state, count in store.counts().items() if count)
     metric = store.config.search.metric
@@ -91,8 +91,8 @@ def show(store, chosen) -> None:
 def evaluate(store, config: Config, members: list, folder: Path) -> None:
     """Evaluate on the data of the search, and say how well they do."""
     from tuner.analysis.evaluation import evaluate as run_evaluation
-    from tuner.study.space import resolve
-    from tuner.training.prepare import prepare
+    from tuner.preparation.dataset import prepare
+    from tuner.study.space.space import resolve
 
     networks = [resolve(member.params)[0] for member in members]
     dataset = prepare(config.data, networks, config.folder, cli.output)
@@ -112,11 +112,11 @@ def evaluate(store, config: Config, members: list, folder: Path) -> None:
 
 def predict_new(config: Config, members: list, paths: list[str], out: Path) -> int:
     """Predict videos that nobody labelled; those that don't decode are listed."""
-    from data.remote import File, place, relative
-    from data.videos import find_files, open_videos
+    from data.files.path import File, place, relative
+    from data.videos.video import find_files, open_videos
     from tuner.analysis.evaluation import PREDICTIONS
     from tuner.analysis.prediction import predict, steps
-    from tuner.training.prepare import write_rejects
+    from tuner.preparation.dataset import write_rejects
 
     files: dict[str, File] = {}
     for path in (place(text, limit_bytes=config.data.limit_bytes) for text in paths):
@@ -153,7 +153,7 @@ def predict_new(config: Config, members: list, paths: list[str], out: Path) -> i
 def main() -> int:
     args = arguments().parse_args()
     from tuner.analysis.evaluation import Trained
-    from tuner.study.store import ResultsStore
+    from tuner.study.store.results import ResultsStore
 
     if args.videos and not args.predict:
         raise cli.UserError("--videos says what to predict: add --predict")

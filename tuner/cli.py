@@ -16,9 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from data.errors import DataError
-from data.s3 import S3Error
+from data.files.s3 import S3Error
 from models import WeightsError
-from tuner.messages import Advance, ConfigError, Output
+from tuner.config.messages import Advance, ConfigError, Output
 
 # A file or a pipe has no width that a table would have to fit.
 _WIDTH = None if sys.stdout.isatty() else 160

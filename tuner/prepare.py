@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tuner import cli
 from tuner.cli import console
-from tuner.config import Config, absolute, load
+from tuner.config.sections import Config, absolute, load
 from tuner.search import check, searched_models
 
 EXAMPLES = """
@@ -35,10 +35,10 @@ def arguments() -> argparse.ArgumentParser:
 
 def run(config: Config, *, strict: bool) -> int:
     """Prepare everything; returns the exit status."""
-    from data.store import default_folder
+    from data.files.store import default_folder
+    from tuner.preparation.cluster import prepare_all
+    from tuner.runtime.session import RaySession
     from tuner.study.progress import duration
-    from tuner.study.session import RaySession
-    from tuner.study.spread import prepare_all
 
     start = time.monotonic()
     searched = searched_models(check(config))

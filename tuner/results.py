@@ -8,7 +8,7 @@ from rich.table import Table
 
 from tuner import cli
 from tuner.cli import console
-from tuner.config import default_results_url
+from tuner.config.sections import default_results_url
 
 EXAMPLES = """
 python -m tuner.results
@@ -33,8 +33,8 @@ def arguments() -> argparse.ArgumentParser:
 
 def show(url: str) -> int:
     """Print a row a search."""
-    from tuner.study.database import searches
-    from tuner.study.store import ResultsStore
+    from tuner.study.store.database import searches
+    from tuner.study.store.results import ResultsStore
 
     table = Table("search", "started", "finished", "pruned", "failed", "running", "best", box=None)
     for name, started, _ in searches(url):
@@ -50,7 +50,7 @@ def show(url: str) -> int:
 
 def copy(source: str, target: str, search: str | None) -> int:
     """Copy one search or all; each is there as a whole, or not at all where it was before."""
-    from tuner.study import database
+    from tuner.study.store import database
 
     names = [search] if search else [name for name, _, _ in database.searches(source)]
     with cli.progress("copying searches", len(names)) as advance:

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from data.s3 import S3
+from data.files.s3 import S3
 from models.config import ModelConfig
-from models.names import REGISTRY
+from models.registry import REGISTRY
 from tuner import cli
 from tuner.cli import console
-from tuner.config import Config, absolute, default_results_url, load
-from tuner.messages import ConfigError
-from tuner.study.space import Space
+from tuner.config.messages import ConfigError
+from tuner.config.sections import Config, absolute, default_results_url, load
+from tuner.study.space.space import Space
 
 EXAMPLES = """
 python -m tuner.search configs/seals.yaml
@@ -100,9 +100,9 @@ def searched_models(space: Space) -> list[ModelConfig]:
 def dry_run(config: Config, space: Space, dataset) -> int:
     """Say what a search would do, having checked all that can be checked without training."""
     import models
-    from tuner.study.database import without_password
+    from tuner.preparation.dataset import check_models, check_weights
+    from tuner.study.store.database import without_password
     from tuner.training.device import gpus_here
-    from tuner.training.prepare import check_models, check_weights
 
     configs = searched_models(space)
     check_models(configs, config.data)
@@ -170,7 +170,7 @@ def only_one(config: Config):
 
 def search(config: Config, *, resume: bool, strict: bool, command: str) -> int:
     """Run a search to its end; returns the exit status."""
-    from tuner.study.session import RaySession, every_cpu_trains
+    from tuner.runtime.session import RaySession, every_cpu_trains
 
     space = check(config)
     start, again = time.monotonic(), config.folder.exists()
@@ -179,9 +179,9 @@ def search(config: Config, *, resume: bool, strict: bool, command: str) -> int:
         config.kept.check()
         if not again:  # a search that has ended already needs none
             session.start()  # before anything else: it takes seconds, most of which it waits
+        from tuner.preparation.cluster import prepare_all
         from tuner.study.run import run_trials
-        from tuner.study.spread import prepare_all
-        from tuner.study.store import ResultsStore
+        from tuner.study.store.results import ResultsStore
 
         store = ResultsStore.create(config, resume=resume)
         searched = searched_models(space)
@@ -205,8 +205,8 @@ def search(config: Config, *, resume: bool, strict: bool, command: str) -> int:
 
 def summary(config: Config, store, seconds: float, unfinished: str) -> None:
     """Print how the search ended, and where everything is."""
-    from tuner.study.database import without_password
     from tuner.study.progress import describe, duration
+    from tuner.study.store.database import without_password
 
     counts = store.counts()
     console.print(
@@ -246,7 +246,7 @@ def main() -> int:
     if args.address:
         os.environ["RAY_ADDRESS"] = args.address
     if args.dry_run:
-        from tuner.training.prepare import load_dataset
+        from tuner.preparation.dataset import load_dataset
 
         space = check(config)
         dataset = load_dataset(config.data, cli.output)

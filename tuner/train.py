@@ -8,9 +8,9 @@ from typing import Any
 
 from tuner import cli
 from tuner.cli import console
-from tuner.config import Config, absolute, load
-from tuner.messages import ConfigError
-from tuner.parameters import PARAMETERS
+from tuner.config.messages import ConfigError
+from tuner.config.parameters import PARAMETERS
+from tuner.config.sections import Config, absolute, load
 
 EXAMPLES = """
 python -m tuner.train configs/seals.yaml --set model.architecture=image_mlp_frozen
@@ -39,7 +39,7 @@ def parameters(config: Config) -> dict[str, Any]:
     """
     from pydantic import ValidationError
 
-    from tuner.study.space import Space, resolve
+    from tuner.study.space.space import Space, resolve
 
     if config.model.architecture is None:
         raise ConfigError(
@@ -63,11 +63,11 @@ def parameters(config: Config) -> dict[str, Any]:
 def train(config: Config, params: dict[str, Any], *, strict: bool) -> int:
     """Train, record and evaluate one model; returns the exit status."""
     from tuner.analysis.evaluation import Trained, evaluate
-    from tuner.study.space import resolve
-    from tuner.study.store import ResultsStore
+    from tuner.preparation.dataset import prepare
+    from tuner.study.space.space import resolve
+    from tuner.study.store.results import ResultsStore
     from tuner.study.warm_start import best_frozen
-    from tuner.training.dataset import ClipSource
-    from tuner.training.prepare import prepare
+    from tuner.training.clips.source import ClipSource
     from tuner.training.run import Run
 
     model, training = resolve(params)

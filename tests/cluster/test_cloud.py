@@ -22,7 +22,7 @@ import yaml
 from tests.cluster.cloud import OUTSIDE, Cloud, cloud, tags
 from tests.cluster.person import wait_for
 from tests.conftest import small_search
-from tuner.study.store import ResultsStore, TrialRecord
+from tuner.study.store.results import ResultsStore, TrialRecord
 
 SEARCH = "cd ~/tuner && python -m tuner.search"  # as one who logs in to the head does
 OUTAGE = 60.0  # seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data.clips import clip_indices
+from data.clips.index import clip_indices
 
 
 @pytest.mark.parametrize(

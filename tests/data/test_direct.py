@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import data.direct
+import data.clips.direct
 from data import FrameStore, Video
-from data.clips import clip_indices
-from data.direct import read_clips, read_clips_at
-from data.transforms import resize
-from data.video import VideoError, VideoInfo, read_frames
-from data.videos import find_files, open_video
+from data.clips.direct import read_clips, read_clips_at
+from data.clips.index import clip_indices
+from data.clips.transforms import resize
+from data.videos.decode import VideoError, VideoInfo, read_frames
+from data.videos.video import find_files, open_video
 
 MakeVideo = Callable[..., Path]
 FrameNumber = Callable[[np.ndarray], int]
@@ -31,13 +31,13 @@ def video(tmp_path: Path, make_video: MakeVideo) -> Video:
 
 
 class Spy:
-    """Counts what `data.direct` decodes and resizes, and which of the resized frames are alive."""
+    """Counts what `data.clips.direct` decodes and resizes, and which of the resized frames are alive."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.opened = self.closed = self.decoded = self.resized = self.most = 0
         self.alive: weakref.WeakSet[Holder] = weakref.WeakSet()
-        monkeypatch.setattr(data.direct, "read_frames", self.read)
-        monkeypatch.setattr(data.direct, "resize", self.resize)
+        monkeypatch.setattr(data.clips.direct, "read_frames", self.read)
+        monkeypatch.setattr(data.clips.direct, "resize", self.resize)
 
     def read(self, info: VideoInfo) -> Iterator[np.ndarray]:
         self.opened += 1
@@ -229,6 +229,6 @@ def test_a_resolution_that_changes_within_the_file(
         for number, frame in enumerate(read_frames(info)):
             yield frame if number < 7 else np.repeat(np.repeat(frame, 2, axis=0), 2, axis=1)
 
-    monkeypatch.setattr(data.direct, "read_frames", changing)
+    monkeypatch.setattr(data.clips.direct, "read_frames", changing)
     for frame, clip in read_clips_at(video, range(5, 12), length=3, size=SIZE):
         assert [frame_number(image) for image in clip] == [frame - 2, frame - 1, frame]

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import data.frames
+import data.stores.frames
 from data import FeatureStore, FrameStore, Video
-from data.clips import clip_indices
-from data.transforms import resize
-from data.video import VideoError, VideoInfo, read_frames
-from data.videos import open_video
+from data.clips.index import clip_indices
+from data.clips.transforms import resize
+from data.videos.decode import VideoError, VideoInfo, read_frames
+from data.videos.video import open_video
 
 MakeVideo = Callable[..., Path]
 FrameNumber = Callable[[np.ndarray], int]
@@ -140,7 +140,7 @@ def test_a_video_is_decoded_once_for_all_sizes(
         decoded.append(info.path.name)
         return read_frames(info)
 
-    monkeypatch.setattr(data.frames, "read_frames", counted)
+    monkeypatch.setattr(data.stores.frames, "read_frames", counted)
     store, sizes = FrameStore(), [SIZE, (16, 64), (64, 64)]
     store.ensure(video, sizes)
     assert decoded == ["v.mp4"]
@@ -161,7 +161,7 @@ def test_a_resolution_that_changes_within_the_file(
         for number, frame in enumerate(read_frames(info)):
             yield frame if number < 7 else np.repeat(np.repeat(frame, 2, axis=0), 2, axis=1)
 
-    monkeypatch.setattr(data.frames, "read_frames", changing)
+    monkeypatch.setattr(data.stores.frames, "read_frames", changing)
     frames = FrameStore().open(video, SIZE)
     assert [frame_number(frame) for frame in frames] == list(range(20))
 
@@ -354,7 +354,7 @@ import json, os, sys, time, types
 from pathlib import Path
 sys.modules["torch"] = types.ModuleType("torch")
 import numpy as np
-import data.frames
+import data.stores.frames
 from data import FeatureStore, FrameStore
 from data.video import read_frames
 from data.videos import open_video
@@ -389,7 +389,7 @@ def stopping(info):
         yield frame
 
 if task == "stop in frames":
-    data.frames.read_frames = stopping
+    data.stores.frames.read_frames = stopping
 videos = [open_video(Path(path).stem, Path(path), None) for path in paths]
 store = FeatureStore(
     FrameStore(), size=(32, 128), backbone_key="squares", num_features=48,

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from data import DataError, Video, load
-from data.labels import expand, parse_time, read_labels
-from data.video import VideoInfo
-from data.videos import open_video
+from data.labels.table import expand, parse_time, read_labels
+from data.videos.decode import VideoInfo
+from data.videos.video import open_video
 
 
 def _video(name: str = "v", frames: int = 10, rate: float = 10, fps: float | None = None) -> Video:

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import data.motion
+import data.stores.motion
 from data import FrameStore, Video
-from data.clips import clip_indices
-from data.motion import background, difference, motion_frames, video_background
-from data.video import VideoError
-from data.videos import open_video
+from data.clips.index import clip_indices
+from data.stores.motion import background, difference, motion_frames, video_background
+from data.videos.decode import VideoError
+from data.videos.video import open_video
 
 MakeVideo = Callable[..., Path]
 
@@ -73,9 +73,9 @@ def test_samples_are_spread_evenly(count: int, samples: int, picks: list[int]) -
 
 def test_rows_at_a_time_give_the_same(monkeypatch: pytest.MonkeyPatch, frames: np.ndarray) -> None:
     whole = background(frames)
-    monkeypatch.setattr(data.motion, "_CHUNK_BYTES", 7 * 28 * 64 * 3)
+    monkeypatch.setattr(data.stores.motion, "_CHUNK_BYTES", 7 * 28 * 64 * 3)
     assert np.array_equal(background(frames), whole)
-    monkeypatch.setattr(data.motion, "_CHUNK_BYTES", 1)
+    monkeypatch.setattr(data.stores.motion, "_CHUNK_BYTES", 1)
     assert np.array_equal(background(frames), whole)
 
 
@@ -85,7 +85,7 @@ def test_the_background_of_a_long_video_takes_little_memory(
     frames = np.lib.format.open_memmap(
         tmp_path / "frames.npy", mode="w+", dtype=np.uint8, shape=(400, 96, 96, 3)
     )
-    monkeypatch.setattr(data.motion, "_CHUNK_BYTES", 100_000)
+    monkeypatch.setattr(data.stores.motion, "_CHUNK_BYTES", 100_000)
     tracemalloc.start()
     try:
         background(frames)
@@ -184,7 +184,7 @@ def test_a_videos_background_is_made_once(video: Video, monkeypatch: pytest.Monk
         made.append(samples)
         return background(frames, samples=samples)
 
-    monkeypatch.setattr(data.motion, "background", counted)
+    monkeypatch.setattr(data.stores.motion, "background", counted)
     for _ in range(2):
         found = video_background(store, video, size)
         assert (found.dtype, found.shape) == (np.uint8, (*size, 3))

@@ -19,13 +19,14 @@ from botocore.awsrequest import AWSResponse
 from urllib3 import HTTPResponse
 from urllib3.exceptions import ProtocolError
 
-from data import DataError, patience
-from data.download import local, unreadable
+from data import DataError
 from data.errors import VideoError
-from data.remote import S3Path, place
-from data.s3 import S3Error, client
-from data.store import default_folder
-from data.videos import find_files, match_files, open_video, open_videos
+from data.files import patience
+from data.files.download import local, unreadable
+from data.files.path import S3Path, place
+from data.files.s3 import S3Error, client
+from data.files.store import default_folder
+from data.videos.video import find_files, match_files, open_video, open_videos
 
 SIZE = 40_000
 

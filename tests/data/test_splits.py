@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data.splits import check_splits, draw_splits, named_splits
+from data.labels.splits import check_splits, draw_splits, named_splits
 
 VIDEOS = ["a", "b", "c", "d"]
 

@@ -14,8 +14,8 @@ import filelock
 import numpy as np
 import pytest
 
-from data.shared import SharedFolder, shared
-from data.store import ArrayWriter, Store, default_folder, make_key
+from data.files.shared import SharedFolder, shared
+from data.files.store import ArrayWriter, Store, default_folder, make_key
 
 ROOT = Path(__file__).parents[2]
 

@@ -13,8 +13,8 @@ import av
 import numpy as np
 import pytest
 
-import data.video
-from data.video import (
+import data.videos.decode
+from data.videos.decode import (
     VideoError,
     VideoInfo,
     identity,
@@ -23,7 +23,7 @@ from data.video import (
     read_frames,
     sample_indices,
 )
-from data.videos import open_video
+from data.videos.video import open_video
 
 MakeVideo = Callable[..., Path]
 FrameNumber = Callable[[np.ndarray], int]
@@ -213,7 +213,7 @@ def test_what_decord_does_not_open_is_the_same_by_pyav(
 
     by_decord = probe(damaged_videos / name)
     frames = list(read_frames(by_decord))
-    monkeypatch.setattr(data.video, "_open_decord", closed)
+    monkeypatch.setattr(data.videos.decode, "_open_decord", closed)
     info = probe(damaged_videos / name)
     assert (by_decord.decoder, info.decoder) == ("decord", "pyav")
     assert (info.height, info.width, len(info)) == (*READABLE[name], len(frames))
@@ -324,9 +324,9 @@ def test_decord_which_decodes_ahead_without_limit_reads_what_fits_into_memory(
     make_video, tmp_path, monkeypatch
 ):
     path = make_video(tmp_path / "video.mp4", frames=20, size=(64, 128))
-    monkeypatch.setattr(data.video, "_DECORD_HOLDS", 20 * 64 * 128 * 3)
+    monkeypatch.setattr(data.videos.decode, "_DECORD_HOLDS", 20 * 64 * 128 * 3)
     assert probe(path).decoder == "decord"
-    monkeypatch.setattr(data.video, "_DECORD_HOLDS", 20 * 64 * 128 * 3 - 1)
+    monkeypatch.setattr(data.videos.decode, "_DECORD_HOLDS", 20 * 64 * 128 * 3 - 1)
     info = probe(path)
     assert info.decoder == "pyav" and len(list(read_frames(info))) == 20
 

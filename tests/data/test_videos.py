@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from data import DataError
-from data.videos import find_files, match_files, open_video, open_videos
+from data.videos.video import find_files, match_files, open_video, open_videos
 
 MakeVideo = Callable[..., Path]
 

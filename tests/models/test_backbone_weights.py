@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from models import hub, specs
-from models.backbones import WeightsError, check_weights, load_backbone, spec, weights_key
-from models.weights import lite0_names, package_file, read_file
+from models.backbones import hub, specs
+from models.backbones.load import WeightsError, check_weights, load_backbone, spec, weights_key
+from models.backbones.weights import lite0_names, package_file, read_file
 
 SMALL = "mobilenetv3_small_050"  # 1.6 M parameters, and a part that only its classifier uses
 

@@ -10,8 +10,8 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from models.backbones import Backbone, load_backbone, spec
-from models.folding import folded
+from models.backbones.folding import folded
+from models.backbones.load import Backbone, load_backbone, spec
 
 ORIGINAL = {
     "efficientnet_lite0": (224, 1280),

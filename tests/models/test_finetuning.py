@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 import models
 from models import ModelConfig, VideoClassifier, build
-from models.backbones import Backbone, load_backbone
+from models.backbones.load import Backbone, load_backbone
 
 CLASSES = ["no seal", "seal"]
 IMAGE = {"pretrained_model_name": "test_resnet", "frame_size": 32}
@@ -171,7 +171,7 @@ def test_training_steps_under_autocast() -> None:
 
 
 def test_without_gradients_frames_go_through_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.base.FRAMES_AT_ONCE", 4)
+    monkeypatch.setattr("models.architectures.base.FRAMES_AT_ONCE", 4)
     for architecture, values, parts in ((*FAMILIES[1], [4, 4, 4]), (*FAMILIES[2], [1] * 4)):
         model = make(architecture, **values).eval()
         assert model.backbone is not None

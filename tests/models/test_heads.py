@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.heads import DenseStack, FeatureNorm
+from models.layers.dense import DenseStack, FeatureNorm
 
 
 @pytest.mark.parametrize(

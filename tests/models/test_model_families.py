@@ -232,7 +232,7 @@ def test_many_frames_go_through_a_frozen_backbone_in_parts(monkeypatch: pytest.M
     model = build(config("video_mlp_concat"), CLASSES).eval()
     clips = torch.rand(3, 3, 3, 32, 32)
     whole = model(clips)
-    monkeypatch.setattr("models.base.FRAMES_AT_ONCE", 4)
+    monkeypatch.setattr("models.architectures.base.FRAMES_AT_ONCE", 4)
     assert torch.allclose(model(clips), whole, atol=1e-4)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import models
-from models.pooling import POOLING, AttentionPooling, MeanPooling
+from models.layers.pooling import POOLING, AttentionPooling, MeanPooling
 
 
 def test_mean_pooling_is_the_mean() -> None:

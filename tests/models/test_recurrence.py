@@ -6,8 +6,8 @@ from torch import nn
 
 import models
 from models import ModelConfig
-from models.recurrence import run
-from models.windows import Windows
+from models.layers.recurrence import run
+from models.layers.windows import Windows
 
 KINDS = (nn.LSTM, nn.GRU, nn.RNN)
 INDEX = torch.tensor([[0, 0, 1, 2], [1, 2, 3, 4], [2, 3, 4, 5]])

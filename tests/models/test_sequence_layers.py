@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from models.attention import TransformerLayer, positions
-from models.sequence import Convolution1D, SequenceStack, recurrent
+from models.layers.attention import TransformerLayer, positions
+from models.layers.sequence import Convolution1D, SequenceStack, recurrent
 
 RECURRENT = ["LSTM", "GRU", "SimpleRNN"]
 KINDS = [*RECURRENT, "Convolution1D", "Transformer"]

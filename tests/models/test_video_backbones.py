@@ -7,8 +7,8 @@ import torch
 import torchvision
 from torch import Tensor
 
-from models import hub
-from models.backbones import (
+from models.backbones import hub
+from models.backbones.load import (
     Backbone,
     VideoBackbone,
     WeightsError,
@@ -17,7 +17,7 @@ from models.backbones import (
     spec,
     weights_key,
 )
-from models.names import VIDEO_BACKBONES, backbone_name
+from models.registry import VIDEO_BACKBONES, backbone_name
 
 SMALL = "mc3_18"
 

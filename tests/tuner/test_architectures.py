@@ -11,11 +11,11 @@ from models import ARCHITECTURES, ModelConfig
 from tuner import cli
 from tuner.analysis.evaluation import PREDICTIONS
 from tuner.analysis.prediction import predict, steps
-from tuner.config import DataConfig
-from tuner.parameters import TrainingConfig
-from tuner.study.store import ResultsStore
-from tuner.training.dataset import ClipSource
-from tuner.training.prepare import load_dataset
+from tuner.config.parameters import TrainingConfig
+from tuner.config.sections import DataConfig
+from tuner.preparation.dataset import load_dataset
+from tuner.study.store.results import ResultsStore
+from tuner.training.clips.source import ClipSource
 from tuner.training.run import BEST, Run
 
 pytestmark = pytest.mark.shared_cache

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.transforms import functional as vision
 
-from tuner.training.augment import Augmentation, affine, recolour, resample
+from tuner.training.clips.augment import Augmentation, affine, recolour, resample
 
 ALL = Augmentation(flip=True, rotation=20, shift=0.1, zoom=0.2, colour=0.3)
 

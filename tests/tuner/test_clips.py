@@ -6,14 +6,14 @@ import torch
 
 import models
 from models import ModelConfig
-from models.folding import folded
+from models.backbones.folding import folded
 from tuner import cli
-from tuner.config import DataConfig
-from tuner.parameters import TrainingConfig
-from tuner.training.clips import FeatureClips
-from tuner.training.dataset import ClipSource
+from tuner.config.parameters import TrainingConfig
+from tuner.config.sections import DataConfig
+from tuner.preparation.dataset import load_dataset
+from tuner.training.clips.batches import FeatureClips
+from tuner.training.clips.source import ClipSource
 from tuner.training.device import backbone_precision
-from tuner.training.prepare import load_dataset
 
 CONFIG = ModelConfig(
     architecture="video_lrcnn_trainable",

@@ -151,7 +151,7 @@ def test_prepare_computes_all_that_a_search_needs(command, write_config, monkeyp
 
 
 def test_one_decode_serves_all_frame_sizes(command, write_config, monkeypatch, tmp_path):
-    from data import frames
+    from data.stores import frames
 
     monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
     decoded, read = [], frames.read_frames

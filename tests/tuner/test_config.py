@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tuner.config import absolute, load, parse
-from tuner.messages import ConfigError
+from tuner.config.messages import ConfigError
+from tuner.config.sections import absolute, load, parse
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ray import tune
 
-from tuner.study import controller
+from tuner.runtime import patches as controller
 
 TRIALS = 40
 

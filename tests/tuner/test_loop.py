@@ -7,9 +7,9 @@ import torch
 
 import models
 from models import ModelConfig
-from tuner.parameters import TrainingConfig
-from tuner.training.clips import FeatureClips
-from tuner.training.dataset import fit_normalisation
+from tuner.config.parameters import TrainingConfig
+from tuner.training.clips.batches import FeatureClips
+from tuner.training.clips.source import fit_normalisation
 from tuner.training.loop import Diverged, Training
 from tuner.training.state import trained_state
 

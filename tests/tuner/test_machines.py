@@ -19,13 +19,14 @@ import pytest
 from ray import cloudpickle
 from ray.exceptions import RayActorError
 
-from data import patience
+from data.files import patience
 from tuner import cli
-from tuner.config import load
-from tuner.study import session, spread
-from tuner.study.failures import forgive_lost_machine, machine_lost
-from tuner.study.machines import capacity, machines, may_grow
-from tuner.training.prepare import load_dataset
+from tuner.config.sections import load
+from tuner.preparation import cluster as spread
+from tuner.preparation.dataset import load_dataset
+from tuner.runtime import session
+from tuner.runtime.failures import forgive_lost_machine, machine_lost
+from tuner.runtime.machines import capacity, machines, may_grow
 
 Join = Callable[..., subprocess.Popen]
 

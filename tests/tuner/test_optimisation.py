@@ -10,8 +10,8 @@ from torch import nn
 
 import models
 from models import ModelConfig
-from tuner.parameters import TrainingConfig
-from tuner.training.clips import FeatureClips
+from tuner.config.parameters import TrainingConfig
+from tuner.training.clips.batches import FeatureClips
 from tuner.training.device import OutOfMemory, out_of_memory, precision
 from tuner.training.loop import Training
 from tuner.training.optimisation import Average, make_optimizer, rate_factor

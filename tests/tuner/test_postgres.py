@@ -11,13 +11,13 @@ import optuna
 import pytest
 import sqlalchemy
 
-from data import patience
+from data.files import patience
 from tests.postgres import Server, serving
-from tuner.config import parse
-from tuner.study import database
-from tuner.study.database import StoreError, file_system, open_storage, without_password
-from tuner.study.space import Space
-from tuner.study.store import ResultsStore
+from tuner.config.sections import parse
+from tuner.study.space.space import Space
+from tuner.study.store import database
+from tuner.study.store.database import StoreError, file_system, open_storage, without_password
+from tuner.study.store.results import ResultsStore
 
 SPACE = {"architecture": ["image_mlp_frozen"], "layer_1_size": [8, 16, 32], "dropout": [0.1, 0.3]}
 
@@ -128,6 +128,6 @@ def test_sqlite_is_refused_on_a_network_file_system(tmp_path, monkeypatch):
     share = tmp_path / "lab one" / "runs"
     share.mkdir(parents=True)
     assert file_system(share, mounts) == "nfs4" and file_system(tmp_path, mounts) == "ext4"
-    monkeypatch.setattr("tuner.study.database.file_system", lambda folder: "nfs4")
+    monkeypatch.setattr("tuner.study.store.database.file_system", lambda folder: "nfs4")
     with pytest.raises(StoreError, match=r"network file system \(nfs4\).*PostgreSQL"):
         ResultsStore.create(settings(tmp_path, f"sqlite:///{share}/results.db"), resume=False)

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from tuner.config import parse
+from tuner.config.sections import parse
 from tuner.study.progress import Progress, describe, duration
-from tuner.study.space import Space
-from tuner.study.store import ResultsStore
+from tuner.study.space.space import Space
+from tuner.study.store.results import ResultsStore
 from tuner.study.trial import Report
 
 

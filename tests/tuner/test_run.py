@@ -9,11 +9,11 @@ import torch
 
 import models
 from models import ModelConfig
-from tuner.messages import Output
-from tuner.parameters import TrainingConfig
+from tuner.config.messages import Output
+from tuner.config.parameters import TrainingConfig
+from tuner.preparation.dataset import load_dataset
 from tuner.training import run as runs
-from tuner.training.dataset import ClipSource
-from tuner.training.prepare import load_dataset
+from tuner.training.clips.source import ClipSource
 from tuner.training.run import BEST, HISTORY, LAST, Run
 
 pytestmark = pytest.mark.shared_cache
@@ -30,7 +30,7 @@ MODEL = ModelConfig(
 def source(drawn: Path) -> ClipSource:
     from contextlib import nullcontext
 
-    from tuner.config import DataConfig
+    from tuner.config.sections import DataConfig
 
     data = DataConfig(videos=str(drawn), labels=str(drawn / "labels.csv"))
     output = Output(say=lambda _: None, bar=lambda *_: nullcontext(lambda: None))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tuner.study.rungs import Rungs
+from tuner.study.halving.rungs import Rungs
 
 
 def arrive(rungs: Rungs, scores: dict[int, float], epoch: int = 1) -> dict[int, bool]:

@@ -2,11 +2,11 @@
 
 from types import SimpleNamespace
 
-from tuner.config import parse
+from tuner.config.sections import parse
+from tuner.study.halving.schedule import ASHA, TimeBudget, make_scheduler
 from tuner.study.sampler import StudySearcher
-from tuner.study.schedule import ASHA, TimeBudget, make_scheduler
-from tuner.study.space import Space
-from tuner.study.store import ResultsStore
+from tuner.study.space.space import Space
+from tuner.study.store.results import ResultsStore
 
 
 def toy_config(folder, **search):

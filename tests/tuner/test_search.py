@@ -20,11 +20,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import models
 from tuner import cli
 from tuner.analysis.evaluation import MODEL, PREDICTIONS
-from tuner.config import load
-from tuner.study.space import resolve
-from tuner.training.dataset import ClipSource
-from tuner.training.features import open_stores
-from tuner.training.prepare import load_dataset
+from tuner.config.sections import load
+from tuner.preparation.dataset import load_dataset
+from tuner.study.space.space import resolve
+from tuner.training.clips.features import open_stores
+from tuner.training.clips.source import ClipSource
 from tuner.training.run import Run
 
 ROOT = Path(__file__).parents[2]

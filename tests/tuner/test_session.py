@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tuner.config import parse
-from tuner.study.session import every_cpu_trains
+from tuner.config.sections import parse
+from tuner.runtime.session import every_cpu_trains
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from pathlib import Path
 import optuna
 import pytest
 
-from tuner.config import load, parse
-from tuner.messages import ConfigError
-from tuner.study.space import Space, resolve
+from tuner.config.messages import ConfigError
+from tuner.config.sections import load, parse
+from tuner.study.space.space import Space, resolve
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 LRCN = {"architecture": ["video_lrcnn_frozen"], "sequence_model": ["LSTM"]}

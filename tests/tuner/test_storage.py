@@ -11,14 +11,14 @@ import pandas as pd
 import pytest
 import torch
 
+from data.files.storage import Storage
 from models import ModelConfig
 from tuner import cli
 from tuner.analysis.evaluation import PREDICTIONS
-from tuner.config import DataConfig
-from tuner.parameters import TrainingConfig
-from tuner.storage import Storage
-from tuner.training.dataset import ClipSource
-from tuner.training.prepare import load_dataset
+from tuner.config.parameters import TrainingConfig
+from tuner.config.sections import DataConfig
+from tuner.preparation.dataset import load_dataset
+from tuner.training.clips.source import ClipSource
 from tuner.training.run import Run
 
 pytestmark = pytest.mark.shared_cache

@@ -5,11 +5,11 @@ from pathlib import Path
 import optuna
 import pytest
 
-from tuner.config import Config, parse
-from tuner.study.database import StoreError, searches
+from tuner.config.sections import Config, parse
 from tuner.study.sampler import StudySearcher
-from tuner.study.space import Space
-from tuner.study.store import ResultsStore
+from tuner.study.space.space import Space
+from tuner.study.store.database import StoreError, searches
+from tuner.study.store.results import ResultsStore
 
 GRID = {"architecture": ["image_mlp_frozen"], "layer_1_size": [64, 32], "layer_2_size": [16, 0]}
 

@@ -12,11 +12,11 @@ import boto3
 import pandas as pd
 import pytest
 
-from data.s3 import client
-from data.store import default_folder
+from data.files.s3 import client
+from data.files.store import default_folder
 from tuner import cli
-from tuner.config import DataConfig
-from tuner.training.prepare import load_dataset
+from tuner.config.sections import DataConfig
+from tuner.preparation.dataset import load_dataset
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import models
 from data import Dataset
 from tuner.analysis import artifacts
 from tuner.analysis.prediction import predict, steps, with_labels
-from tuner.config import DataConfig
-from tuner.messages import Output
+from tuner.config.messages import Output
+from tuner.config.sections import DataConfig
 from tuner.training.run import BEST, HISTORY
 
 PREDICTIONS, MODEL = "frame_predictions.csv", "model.pt"

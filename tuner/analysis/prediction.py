@@ -11,15 +11,15 @@ from torch import Tensor
 
 import models
 from data import Video
-from data.clips import clip_indices
-from data.video import VideoError
-from data.videos import Reject
+from data.clips.index import clip_indices
+from data.videos.decode import VideoError
+from data.videos.video import Reject
 from models import VideoClassifier
-from tuner.config import DataConfig
-from tuner.training.clips import Clips, FeatureClips, all_logits
-from tuner.training.dataset import frame_clips
+from tuner.config.sections import DataConfig
+from tuner.training.clips.batches import Clips, FeatureClips, all_logits
+from tuner.training.clips.features import extractor
+from tuner.training.clips.source import frame_clips
 from tuner.training.device import best_device
-from tuner.training.features import extractor
 
 _FEATURES_AT_ONCE, _FRAMES_AT_ONCE = 512, 32
 

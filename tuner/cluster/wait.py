@@ -14,8 +14,8 @@ def wait(address: str, count: int) -> int:
     """Wait for `count` machines; the exit status, 1 if they don't come."""
     import ray
 
-    from tuner.study.machines import machines
-    from tuner.study.session import environment
+    from tuner.runtime.machines import machines
+    from tuner.runtime.session import environment
 
     environment()
     end, there = time.monotonic() + _PATIENCE, 0

@@ -13,9 +13,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from tuner.study.failures import reason_of
-from tuner.study.notices import Notices
-from tuner.study.store import ResultsStore
+from tuner.runtime.failures import reason_of
+from tuner.runtime.notices import Notices
+from tuner.study.store.results import ResultsStore
 
 _SHOWN = (
     *("architecture", "pretrained_model_name", "sequence_length", "sequence_model"),

@@ -7,8 +7,8 @@ from typing import Any
 
 from ray.tune import Callback
 
-from tuner.study.failures import forgive_lost_machine, reason_of
-from tuner.study.store import ResultsStore
+from tuner.runtime.failures import forgive_lost_machine, reason_of
+from tuner.study.store.results import ResultsStore
 from tuner.study.trial import SearchContext
 from tuner.training.run import BEST, LAST
 

@@ -11,12 +11,12 @@ from typing import Any
 from rich.console import Console
 
 from data import Dataset
-from models.names import REGISTRY
-from tuner.config import Config
-from tuner.study.machines import capacity
-from tuner.study.session import RaySession
-from tuner.study.space import Space
-from tuner.study.store import ResultsStore
+from models.registry import REGISTRY
+from tuner.config.sections import Config
+from tuner.runtime.machines import capacity
+from tuner.runtime.session import RaySession
+from tuner.study.space.space import Space
+from tuner.study.store.results import ResultsStore
 
 
 def run_trials(
@@ -48,7 +48,7 @@ def run_trials(
         return False
     console.print(f"search '{config.name}': {searcher.remaining} of {searcher.total} trials to run")
     session.wait()
-    from tuner.study import controller
+    from tuner.runtime import patches as controller
 
     try:
         controller.adapt(own=session.own)
@@ -70,11 +70,11 @@ def _fit(
 ) -> None:
     from ray import tune
 
+    from tuner.study.halving.schedule import ASHA, TimeBudget, make_scheduler
     from tuner.study.progress import Progress
     from tuner.study.recorder import Recorder
-    from tuner.study.schedule import ASHA, TimeBudget, make_scheduler
     from tuner.study.trial import SearchContext, Trial
-    from tuner.training.features import known
+    from tuner.training.clips.features import known
 
     for name in ("ray.tune", "ray.air", "ray.train"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -11,10 +11,10 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from ray.tune.search import Searcher
 
-from tuner.config import SearchConfig
-from tuner.storage import Storage
-from tuner.study.space import Params, Space
-from tuner.study.store import ResultsStore
+from data.files.storage import Storage
+from tuner.config.sections import SearchConfig
+from tuner.study.space.space import Params, Space
+from tuner.study.store.results import ResultsStore
 from tuner.study.warm_start import best_frozen
 
 

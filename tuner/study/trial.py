@@ -11,14 +11,15 @@ from typing import Any
 import torch
 from ray import tune
 
-from data import Dataset, patience
-from tuner.config import Config
-from tuner.storage import Storage
-from tuner.study.notices import Notices
-from tuner.study.space import resolve
-from tuner.training.dataset import ClipSource
+from data import Dataset
+from data.files import patience
+from data.files.storage import Storage
+from tuner.config.sections import Config
+from tuner.runtime.notices import Notices
+from tuner.study.space.space import resolve
+from tuner.training.clips.features import Known, remember
+from tuner.training.clips.source import ClipSource
 from tuner.training.device import OutOfMemory
-from tuner.training.features import Known, remember
 from tuner.training.loop import Diverged
 from tuner.training.run import Run
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuner.storage import Storage
-from tuner.study.space import Params
-from tuner.study.store import ResultsStore
+from data.files.storage import Storage
+from tuner.study.space.space import Params
+from tuner.study.store.results import ResultsStore
 from tuner.training.run import BEST
 
 _HEAD = (

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from models import VideoClassifier
-from tuner.config import METRICS
-from tuner.parameters import TrainingConfig
-from tuner.training.augment import augmentation
-from tuner.training.clips import Clips, FeatureClips, all_logits
+from tuner.config.parameters import TrainingConfig
+from tuner.config.sections import METRICS
+from tuner.training.clips.augment import augmentation
+from tuner.training.clips.batches import Clips, FeatureClips, all_logits
 from tuner.training.device import precision
 from tuner.training.losses import balanced_order
 from tuner.training.metrics import class_weights, confusion, scores

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from models import VideoClassifier
-from tuner.parameters import TrainingConfig
+from tuner.config.parameters import TrainingConfig
 
 _MOMENTUM = 0.9
 _BACKBONE_SHARE = 0.1  # of the head's rate, where no rate is given: pretrained weights move less

@@ -17,10 +17,10 @@ import pandas as pd
 import torch
 
 import models
+from data.files.storage import Storage
 from models.config import ModelConfig
-from tuner.parameters import TrainingConfig
-from tuner.storage import Storage
-from tuner.training.dataset import ClipSource, fit_normalisation
+from tuner.config.parameters import TrainingConfig
+from tuner.training.clips.source import ClipSource, fit_normalisation
 from tuner.training.device import backbone_precision, best_device
 from tuner.training.loop import Training
 from tuner.training.state import load_trained_state, trained_state

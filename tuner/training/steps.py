@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from models import VideoClassifier
-from models.windows import Windows
-from tuner.parameters import TrainingConfig
-from tuner.training.augment import Augmentation
+from models.layers.windows import Windows
+from tuner.config.parameters import TrainingConfig
+from tuner.training.clips.augment import Augmentation
 from tuner.training.device import OutOfMemory, out_of_memory
 from tuner.training.losses import make_loss
 

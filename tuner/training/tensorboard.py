@@ -12,7 +12,7 @@ import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-from tuner.config import METRICS
+from tuner.config.sections import METRICS
 from tuner.training.metrics import fill_confusion, plot_confusion
 
 _SCALARS = (

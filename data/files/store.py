@@ -1,0 +1,211 @@
+"""The cache folder that every trial on a machine shares: keys, locks, whole files only, a limit.
+
+An array is one ``.npy`` under a key of all that determines its content. It is written to a temporary
+name under a lock and renamed, so a process killed in the middle leaves nothing that counts: its
+locks go with the process, and what it had begun is deleted by the next one to write anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import filelock
+import numpy as np
+
+from data.files.shared import Shared
+
+_HEADER_BYTES = 256  # room for the final row count, which is known only at the end
+
+
+def default_folder() -> Path:
+    """``TUNER_CACHE``, or ``tuner`` in the user's cache folder."""
+    if os.environ.get("TUNER_CACHE"):
+        return Path(os.environ["TUNER_CACHE"]).expanduser().resolve()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tuner"
+
+
+def make_key(*parts: object) -> str:
+    """A short file name out of everything that determines a content."""
+    return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:40]
+
+
+class ArrayWriter:
+    """Appends rows to an ``.npy`` file whose length isn't known beforehand."""
+
+    def __init__(self, path: Path, row_shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self.path, self.row_shape, self.dtype, self.rows = path, row_shape, np.dtype(dtype), 0
+        self._file = path.open("wb")
+        self._file.write(b"\0" * _HEADER_BYTES)
+
+    def append(self, rows: np.ndarray) -> None:
+        """Add ``[n, *row_shape]``."""
+        if rows.shape[1:] != self.row_shape or rows.dtype != self.dtype:
+            raise ValueError(
+                f"rows are {rows.dtype} {rows.shape[1:]}, not {self.dtype} {self.row_shape}"
+            )
+        self._file.write(np.ascontiguousarray(rows).data)
+        self.rows += len(rows)
+
+    def close(self) -> None:
+        """Write the header, now that the number of rows is known, and bring all to the disk."""
+        descr = np.lib.format.dtype_to_descr(self.dtype)
+        shape = (self.rows, *self.row_shape)
+        text = repr({"descr": descr, "fortran_order": False, "shape": shape})
+        magic = np.lib.format.magic(1, 0)
+        length = _HEADER_BYTES - len(magic) - 2
+        header = magic + length.to_bytes(2, "little") + text.ljust(length - 1).encode() + b"\n"
+        self._file.seek(0)
+        self._file.write(header)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+    def abort(self) -> None:
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+class Store:
+    """One kind of array (``frames``, ``features``) under a cache folder.
+
+    Args:
+        kind: name of the subfolder.
+        folder: the cache folder; `default_folder` if None.
+        limit_bytes: above it, the least recently used arrays of this kind are deleted; None: no limit.
+        shared: what several machines see. What one of them makes is copied there, and from there by
+            the others; it has no limit.
+    """
+
+    pattern = "*.npy"  # of the files that count
+
+    def __init__(
+        self,
+        kind: str,
+        *,
+        folder: Path | None = None,
+        limit_bytes: int | None = None,
+        shared: Shared | None = None,
+    ) -> None:
+        self.folder = (folder or default_folder()) / kind
+        self.shared, self.limit_bytes = shared, limit_bytes
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def path(self, key: str) -> Path:
+        return self.folder / f"{key}.npy"
+
+    def has(self, key: str) -> bool:
+        """Whether the array is there, or can be fetched from another machine."""
+        if self.path(key).exists():
+            return True
+        return self.shared is not None and self.shared.has(f"{key}.npy")
+
+    def get(self, key: str) -> np.memmap | None:
+        """The array mapped read-only, fetched if another machine made it, or None; counts as a use."""
+        path = self.path(key)
+        if self.shared is not None and not path.exists():
+            self._fetch(key, self.shared)
+        try:
+            array = np.load(path, mmap_mode="r")
+            os.utime(path)
+        except FileNotFoundError:
+            return None
+        return array
+
+    def share(self, key: str) -> None:
+        """Let other machines have an array that this one made when it shared nothing yet."""
+        path = self.path(key)
+        if self.shared is not None and path.exists() and not self.shared.has(path.name):
+            self.shared.keep(path, path.name)
+
+    def lock(self, key: str) -> filelock.FileLock:
+        """Held while the arrays of `key` are made; freed by the system if its holder is killed."""
+        folder = self.folder / "locks"
+        if self.shared is not None:
+            folder = self.shared.locks(folder)
+        folder.mkdir(exist_ok=True)
+        return filelock.FileLock(folder / f"{key}.lock")
+
+    @contextlib.contextmanager
+    def writers(
+        self, keys: Mapping[str, tuple[int, ...]], dtype: np.dtype
+    ) -> Iterator[dict[str, ArrayWriter]]:
+        """Write several arrays at once; they appear at the end, or none does on an exception.
+
+        Args:
+            keys: key to row shape. The caller holds the lock that guards them.
+        """
+        writers: dict[str, ArrayWriter] = {}
+        self._delete_leftovers()
+        try:
+            with contextlib.ExitStack() as stack:
+                for key, row_shape in keys.items():
+                    stack.enter_context(self._part_lock(key))
+                    part = self.folder / f"{key}.{os.getpid()}.tmp"
+                    writers[key] = ArrayWriter(part, row_shape, np.dtype(dtype))
+                    stack.callback(writers[key].abort)
+                yield writers
+                for key, writer in writers.items():
+                    writer.close()
+                    if self.shared is not None:
+                        self.shared.keep(writer.path, f"{key}.npy")
+                    os.replace(writer.path, self.path(key))
+        except OSError as error:
+            free = shutil.disk_usage(self.folder).free
+            raise OSError(
+                f"can't write to {self.folder} ({error.strerror or error}; {free / 1e9:.1f} GB free): "
+                "free some space, or set TUNER_CACHE to a folder on a larger disk"
+            ) from error
+        self.trim(keep=set(keys))
+
+    def _fetch(self, key: str, shared: Shared) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            shared.fetch(f"{key}.npy", self.path(key))
+            self.trim(keep={key})
+
+    def _part_lock(self, key: str) -> filelock.FileLock:
+        """Held as long as a temporary file of `key` is written: without it, one is a leftover."""
+        return self.lock(f"{key}.tmp")
+
+    def _delete_leftovers(self) -> None:
+        for part in self.folder.glob("*.tmp"):
+            with (
+                contextlib.suppress(OSError),  # it is being written, or another user's
+                self._part_lock(part.name.split(".")[0]).acquire(blocking=False),
+            ):
+                part.unlink(missing_ok=True)
+
+    def trim(self, keep: set[str], room: int = 0) -> int:
+        """Delete what killed processes began, and the least recently used files above the limit.
+
+        Args:
+            room: bytes that are to be free below the limit.
+
+        Returns:
+            bytes above the limit that could not be deleted, or 0.
+        """
+        self._delete_leftovers()
+        if self.limit_bytes is None:
+            return 0
+        entries = []
+        for path in set(self.folder.glob(self.pattern)) - set(self.folder.glob("*.tmp")):
+            with contextlib.suppress(FileNotFoundError):  # another process may trim too
+                stat = path.stat()
+                entries.append((stat.st_mtime, stat.st_size, path))
+        excess = sum(size for _, size, _ in entries) + room - self.limit_bytes
+        for _, size, path in sorted(entries):
+            if excess <= 0:
+                break
+            if path.stem not in keep and self._delete(path):
+                excess -= size
+        return max(0, excess)
+
+    def _delete(self, path: Path) -> bool:
+        """Whether a file that was not used for long is gone now."""
+        # A process that has it mapped keeps its pages; others make it again.
+        path.unlink(missing_ok=True)
+        return True

@@ -1,0 +1,270 @@
+"""The rows of a label file: a frame, a time range, or a video a row, read and checked.
+
+What is wrong with rows is collected, not raised, so that a person gets all of it at once.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import dataclass, field
+from itertools import chain
+
+import numpy as np
+import pandas as pd
+
+from data.errors import DataError, nearest, some
+from data.files.path import File
+from data.labels.splits import SPLITS
+
+FORMS = {
+    "frame": ["video", "frame", "label"],
+    "range": ["video", "time_start", "time_end", "label"],
+    "video": ["video", "label"],
+}
+
+
+@dataclass
+class LabelFile:
+    """The rows of a label file, parsed as far as is possible without the videos.
+
+    Attributes:
+        form: ``frame``, ``range`` or ``video``.
+        rows: columns of the form as numbers and text, and ``row``, the line in the file.
+        videos: every video that the file names, also in rows that are left out for their mistakes.
+    """
+
+    path: File
+    form: str
+    rows: pd.DataFrame
+    problems: list[str] = field(default_factory=list)
+    videos: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.videos = sorted(set(self.rows["video"]) - {""})
+
+    def report(self, wrong: pd.Series, problem: str) -> None:
+        """Add a problem of the rows that are `wrong`."""
+        self.problems.append(f"{self.path}, {numbered(self.rows.loc[wrong, 'row'])}: {problem}")
+
+    def drop(self, wrong: pd.Series) -> None:
+        """Leave rows out."""
+        self.rows = self.rows[~wrong].reset_index(drop=True)
+
+
+def numbered(rows: pd.Series) -> str:
+    """``row 3`` or ``rows 3, 5``."""
+    return f"row{'s' if len(rows) > 1 else ''} {some(rows)}"
+
+
+def read_labels(path: File) -> LabelFile:
+    """Read a label file of any form; what is wrong with its rows goes to `problems`.
+
+    Raises:
+        DataError: it can't be read, or its columns aren't those of any form.
+    """
+    table = _read_table(path)
+    named = [isinstance(column, str) for column in table.columns]
+    form = _form_of(list(table.columns[named]), path)
+    if table.empty:
+        raise DataError([f"{path}: it has a header but no rows"])
+    rows = table.loc[:, named].assign(row=table.index).reset_index(drop=True)
+    file = LabelFile(path, form, rows)
+    _check_nameless(file, table.loc[:, ~np.array(named)].reset_index(drop=True))
+    _check_filled(file)
+    if "split" in file.rows:
+        _check_splits(file)
+    if form == "frame":
+        _parse_frames(file)
+    elif form == "range":
+        _parse_ranges(file)
+    return file
+
+
+def _read_table(path: File) -> pd.DataFrame:
+    """The cells as stripped text, by column and line of the file; without empty lines.
+
+    Columns are called as the header does, in lower case; those without a name by their number from 1.
+    """
+    text = _read_text(path)
+    start = next((line for line in text.splitlines() if line.strip(',;"\t ')), "")
+    separator = max(",;\t", key=start.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        lines = [(number, list(map(str.strip, cells))) for number, cells in enumerate(reader, 1)]
+    except csv.Error as error:
+        where = f"{path}, line {reader.line_num}"
+        raise DataError([f"{where}: not a table of labels: {error}"]) from error
+    lines = [(number, cells) for number, cells in lines if any(cells)]
+    if not lines:
+        raise DataError([f"{path}: not a table of labels: it is empty"])
+    width = max(len(cells) for _, cells in lines)
+    (_, header), *rows = [(number, cells + [""] * (width - len(cells))) for number, cells in lines]
+    columns = zip(*(cells for _, cells in rows), strict=True) if rows else [()] * width
+    table = pd.DataFrame(dict(enumerate(columns, 1)), [number for number, _ in rows], dtype=str)
+    table.columns = pd.Index([name.lower() or number for number, name in enumerate(header, 1)])
+    return table
+
+
+def _read_text(path: File) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError([f"data.labels: can't read '{path}': {error.strerror}"]) from error
+    if path.suffix.lower() in (".xlsx", ".xls", ".ods"):
+        raise DataError([f"{path}: is a spreadsheet; save it as CSV and give that"])
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace")  # what older Excels write
+
+
+def _form_of(columns: list[str], path: File) -> str:
+    known = {*chain(*FORMS.values()), "split"}
+    forms = "; ".join(", ".join(columns) for columns in FORMS.values())
+    problems = [
+        f"{path}: unknown column '{column}'{nearest(column, known)}; a label file has the columns "
+        f"{forms}, and maybe split"
+        for column in columns
+        if column not in known
+    ]
+    problems += [
+        f"{path}: column '{c}' is there twice" for c in set(columns) if columns.count(c) > 1
+    ]
+    if problems:
+        raise DataError(problems)
+    for form, needed in FORMS.items():
+        if set(columns) - {"split"} == set(needed):
+            return form
+    raise DataError(
+        [f"{path}: columns {', '.join(columns)} are of no form; it needs {forms}, and maybe split"]
+    )
+
+
+def _check_nameless(file: LabelFile, cells: pd.DataFrame) -> None:
+    wrong = (cells != "").any(axis=1)
+    if wrong.any():
+        first = next(cell for cell in cells[wrong].iloc[0] if cell)
+        file.report(
+            wrong,
+            f"more cells than the header has names ('{first}'); put quotes around a cell that holds "
+            "a separator, or delete what is too much",
+        )
+        file.drop(wrong)
+
+
+def _check_filled(file: LabelFile) -> None:
+    empty = file.rows.drop(columns="row") == ""
+    for column in empty.columns[empty.any()]:
+        instead = (
+            " or the column" if column == "split" else " (a frame without a row is unlabelled)"
+        )
+        file.report(
+            empty[column],
+            f"{int(empty[column].sum())} with no '{column}'; fill it in, or delete the row{instead}",
+        )
+    file.drop(empty.any(axis=1))
+
+
+def _check_splits(file: LabelFile) -> None:
+    names = file.rows["split"].str.lower().replace({"val": "valid", "validation": "valid"})
+    file.rows["split"] = names
+    for wrong in sorted(set(names) - set(SPLITS)):
+        file.report(
+            names == wrong,
+            f"split '{wrong}' is not one of {', '.join(SPLITS)}{nearest(wrong, SPLITS)}",
+        )
+    known = file.rows[names.isin(SPLITS)]
+    for video, own in known.groupby("video"):
+        if own["split"].nunique() > 1:
+            first = own.drop_duplicates("split")
+            file.problems.append(
+                f"{file.path}, {numbered(first['row'])}: video '{video}' is in {len(first)} splits "
+                f"({', '.join(sorted(first['split']))}); put each video in one, or the test is on "
+                "frames that were trained on"
+            )
+
+
+def _parse_frames(file: LabelFile) -> None:
+    """Frame numbers from 0, out of numbers or of image names as ``seal-00001.jpg``.
+
+    Image names are numbered from 1, as ffmpeg and the usual extraction tools write them, unless the
+    file has a name with number 0. A number that is none of a frame (-1, 1.5, 1e3) is no name either.
+    """
+    text = file.rows["frame"]
+    number = text.str.fullmatch(r"[0-9]+(\.0*)?")
+    any_number = pd.to_numeric(text.str.replace(",", "."), errors="coerce").notna()
+    name = ~number & ~any_number & text.str.contains("[0-9]")
+    digits = text.where(~name, text.str.replace(r"\.[A-Za-z]\w*$", "", regex=True))
+    frames = pd.to_numeric(digits.str.extract(r"([0-9]+)(?:\.0*)?[^0-9]*$")[0], errors="coerce")
+    frames = frames.astype(np.float64).where(number | name)
+    if name.any() and not (frames[name] == 0).any():
+        frames[name] -= 1
+    wrong = ~(frames < 2**53)  # beyond it, and without a number
+    if wrong.any():
+        file.report(
+            wrong,
+            f"'{text[wrong].iloc[0]}' is no frame: give its number (from 0) or its image's name "
+            "(as video_1_00001.jpg)",
+        )
+    file.rows["frame"] = frames.where(~wrong, 0).astype(np.int64)
+    file.drop(wrong)
+
+
+_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d*)?)")
+
+
+def parse_time(text: str) -> float:
+    """Seconds of ``HH:MM:SS[.fff]``, ``MM:SS[.fff]`` or plain seconds; hours count.
+
+    Raises:
+        ValueError: it is neither; the message says what is wrong with it.
+    """
+    text = text.strip()
+    if re.fullmatch(r"\d+([.,]\d*)?|[.,]\d+", text):
+        return float(text.replace(",", "."))
+    clock = _CLOCK.fullmatch(text)
+    if not clock:
+        raise ValueError("is no time; write HH:MM:SS, HH:MM:SS.fff or seconds")
+    hours, minutes = int(clock[1] or 0), int(clock[2])
+    seconds = float(clock[3].replace(",", "."))
+    if minutes > 59:
+        raise ValueError(f"has {minutes} minutes; they go from 0 to 59")
+    if seconds >= 60:
+        raise ValueError(f"has {seconds:g} seconds; they go from 0 to 59.999")
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def _parse_ranges(file: LabelFile) -> None:
+    """``time_start`` and ``time_end`` to seconds, without overlaps within a video."""
+    good = np.ones(len(file.rows), bool)
+    for column in ("time_start", "time_end"):
+        seconds = np.full(len(file.rows), np.nan)
+        for index, (text, row) in enumerate(zip(file.rows[column], file.rows["row"], strict=True)):
+            try:
+                seconds[index] = parse_time(text)
+            except ValueError as error:
+                file.problems.append(f"{file.path}, row {row}: {column} '{text}' {error}")
+                good[index] = False
+        file.rows[f"{column}_text"] = file.rows[column]
+        file.rows[column] = seconds
+    file.rows = file.rows[good].reset_index(drop=True)
+    backward = file.rows["time_end"] <= file.rows["time_start"]
+    for row in file.rows[backward].itertuples():
+        file.problems.append(
+            f"{file.path}, row {row.row}: ends at {row.time_end_text}, not after its start at "
+            f"{row.time_start_text}"
+        )
+    file.rows = file.rows[~backward].sort_values(["video", "time_start"]).reset_index(drop=True)
+    for video, ranges in file.rows.groupby("video"):
+        last = None
+        for row in ranges.itertuples():
+            if last is not None and row.time_start < last.time_end - 1e-9:
+                file.problems.append(
+                    f"{file.path}, rows {last.row} and {row.row}: ranges of video '{video}' overlap "
+                    f"({last.time_start_text} to {last.time_end_text} '{last.label}', "
+                    f"{row.time_start_text} to {row.time_end_text} '{row.label}')"
+                )
+            if last is None or row.time_end > last.time_end:
+                last = row

@@ -1,0 +1,122 @@
+"""Labels to one label table: rows of a label file, and the frames that they mean in the videos.
+
+The label table is a DataFrame ``video, frame, time, label, split``, one row a labelled frame, sorted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from data.errors import some
+from data.labels.file import LabelFile, numbered, parse_time, read_labels
+from data.videos.decode import nearest_frames
+from data.videos.video import Video
+
+__all__ = ["COLUMNS", "LabelFile", "expand", "parse_time", "read_labels"]
+
+COLUMNS = ["video", "frame", "time", "label", "split"]
+
+
+def expand(
+    file: LabelFile, videos: Mapping[str, Video]
+) -> tuple[pd.DataFrame, list[str], list[str]]:
+    """One row a labelled frame, for the videos in `videos`.
+
+    Returns:
+        the table ``video, frame, time, label`` and ``split`` if the file has it; problems; warnings.
+    """
+    problems: list[str] = []
+    warnings: list[str] = []
+    rows = file.rows[file.rows["video"].isin(list(videos))]
+    parts = []
+    for name, own in rows.groupby("video", sort=True):
+        video = videos[str(name)]
+        if file.form == "frame":
+            part, problem = _frames_of(file, own, video)
+        elif file.form == "range":
+            part, problem = _frames_of_ranges(file, own, video)
+        else:
+            part, problem = _whole_video(file, own, video)
+        problems += problem
+        parts.append(part.assign(time=video.times[part["frame"].to_numpy(np.int64)]))
+    columns = [column for column in COLUMNS if column != "split" or "split" in rows]
+    if not parts:
+        return pd.DataFrame(columns=columns), problems, warnings
+    table = pd.concat(parts, ignore_index=True)[columns]
+    same = table.duplicated(["video", "frame"])
+    if same.any():
+        warnings.append(
+            f"{file.path}: {int(same.sum())} frames are labelled twice alike; counted once"
+        )
+    return table[~same].sort_values(["video", "frame"], ignore_index=True), problems, warnings
+
+
+def _frames_of(file: LabelFile, own: pd.DataFrame, video: Video) -> tuple[pd.DataFrame, list[str]]:
+    problems = []
+    beyond = own["frame"] >= len(video)
+    if beyond.any():
+        problems.append(
+            f"{file.path}, {numbered(own.loc[beyond, 'row'])}: frame "
+            f"{own.loc[beyond, 'frame'].iloc[0]} is beyond video '{video.name}', which has "
+            f"{len(video)} frames (0 to {len(video) - 1}{_at(video)})"
+        )
+    own = own[~beyond]
+    twice = own.groupby("frame")["label"].nunique()
+    for frame in twice.index[twice > 1][:5]:
+        both = own[own["frame"] == frame]
+        problems.append(
+            f"{file.path}, rows {some(both['row'])}: frame {frame} of video '{video.name}' has "
+            f"{both['label'].nunique()} labels: {some(sorted(set(both['label'])))}"
+        )
+    if (twice > 1).sum() > 5:
+        problems.append(
+            f"{file.path}: {int((twice > 1).sum()) - 5} more frames of video '{video.name}' have "
+            "more than one label"
+        )
+    return own, problems
+
+
+def _at(video: Video) -> str:
+    return "" if video.fps is None else f" at {video.fps:g} frames/s"
+
+
+def _frames_of_ranges(
+    file: LabelFile, own: pd.DataFrame, video: Video
+) -> tuple[pd.DataFrame, list[str]]:
+    step = 1 / (video.fps or video.info.fps)
+    beyond = own["time_end"] > video.duration + step
+    problems = [
+        f"{file.path}, row {row['row']}: ends at {row['time_end_text']}, beyond video "
+        f"'{video.name}', which lasts {video.duration:.3f} seconds ({len(video)} frames)"
+        for row in own[beyond].to_dict("records")
+    ]
+    own = own[~beyond]
+    # A bound at the very end is a bound: the frame after the last.
+    times = np.append(video.times, max(video.duration, video.times[-1] + 1e-3))
+    bounds = nearest_frames(times, own[["time_start", "time_end"]].to_numpy(np.float64))
+    counts = bounds[:, 1] - bounds[:, 0]
+    problems += [
+        f"{file.path}, row {row['row']}: {row['time_start_text']} to {row['time_end_text']} "
+        f"holds no sampled frame of video '{video.name}' (one every {step:.3g} seconds)"
+        for row in own[counts == 0].to_dict("records")
+    ]
+    frames = [np.arange(start, end) for start, end in bounds]
+    table = own.loc[own.index.repeat(counts)]
+    return table.assign(frame=np.concatenate([np.arange(0), *frames])), problems
+
+
+def _whole_video(
+    file: LabelFile, own: pd.DataFrame, video: Video
+) -> tuple[pd.DataFrame, list[str]]:
+    problems = []
+    if own["label"].nunique() > 1:
+        problems.append(
+            f"{file.path}, rows {some(own['row'])}: video '{video.name}' has "
+            f"{own['label'].nunique()} labels: {some(sorted(set(own['label'])))}"
+        )
+    row = own.iloc[0]
+    kept = {name: row[name] for name in ("video", "label", "split") if name in own}
+    return pd.DataFrame({"frame": np.arange(len(video))}).assign(**kept), problems

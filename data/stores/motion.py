@@ -1,0 +1,154 @@
+"""Motion as images: how stored frames differ from the still background, or from the frame before."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from data.files.store import Store, make_key
+from data.stores.frames import FrameStore
+from data.videos.video import Video
+
+Reference = Literal["background", "previous"]
+
+STILL = 128  # the value of a pixel that does not differ
+_CHUNK_BYTES = 16 * 2**20  # of samples in memory at a time
+_FORMAT = "median-1"  # changes whenever the background of the same frames would differ
+
+
+def background(frames: np.ndarray, *, samples: int = 64) -> np.ndarray:
+    """What stays where it is: each pixel's median over frames spread evenly over the video.
+
+    Of an even number of frames it is the upper of the two middle values, a value that was seen.
+
+    Args:
+        frames: uint8 ``[N, H, W, 3]``, in memory or mapped.
+        samples: at most so many frames.
+
+    Returns:
+        uint8 ``[H, W, 3]``.
+
+    Raises:
+        ValueError: there are no frames.
+    """
+    count, height = len(frames), frames.shape[1]
+    if not count:
+        raise ValueError("a video without frames has no background")
+    samples = min(samples, count)
+    picks = (2 * np.arange(samples) + 1) * count // (2 * samples)  # middles of equal parts
+    result = np.empty(frames.shape[1:], np.uint8)
+    row_bytes = samples * int(np.prod(frames.shape[2:]))
+    step = max(1, _CHUNK_BYTES // row_bytes)
+    for top in range(0, height, step):
+        rows = np.asarray(frames[picks, top : top + step])
+        result[top : top + step] = np.partition(rows, samples // 2, axis=0)[samples // 2]
+    return result
+
+
+def difference(frames: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """``128 + (frames - reference) / 2``: 128 where nothing moves.
+
+    Halves are rounded away from 128, so that whatever is brighter is above it and whatever is darker
+    is below. The two greatest differences, 254 and 255, are both 255.
+
+    Args:
+        frames: uint8 ``[..., H, W, 3]``.
+        reference: uint8, of the same shape or ``[H, W, 3]``.
+
+    Returns:
+        uint8, of the shape of `frames`.
+    """
+    signed = frames.astype(np.int16)
+    signed -= reference
+    signed += signed > 0
+    signed >>= 1
+    signed += STILL
+    return np.minimum(signed, 255, out=signed).astype(np.uint8)
+
+
+def motion_frames(
+    frames: np.ndarray,
+    index: np.ndarray,
+    mode: Reference,
+    background: np.ndarray | None = None,
+) -> np.ndarray:
+    """The motion images of frames by number, as ``frames[index]`` gives the frames themselves.
+
+    Args:
+        frames: uint8 ``[N, H, W, 3]`` of one video, in memory or mapped.
+        index: frame numbers of any shape, such as ``[M, L]`` of `clip_indices`.
+        mode: ``background`` compares with the video's `background`, ``previous`` with the frame
+            before, and the first with itself.
+        background: uint8 ``[H, W, 3]``; only for the mode of that name.
+
+    Returns:
+        uint8 ``[*index.shape, H, W, 3]``.
+
+    Raises:
+        ValueError: there is no such mode, or its background is missing.
+    """
+    index = np.asarray(index, dtype=np.int64)
+    if mode == "previous":
+        return difference(frames[index], frames[np.maximum(index - 1, 0)])
+    if mode != "background":
+        raise ValueError(f"motion is against 'background' or 'previous', not '{mode}'")
+    if background is None:
+        raise ValueError("motion against the background needs the video's background")
+    return difference(frames[index], background)
+
+
+def video_background(
+    store: FrameStore, video: Video, size: tuple[int, int], *, samples: int = 64
+) -> np.ndarray:
+    """The `background` of a video, uint8 ``[H, W, 3]``; kept in the cache folder beside its frames.
+
+    Raises:
+        VideoError: the video does not decode to its end.
+    """
+    backgrounds = Store(
+        "backgrounds", folder=store.store.folder.parent, limit_bytes=store.store.limit_bytes
+    )
+    key = make_key(store.key(video, size), _FORMAT, samples)
+    while (stored := backgrounds.get(key)) is None:
+        with backgrounds.lock(key):
+            if not backgrounds.path(key).exists():
+                made = background(store.open(video, size), samples=samples)
+                with backgrounds.writers({key: made.shape[1:]}, np.dtype(np.uint8)) as writers:
+                    writers[key].append(made)
+    return np.array(stored)
+
+
+class MotionFrames:
+    """The motion images of a video, made when they are asked for: ``images[numbers]``.
+
+    Args:
+        frames: uint8 ``[N, H, W, 3]``.
+        mode, background: as of `motion_frames`.
+    """
+
+    def __init__(
+        self, frames: np.ndarray, mode: Reference, background: np.ndarray | None = None
+    ) -> None:
+        self.frames, self.mode, self.background = frames, mode, background
+        self.shape = frames.shape
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index: np.ndarray | slice) -> np.ndarray:
+        if isinstance(index, slice):
+            index = np.arange(len(self))[index]
+        return motion_frames(self.frames, index, self.mode, self.background)
+
+
+def open_motion(
+    store: FrameStore, video: Video, size: tuple[int, int], mode: Reference
+) -> MotionFrames:
+    """The motion images of a video's stored frames.
+
+    Raises:
+        VideoError: the video does not decode to its end.
+    """
+    still = video_background(store, video, size) if mode == "background" else None
+    return MotionFrames(store.open(video, size), mode, still)

@@ -1,0 +1,316 @@
+"""One video file: what it is, when its frames are shown, and its frames in order."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.errors import VideoError
+from data.files.download import local
+from data.files.path import File, S3Path
+from data.prefetch import prefetched
+
+# Containers that our users' cameras write; told apart from labels and notes in the same folder.
+EXTENSIONS = frozenset(
+    [".mp4", ".m4v", ".mov", ".avi", ".asf", ".wmv", ".mkv", ".webm", ".mpg", ".mpeg", ".ts"]
+    + [".mts", ".m2ts", ".flv", ".3gp", ".ogv", ".vob"]
+)
+
+_DECORD_HOLDS = 256 * 2**20  # bytes of frames, at most
+_PYAV_AHEAD = 16  # frames
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a container says of its video stream (the decoded frames may be fewer).
+
+    Attributes:
+        times: ``[N]`` seconds from the first frame at which each frame is shown, increasing.
+        fps: frames a second, on average.
+        decoder: ``decord`` or ``pyav``, whichever reads the file, and in little memory.
+    """
+
+    path: File
+    times: np.ndarray
+    fps: float
+    width: int
+    height: int
+    decoder: str
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the start of the first frame to the end of the last."""
+        return float(self.times[-1] + 1 / self.fps)
+
+
+def identity(path: File) -> str:
+    """A key that changes with the file: its size, its time of change, and samples of its bytes."""
+    if isinstance(path, S3Path):
+        return path.identity
+    stat = path.stat()
+    digest = hashlib.sha256(f"{stat.st_size}:{stat.st_mtime_ns}".encode())
+    with path.open("rb") as file:
+        for start in (0, stat.st_size // 2, max(0, stat.st_size - 65536)):
+            file.seek(start)
+            digest.update(file.read(65536))
+    return digest.hexdigest()[:32]
+
+
+def probe(path: Path) -> VideoInfo:
+    """Open a video without decoding it.
+
+    Raises:
+        VideoError: no decoder opens it; the message says why.
+    """
+    if path.stat().st_size == 0:
+        raise VideoError("the file is empty (0 bytes)")
+    # PyAV first: of what is no video, decord says so on the terminal and not in its error alone.
+    if _decord_reads(path):
+        with contextlib.suppress(VideoError):
+            info = _probe_decord(path)
+            # decord decodes ahead of a reader that is slower, without a limit; both give equal frames.
+            whole = len(info) * info.height * info.width * 3
+            return info if whole <= _DECORD_HOLDS else replace(info, decoder="pyav")
+    return _probe_pyav(path)
+
+
+def _decord_reads(path: Path) -> bool:
+    """Whether decord, if it opens the video, gives the frames that a player shows.
+
+    Of transport streams it leaves out the first group of pictures, of edit lists it counts the frames
+    that they cut; either way it repeats the last frame until the number is full.
+
+    Raises:
+        VideoError: it is no video.
+    """
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise VideoError("it has no video stream")
+            cut = any(entry.is_discard for entry in container.streams.video[0].index_entries)
+            return "mpegts" not in container.format.name.split(",") and not cut
+    except (av.error.FFmpegError, ValueError) as error:
+        raise VideoError(f"it can't be opened as a video ({_reason(error)})") from error
+
+
+def read_frames(info: VideoInfo) -> Generator[np.ndarray, None, None]:
+    """Yield every frame in order as uint8 ``[H, W, 3]`` RGB, upright.
+
+    Always in sequence: decord returns wrong frames at random positions of ASF and MPEG-1 files.
+
+    Raises:
+        VideoError: the stream is damaged; the frames before the damage were yielded.
+    """
+    count = 0
+    with local(info.path) as path:
+        if info.decoder == "decord":  # which decodes in a thread of its own
+            frames = _read_decord(path, info)
+        else:
+            frames = prefetched(_read_pyav(path, info), depth=_PYAV_AHEAD)
+        for frame in frames:
+            count += 1
+            yield frame
+    if count < len(info):
+        raise VideoError(f"only {count} of its {len(info)} frames decode")
+
+
+def sample_indices(times: np.ndarray, duration: float, fps: float | None) -> np.ndarray:
+    """For each sampled frame at `fps`, the file's frame shown nearest to it in time.
+
+    Sample k is wanted at k / fps seconds, for as long as the video lasts. None keeps every frame.
+
+    Example:
+        ``sample_indices([0, .1, .2, .3], 0.4, 5) -> [0, 2]``
+    """
+    if fps is None:
+        return np.arange(len(times))
+    # A tolerance of a millionth of a sample, so that 0.3 * 10 counts as 3 samples and not 4.
+    wanted = np.arange(max(1, int(np.ceil(duration * fps - 1e-6)))) / fps
+    return nearest_frames(times, wanted)
+
+
+def nearest_frames(times: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """For each wanted time, the index in the increasing `times` that is nearest (ties: later)."""
+    middles = (times[1:] + times[:-1]) / 2
+    # Rounded to a microsecond: label times written with 3 decimals must not fall off a tie.
+    return np.searchsorted(np.round(middles, 6), np.round(wanted, 6), side="right")
+
+
+def _clean_times(starts: np.ndarray, fps: float) -> np.ndarray:
+    """Times from 0, or evenly spaced where the container's are unusable (some ASF and MPEG-1)."""
+    times = starts.astype(np.float64) - float(starts[0])
+    # Seconds in float32, as decord gives them, are good to a tenth of a millisecond at 20 minutes.
+    usable = bool(np.all(np.isfinite(times)) and np.all(np.diff(times) > 0))
+    if not usable or times[-1] > 100 * len(times) / fps + 60:
+        return np.arange(len(times)) / fps
+    even = np.arange(len(times)) / fps
+    if np.max(np.abs(times - even)) < 1e-3 + 0.05 / fps:
+        return even
+    return times
+
+
+def _open_decord(path: Path):
+    import decord
+
+    decord.logging.set_level(decord.logging.QUIET)
+    try:
+        return decord.VideoReader(str(path), num_threads=1)
+    except (decord.DECORDError, RuntimeError) as error:
+        raise VideoError("decord can't open it") from error
+
+
+def _probe_decord(path: Path) -> VideoInfo:
+    reader = _open_decord(path)
+    count, fps = len(reader), float(reader.get_avg_fps())
+    if count == 0 or not fps > 0:
+        raise VideoError("decord finds no frames")
+    starts = np.asarray(reader.get_frame_timestamp(range(count)))[:, 0]
+    import decord
+
+    try:
+        height, width, _ = reader.next().shape
+    except (decord.DECORDError, RuntimeError, StopIteration) as error:
+        raise VideoError("its first frame does not decode") from error
+    return VideoInfo(path, _clean_times(starts, fps), fps, width, height, "decord")
+
+
+def _read_decord(path: Path, info: VideoInfo) -> Iterator[np.ndarray]:
+    import decord
+
+    reader = _open_decord(path)
+    for _ in range(len(info)):
+        try:
+            frame = reader.next().asnumpy()
+        except StopIteration:
+            return
+        except (decord.DECORDError, RuntimeError) as error:
+            raise _damaged(info) from error
+        yield frame
+
+
+def _damaged(info: VideoInfo) -> VideoError:
+    # Where, can't be said: decord decodes ahead, and reports damage before the frames ahead of it.
+    return VideoError(f"damaged: it does not decode to its end ({len(info)} frames declared)")
+
+
+def _probe_pyav(path: Path) -> VideoInfo:
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            packets = [
+                (packet.pts, packet.dts)
+                for packet in container.demux(stream)
+                if packet.pts is not None and not packet.is_discard
+            ]
+            base = stream.time_base
+            if not packets or base is None:
+                raise VideoError("it has no frames")
+            rate = stream.average_rate or stream.guessed_rate or 25
+            width, height = stream.width, stream.height
+        with av.open(str(path)) as container:
+            for frame in container.decode(video=0):
+                if frame.rotation % 180:
+                    width, height = height, width
+                first = frame.pts
+                break
+            else:
+                raise VideoError("no frame of it decodes")
+    except (av.error.FFmpegError, ValueError, IndexError) as error:
+        raise VideoError(f"no decoder opens it ({_reason(error)})") from error
+    fps = float(rate)
+    times = _clean_times(_starts(_decodable(packets, first)) * float(base), fps)
+    return VideoInfo(path, times, fps, width, height, "pyav")
+
+
+def _decodable(
+    packets: list[tuple[int, int | None]], first: int | None
+) -> list[tuple[int, int | None]]:
+    """Packets (pts, dts) without those before the `first` frame that decodes.
+
+    A recording that begins between two key frames has such packets, before its first key frame and,
+    where they are shown before it, right after.
+    """
+    shown = [pts for pts, _ in packets]
+    if first not in shown:
+        return packets
+    later = range(shown.index(first) + 1, len(shown))
+    settled = next((index for index in later if shown[index] > first), len(shown))
+    return [packet for packet in packets[:settled] if packet[0] >= first] + packets[settled:]
+
+
+def _starts(packets: list[tuple[int, int | None]]) -> np.ndarray:
+    """When packets (pts, dts) are shown, in order; NaN where their clock starts anew on the way."""
+    decoded = np.array([dts for _, dts in packets if dts is not None])
+    shown = np.sort(np.array([pts for pts, _ in packets], np.float64))
+    return np.full(len(shown), np.nan) if np.any(np.diff(decoded) < 0) else shown
+
+
+def _read_pyav(path: Path, info: VideoInfo) -> Iterator[np.ndarray]:
+    import av
+
+    count = 0
+    pixels = _Pixels()
+    try:
+        with av.open(str(path)) as container:
+            for frame in container.decode(video=0):
+                if count == len(info):
+                    return
+                count += 1
+                # PyAV leaves the display rotation to the caller; decord applies it.
+                yield np.rot90(pixels(frame), k=round(frame.rotation / 90))
+    except av.error.FFmpegError as error:
+        raise _damaged(info) from error
+
+
+class _Pixels:
+    """``[H, W, 3]`` RGB of frames of PyAV, by a filter graph, which uses memory of past frames again.
+
+    Fresh memory for each, as of a frame's own `reformat`, takes half of the time of reading a video.
+    """
+
+    def __init__(self) -> None:
+        self._graph: Any = None
+        self._of: tuple[Any, ...] = ()
+
+    def __call__(self, frame: Any) -> np.ndarray:
+        of = (frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range)
+        if of != self._of:  # some cameras change it within a file
+            self._graph, self._of = _rgb_graph(*of), of
+        self._graph.push(frame)
+        plane = self._graph.pull().planes[0]
+        rows = np.frombuffer(plane, np.uint8).reshape(frame.height, plane.line_size)
+        return rows[:, : frame.width * 3].reshape(frame.height, frame.width, 3)
+
+
+def _rgb_graph(width: int, height: int, pixels: str, colorspace: int, color_range: int) -> Any:
+    from av.filter import Graph
+
+    graph = Graph()
+    graph.threads = 1  # one takes less of all cores together
+    source = graph.add(
+        "buffer",
+        video_size=f"{width}x{height}",
+        pix_fmt=pixels,
+        time_base="1/1000",
+        colorspace=str(int(colorspace)),
+        range=str(int(color_range)),
+    )
+    graph.link_nodes(source, graph.add("format", "rgb24"), graph.add("buffersink")).configure()
+    return graph
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

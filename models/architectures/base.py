@@ -1,0 +1,138 @@
+"""What all architectures share: a backbone that may be absent, normalisation, checked shapes."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.backbones.image import Backbone
+from models.backbones.specs import spec
+from models.config import ModelConfig
+from models.layers.dense import FeatureNorm
+from models.layers.windows import Windows
+from models.registry import REGISTRY
+
+FRAMES_AT_ONCE = 64  # through the backbone, so that long clips don't need more memory
+
+
+class VideoClassifier(nn.Module, ABC):
+    """A model from clips, or from their frames' features, to the logits of its classes.
+
+    Args:
+        config (ModelConfig): its parameters.
+        classes (Sequence[str]): names of the classes, in the order of the logits.
+        num_features (int): width of a feature.
+
+    Attributes:
+        steps (int): features of a clip: one a frame, or one in all from a network over clips.
+        backbone (Backbone | None): turns frames into features; None if it takes features only.
+        norm (FeatureNorm): applied to the features; does nothing until it is fitted.
+        extra (dict): whatever is to be kept in the model's file, JSON-like.
+    """
+
+    def __init__(self, *, config: ModelConfig, classes: Sequence[str], num_features: int) -> None:
+        super().__init__()
+        if len(classes) < 2 or len(set(classes)) < len(classes):
+            raise ValueError(f"classes must be two or more different names, not {list(classes)}")
+        self.config = config
+        self.classes = [str(name) for name in classes]
+        self.num_features = num_features
+        each_frame = REGISTRY[config.architecture].backbone == "image"
+        self.steps = config.sequence_length if each_frame else 1
+        self.streams = 1 if config.motion == "none" else 2
+        self.backbone: Backbone | None = None
+        self.norm = FeatureNorm(num_features=num_features)
+        self.extra: dict[str, Any] = {}
+
+    @classmethod
+    def feature_width(cls, config: ModelConfig) -> int:
+        """Return the ``num_features`` that a model of ``config`` is to be built with.
+
+        Raises:
+            ValueError: if there is no backbone to say so.
+        """
+        if config.pretrained_model_name is None:
+            raise ValueError(f"{config.architecture} needs a pretrained_model_name, not None")
+        streams = 1 if config.motion == "none" else 2
+        return spec(config.pretrained_model_name).num_features * streams
+
+    @abstractmethod
+    def classify(self, features: Tensor) -> Tensor:
+        """Return the logits of clips given by their normalised features.
+
+        Args:
+            features (Tensor): shape ``[B, steps, F]``.
+
+        Returns:
+            Tensor: shape ``[B, C]``.
+        """
+
+    def classify_windows(self, windows: Windows) -> Tensor:
+        """Return the logits, shape ``[B, C]``, of clips that share their frames' normalised features."""
+        return self.classify(windows.clips())
+
+    def forward(self, clips: Tensor | Windows) -> Tensor:
+        """Return the logits of the classes.
+
+        Args:
+            clips (Tensor | Windows): features, shape ``[B, steps, F]``, or windows over them; or
+                RGB frames, shape ``[B, L, 3, H, W]``, uint8 or floating point from 0 to 1; with
+                motion ``[B, 2 * L, 3, H, W]``, the frames' motion images after the frames.
+
+        Returns:
+            Tensor: shape ``[B, C]``.
+
+        Raises:
+            ValueError: if the shape is another one, or frames are given without a backbone.
+        """
+        length, width = self.config.sequence_length, self.num_features
+        if isinstance(clips, Windows):
+            shape = [clips.index.shape[-1], clips.features.shape[-1]]
+            if shape != [self.steps, width]:
+                raise ValueError(f"windows must be over [{self.steps}, {width}], not {shape}")
+            return self.classify_windows(Windows(self.norm(clips.features), clips.index))
+        length *= self.streams
+        expected = {3: [self.steps, width], 5: [length, 3]}.get(clips.ndim)
+        if expected is None or list(clips.shape[1:3]) != expected:
+            raise ValueError(
+                f"clips must be [B, {self.steps}, {width}] or [B, {length}, 3, H, W],"
+                f" not {list(clips.shape)}"
+            )
+        features = self.extract(clips) if clips.ndim == 5 else clips
+        return self.classify(self.norm(features))
+
+    def extract(self, clips: Tensor) -> Tensor:
+        """Return the backbone's features of each clip.
+
+        Args:
+            clips (Tensor): shape ``[B, L, 3, H, W]``, or with motion ``[B, 2 * L, 3, H, W]``.
+
+        Returns:
+            Tensor: shape ``[B, steps, F]``, the motion's features after the frames' own.
+
+        Raises:
+            ValueError: if there is no backbone.
+        """
+        backbone = self.backbone
+        if backbone is None:
+            raise ValueError(
+                f"this {self.config.architecture} has no backbone and takes features, not frames:"
+                " models.attach_backbone(model) gives it one"
+            )
+        inputs, at_once = clips.flatten(0, 1), FRAMES_AT_ONCE
+        if backbone.spec.video:
+            inputs, at_once = clips, max(1, FRAMES_AT_ONCE // clips.shape[1])
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not backbone.frozen):
+            features = torch.cat([backbone(part) for part in inputs.split(at_once)])
+        streams = features.unflatten(0, (len(clips), self.streams, self.steps))
+        return streams.transpose(1, 2).flatten(2)
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Return what training changes: under ``backbone`` the fine-tuned part, and ``head``."""
+        groups: dict[str, list[nn.Parameter]] = {"backbone": [], "head": []}
+        for name, parameter in self.named_parameters():
+            if parameter.requires_grad:
+                groups["backbone" if name.startswith("backbone.") else "head"].append(parameter)
+        return groups

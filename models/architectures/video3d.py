@@ -1,0 +1,16 @@
+"""video_3d_*: a network over whole clips, pretrained on videos."""
+
+from models.architectures.frame import Frame
+
+
+class Video3D(Frame):
+    """A clip's feature through up to three dense layers; with none, a linear classifier.
+
+    The feature is that of the whole clip, so there is one: stored features are ``[B, 1, F]``, each
+    of the clip that ends at its frame.
+
+    Args:
+        config (ModelConfig): its parameters.
+        classes (Sequence[str]): names of the classes, in the order of the logits.
+        num_features (int): width of a clip's feature.
+    """

@@ -1,0 +1,82 @@
+"""Batch normalisation folded into the convolutions before it: the same features, in less time."""
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from models.backbones.zoo import timm
+
+_CONVOLUTIONS = (nn.Conv2d, nn.Conv3d)
+_NORMALISATIONS = (nn.BatchNorm2d, nn.BatchNorm3d, timm.layers.BatchNormAct2d)
+_TOLERANCE = 1e-3  # of the largest feature; rounding differs by a hundredth of it
+
+
+def folded(network: nn.Module, shape: Sequence[int]) -> nn.Module:
+    """Return a network that computes the same as ``network``, which must be in evaluation mode.
+
+    A normalisation that is given just what a convolution has computed is a factor and a summand of each
+    of its channels, so the convolution's own weights can hold them. Which follow each other is seen
+    when noise goes through, and the results are compared: a network that uses what is between the
+    two for something else is returned as it is.
+
+    Args:
+        network (nn.Module): such as a backbone; it is not changed.
+        shape (Sequence[int]): of the uint8 frames that it takes, for example ``[1, 3, 224, 224]``.
+    """
+    noise = torch.randint(256, tuple(shape), generator=torch.Generator().manual_seed(0))
+    example = noise.to(torch.uint8)
+    with torch.no_grad():
+        pairs, wanted = _pairs(network, example)
+        if not pairs:
+            return network
+        mine = copy.deepcopy(network)
+        for first, second in pairs:
+            convolution: Any = mine.get_submodule(first)
+            normalisation: Any = mine.get_submodule(second)
+            _replace(mine, first, fuse_conv_bn_eval(convolution, normalisation))
+            _replace(mine, second, getattr(normalisation, "act", nn.Identity()))
+        found = mine(example)
+    largest = wanted.abs().max().clamp(min=1e-6)
+    return mine if bool((found - wanted).abs().max() < _TOLERANCE * largest) else network
+
+
+def _pairs(network: nn.Module, example: Tensor) -> tuple[list[tuple[str, str]], Tensor]:
+    """Return names of convolutions, each with that of the normalisation that is given its output;
+    and the output of the network.
+    """
+    made: dict[int, tuple[str, Tensor]] = {}  # the tensors are kept, or others would get their ids
+    calls: list[str] = []
+    pairs: list[tuple[str, str]] = []
+
+    def after(name: str, output: Tensor) -> None:
+        calls.append(name)
+        made[id(output)] = name, output
+
+    def before(name: str, given: Tensor) -> None:
+        calls.append(name)
+        if id(given) in made:
+            pairs.append((made[id(given)][0], name))
+
+    handles = []
+    for name, module in network.named_modules():
+        if isinstance(module, _CONVOLUTIONS):
+            handles.append(
+                module.register_forward_hook(lambda _, __, output, name=name: after(name, output))
+            )
+        elif type(module) in _NORMALISATIONS and module.running_mean is not None:
+            handles.append(
+                module.register_forward_pre_hook(lambda _, given, name=name: before(name, given[0]))
+            )
+    output = network(example)
+    for handle in handles:
+        handle.remove()
+    return [pair for pair in pairs if all(calls.count(name) == 1 for name in pair)], output
+
+
+def _replace(network: nn.Module, name: str, by: nn.Module) -> None:
+    parent, _, own = name.rpartition(".")
+    setattr(network.get_submodule(parent), own, by)

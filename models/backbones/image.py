@@ -1,0 +1,156 @@
+"""A pretrained network over images: normalisation in front, pooling behind, frozen or fine-tuned."""
+
+from typing import Any, Literal, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
+
+from models.backbones.specs import BackboneSpec
+
+Pooling = Literal["max", "avg"]
+
+
+class Backbone(nn.Module):
+    """An image network with its normalisation in front and global pooling behind.
+
+    Args:
+        spec (BackboneSpec): what it is.
+        network (nn.Module): the timm model.
+        pooling (str): ``max`` or ``avg``, over the last feature map.
+    """
+
+    mean: Tensor
+    std: Tensor
+    network: Any
+    memory_format = torch.channels_last
+
+    def __init__(self, *, spec: BackboneSpec, network: nn.Module, pooling: Pooling) -> None:
+        super().__init__()
+        for part in spec.classifier:
+            if hasattr(network, part):
+                setattr(network, part, nn.Identity())
+        self.spec = spec
+        self.pooling = pooling
+        self.frozen = False
+        self.network = network.to(memory_format=self.memory_format)
+        self.register_buffer("mean", torch.tensor(spec.mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(spec.std).view(1, 3, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return one feature vector an image.
+
+        Args:
+            images (Tensor): RGB, shape ``[N, 3, H, W]``; uint8, or floating point from 0 to 1.
+
+        Returns:
+            Tensor: shape ``[N, num_features]``.
+
+        Raises:
+            ValueError: if the shape is another one, or not the only size that this network takes.
+        """
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise ValueError(f"images must be [N, 3, H, W], not {list(images.shape)}")
+        self._check_size(images)
+        images = self._normalise(images).contiguous(memory_format=self.memory_format)
+        return self._pool(self.network.forward_features(images))
+
+    def _check_size(self, images: Tensor) -> None:
+        size = tuple(images.shape[-2:])
+        if self.spec.fixed_size and size != self.spec.frame_size:
+            raise ValueError(
+                f"{self.spec.name} takes frames of {self.spec.frame_size}, not {size}:"
+                " leave frame_size out"
+            )
+
+    def _normalise(self, images: Tensor) -> Tensor:
+        if images.dtype == torch.uint8:
+            images = images.to(self.mean.dtype) / 255
+        return (images - self.mean) / self.std
+
+    def _pool(self, features: Tensor) -> Tensor:
+        if features.ndim == 3:  # tokens; a class token and the like come first
+            features = features[:, getattr(self.network, "num_prefix_tokens", 0) :]
+        if features.ndim == 2:
+            return features
+        dims = self.spec.spatial_dims
+        return features.amax(dims) if self.pooling == "max" else features.mean(dims)
+
+    def freeze(self) -> Self:
+        """Never train this backbone: no gradients, and batch statistics stay as they are."""
+        self.frozen = True
+        self.requires_grad_(False)
+        return self.eval()
+
+    def unfreeze(self, trainable_layers: int | Literal["all"]) -> Self:
+        """Train the last stages of this backbone, and no others.
+
+        Args:
+            trainable_layers (int | str): how many stages, at least 1; or ``all``, which trains
+                everything.
+
+        Raises:
+            ValueError: if there are not so many.
+        """
+        parameters = list(self.network.parameters())
+        if trainable_layers != "all":
+            stages = self.stages()
+            if not 1 <= trainable_layers <= len(stages):
+                raise ValueError(
+                    f"trainable_layers ({trainable_layers}) must be from 1 to {len(stages)}, the"
+                    f" number of stages of {self.spec.name}, or all"
+                )
+            parameters = [p for stage in stages[-trainable_layers:] for p in stage]
+        self.frozen = False
+        self.requires_grad_(False)
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+        return self
+
+    def stages(self) -> list[list[nn.Parameter]]:
+        """Return the parameters of each stage, from the first to the last.
+
+        They are grouped as timm does coarsely: the stem, then each group of blocks; what has no
+        parameters is no stage.
+
+        Raises:
+            ValueError: if timm does not know them.
+        """
+        from models.backbones.zoo import timm  # takes long: frozen backbones do without
+
+        try:
+            matcher = self.network.group_matcher(coarse=True)
+        except (AttributeError, AssertionError) as error:
+            raise ValueError(
+                f"the stages of {self.spec.name} are not known: give trainable_layers: all"
+            ) from error
+        return list(
+            timm.models.group_parameters(self.network, matcher, return_values=True).values()
+        )
+
+    def checkpoint_gradients(self) -> Self:
+        """Keep no activations inside the blocks while training; compute them again going back.
+
+        Raises:
+            ValueError: if the network can't.
+        """
+        try:
+            self.network.set_grad_checkpointing(True)
+        except (AttributeError, AssertionError) as error:
+            raise ValueError(
+                f"{self.spec.name} can't do without its activations:"
+                " leave gradient_checkpointing out, or take another backbone"
+            ) from error
+        return self
+
+    def train(self, mode: bool = True) -> Self:
+        """As any module, except that a frozen backbone stays in evaluation mode.
+
+        So does batch normalisation in any: clips are few, and the frames of one are alike, so that
+        a batch's statistics would be worse than those it was pretrained with.
+        """
+        super().train(mode and not self.frozen)
+        for module in self.modules():
+            if isinstance(module, BatchNorm):
+                module.eval()
+        return self

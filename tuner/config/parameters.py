@@ -1,0 +1,173 @@
+"""The parameters of a model and its training: fixed for a search, or a domain to choose from."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from models.config import ModelConfig
+from tuner.config.messages import message, nearest
+
+
+class Section(BaseModel):
+    """Part of a configuration: immutable, and without keys that it doesn't know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FixedModel(ModelConfig):
+    """Values of some model parameters; rules between them wait until the space gave the others."""
+
+    architecture: str | None = None  # type: ignore[assignment]
+
+    @field_validator("architecture")
+    @classmethod
+    def _canonical_architecture(cls, value: str | None) -> str | None:  # type: ignore[override]
+        return None if value is None else super()._canonical_architecture(value)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _all_errors_at_once(cls, data: Any, handler: Any) -> Any:
+        return handler(data)
+
+
+class TrainingConfig(Section):
+    """How a model is trained.
+
+    With ``schedule: rounds``, rounds at falling learning rates, each from the best weights so far and
+    stopped early; with ``cosine``, one of `epochs` epochs whose rate falls to zero.
+    """
+
+    learning_rate: float = Field(default=1e-3, gt=0)
+    backbone_learning_rate: float | None = Field(default=None, gt=0)  # None: a tenth of the head's
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    schedule: Literal["rounds", "cosine"] = "rounds"
+    warmup_epochs: int = Field(default=0, ge=0)
+    learning_rate_decay: float = Field(default=0.1, gt=0, le=1)
+    rounds: int = Field(default=3, ge=1)
+    epochs: int = Field(default=20, ge=1)
+    patience: int = Field(default=3, ge=1)
+    batch_size: int = Field(default=32, ge=1)
+    accumulate: int = Field(default=1, ge=1)  # batches whose gradients make up one step
+    weight_decay: float = Field(default=0.0, ge=0)
+    gradient_clip: float | None = Field(default=None, gt=0)  # the gradient's largest norm
+    ema: float = Field(default=0.0, ge=0, lt=1)  # decay of the average of the weights; 0: none
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    sampling: Literal["shuffled", "balanced"] = "shuffled"
+    class_weights: Literal["balanced", "none"] = "balanced"
+    loss: Literal["cross_entropy", "focal"] = "cross_entropy"
+    focal_gamma: float = Field(default=2.0, ge=0)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    views: int = Field(default=1, ge=1)  # of each frame in the feature store: itself and augmented
+    flip: bool = False
+    rotation: float = Field(default=0.0, ge=0, le=180)  # degrees
+    shift: float = Field(default=0.0, ge=0, lt=1)  # share of height and width
+    zoom: float = Field(default=0.0, ge=0, lt=1)
+    colour: float = Field(default=0.0, ge=0, lt=1)
+    time_jitter: int = Field(default=0, ge=0)  # frames
+    frame_drop: float = Field(default=0.0, ge=0, lt=1)
+    warm_start: str | None = None  # "best", or the file of a model whose head is taken over
+
+    @property
+    def max_epochs(self) -> int:
+        return self.rounds * self.epochs if self.schedule == "rounds" else self.epochs
+
+
+class Domain(Section):
+    """The values that a parameter may take, and for which earlier choices."""
+
+    choices: list[Any] | None = None
+    low: float | None = None
+    high: float | None = None
+    step: float | None = Field(default=None, gt=0)
+    log: bool = False
+    when: dict[str, list[Any]] = Field(default_factory=dict)
+
+    @field_validator("when", mode="before")
+    @classmethod
+    def _lists(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {k: v if isinstance(v, list) else [v] for k, v in value.items()}
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        ranged = self.low is not None or self.high is not None
+        if (self.choices is not None) == ranged:
+            raise ValueError("needs either choices: [...] or low: and high:")
+        if self.choices is not None and not self.choices:
+            raise ValueError("has no choices")
+        if ranged:
+            if self.low is None or self.high is None:
+                raise ValueError("needs both low: and high:")
+            if self.low > self.high:
+                raise ValueError(f"is upside down: low {self.low:g} is above high {self.high:g}")
+            if self.log and self.low <= 0:
+                raise ValueError(f"low must be above 0 on a log scale, not {self.low:g}")
+            if self.log and self.step:
+                raise ValueError("can't have both step: and log:")
+        return self
+
+
+PARAMETERS: dict[str, type[BaseModel]] = {
+    **dict.fromkeys(FixedModel.model_fields, FixedModel),
+    **dict.fromkeys(TrainingConfig.model_fields, TrainingConfig),
+}
+
+
+def number_kind(name: str) -> type[int] | type[float] | None:
+    """Which numbers a parameter takes, None aside; None if it takes something else."""
+    annotation = PARAMETERS[name].model_fields[name].annotation
+    kinds = [kind for kind in get_args(annotation) or (annotation,) if kind is not type(None)]
+    return kinds[0] if len(kinds) == 1 and kinds[0] in (int, float) else None
+
+
+def alternatives(value: Any) -> list[Any]:
+    """The ways to write a parameter's domain, as a list of mappings."""
+    if isinstance(value, dict):
+        return [value]
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        return value
+    return [{"choices": value if isinstance(value, list) else [value]}]
+
+
+def check_domain(name: str, domain: Domain, problems: list[str]) -> Domain:
+    """`domain` with its values in canonical form; what is wrong with them goes to `problems`."""
+    update: dict[str, Any] = {}
+    if domain.choices is not None:
+        update["choices"] = [
+            _check_value(name, v, f"space.{name}", problems) for v in domain.choices
+        ]
+    else:
+        assert domain.low is not None and domain.high is not None  # says Domain._one_kind
+        kind = number_kind(name)
+        if kind is None:
+            problems.append(f"space.{name}: a range is for numbers; list its choices: [...]")
+        elif kind is int:
+            for bound in (domain.low, domain.high, domain.step or 1):
+                if bound != int(bound):
+                    problems.append(f"space.{name}: takes whole numbers, not {bound:g}")
+        if kind is not None:
+            for bound in (domain.low, domain.high):
+                value = int(bound) if kind is int and bound == int(bound) else bound
+                _check_value(name, value, f"space.{name}", problems)
+    when = {}
+    for other, values in domain.when.items():
+        where = f"space.{name}.when.{other}"
+        if other not in PARAMETERS:
+            problems.append(f"{where}: unknown parameter{nearest(other, PARAMETERS)}")
+            continue
+        names = list(PARAMETERS)
+        if names.index(other) >= names.index(name):
+            problems.append(f"{where}: {name} is chosen before {other}; turn the condition round")
+        when[other] = [_check_value(other, value, where, problems) for value in values]
+    return domain.model_copy(update={**update, "when": when})
+
+
+def _check_value(name: str, value: Any, where: str, problems: list[str]) -> Any:
+    try:
+        return getattr(PARAMETERS[name].model_validate({name: value}), name)
+    except ValidationError as error:
+        problems += [f"{where}: {message(detail)}" for detail in error.errors()]
+        return value

@@ -1,0 +1,193 @@
+"""Frames and features made ahead of the trials: by this machine, or by all of a cluster."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from typing import Any
+
+import models
+from data import Dataset, FeatureStore
+from data.files import patience
+from data.videos.video import Reject, Video
+from models.config import ModelConfig
+from tuner.config.messages import Output
+from tuner.config.sections import Config
+from tuner.preparation.dataset import (
+    decode,
+    decode_one,
+    feature_stores,
+    features,
+    frame_sizes,
+    prepare,
+)
+from tuner.runtime.machines import capacity, check_machines, may_grow
+from tuner.runtime.notices import Notices
+from tuner.runtime.session import RaySession
+
+_TRIES = 3  # processes that may end over a video, before it is left out
+
+
+def prepare_all(
+    config: Config,
+    searched: Sequence[ModelConfig],
+    output: Output,
+    session: RaySession,
+    *,
+    test: bool,
+    strict: bool = False,
+) -> Dataset:
+    """`prepare`, and the features that the models `searched` will ask for.
+
+    On a cluster all machines take part, a video at a time. Only what is stored in
+    ``data.shared_cache`` then reaches other machines than the one that made it.
+
+    Args:
+        test: also the features of the test videos, which no search asks for.
+    """
+    spread = False
+
+    def decode_all(dataset: Dataset) -> list[Reject]:
+        nonlocal spread
+        if session.joins:
+            session.wait()
+            spread = may_grow()
+        if spread:
+            check_machines(config, dataset)
+            return _on_all(config, searched, dataset, _wanted(dataset, test), output)
+        stores, names = feature_stores(searched, config.data), _names(_wanted(dataset, test))
+        videos = [
+            video
+            for video in dataset.videos.values()
+            if not (video.name in names and _complete(video, searched, stores))
+        ]
+        return decode(videos, frame_sizes(searched), config.data, output)
+
+    dataset = prepare(
+        config.data,
+        searched,
+        config.folder,
+        output,
+        strict=strict,
+        decode_all=decode_all,
+    )
+    if not spread:
+        features(config.data, searched, _wanted(dataset, test), output)
+    return dataset
+
+
+def _wanted(dataset: Dataset, test: bool) -> list[Video]:
+    """The videos whose features are."""
+    table = dataset.table
+    names = table.loc[(table["split"] != "test") | test, "video"].unique()
+    return [dataset.videos[name] for name in names]
+
+
+def _names(videos: Sequence[Video]) -> set[str]:
+    return {video.name for video in videos}
+
+
+def _complete(
+    video: Video, searched: Sequence[ModelConfig], stores: Sequence[FeatureStore]
+) -> bool:
+    """Whether its features are there, and no model asks for more: its frames may be gone again."""
+    only = all(models.uses_stored_features(model) for model in searched)
+    return only and all(store.has(video) for store in stores)
+
+
+class Preparer:
+    """Brings one video after another into the stores of its machine; a Ray actor."""
+
+    def __init__(self, config: Config, searched: Sequence[ModelConfig], notices: Notices) -> None:
+        import torch
+
+        patience.tell(notices.say)
+        torch.set_num_threads(max(1, int(config.resources.cpus)))
+        self.config, self.searched, self.sizes = config.data, searched, frame_sizes(searched)
+        self.stores = feature_stores(searched, config.data)
+
+    def ready(self) -> None:
+        """Return when there is room for it."""
+
+    def prepare(self, video: Video, wanted: bool) -> Reject | None:
+        """Decode a video, and compute its features if they are wanted; why it does not decode."""
+        if wanted and _complete(video, self.searched, self.stores):
+            for store in self.stores:
+                store.share(video)
+            return None  # it has been decoded, by this machine or another
+        reject = decode_one(video, self.sizes, self.config)
+        if reject is None and wanted:
+            for store in self.stores:
+                store.ensure([video])
+        return reject
+
+
+def _on_all(
+    config: Config,
+    searched: Sequence[ModelConfig],
+    dataset: Dataset,
+    wanted: Sequence[Video],
+    output: Output,
+) -> list[Reject]:
+    """Spread the videos over the cluster; a bar shows how many are done. Returns those left out.
+
+    A machine that goes away gives back the video that it was at, and one that has not come yet, or
+    never does, is given none.
+    """
+    import ray
+    from ray.exceptions import RayActorError, RayTaskError
+
+    resources = config.resources
+    waiting, names = deque(dataset.videos.values()), _names(wanted)
+    cluster = capacity()
+    gpus = resources.gpus_of(head=False, cluster=cluster)
+    kind: Any = ray.remote(num_cpus=resources.cpus, num_gpus=gpus)(Preparer)
+    rejects: list[Reject] = []
+    notices = Notices()
+    losses: Counter[str] = Counter()
+    busy: dict[Any, tuple[Any, Video | None]] = {}
+
+    def start() -> None:
+        actor = kind.remote(config, list(searched), notices)
+        busy[actor.ready.remote()] = actor, None
+
+    for _ in range(min(resources.workers(cluster, gpus), len(waiting))):
+        start()
+    idle: list[Any] = []
+    never = 0  # processes that ended before they had begun
+    with output.bar("preparing videos", len(waiting)) as advance:
+        while waiting or any(video for _, video in busy.values()):
+            while waiting and idle:
+                actor, video = idle.pop(), waiting.popleft()
+                busy[actor.prepare.remote(video, video.name in names)] = actor, video
+            ready, _ = ray.wait(list(busy), timeout=1)
+            notices.show(output.say)
+            if not ready:
+                continue
+            (ended,) = ready
+            actor, done = busy.pop(ended)
+            try:
+                reject = ray.get(ended)
+                idle.append(actor)
+            except RayActorError:
+                start()
+                if done is None:
+                    never += 1
+                    if never > _TRIES * len(dataset.videos):
+                        raise  # it is not the machines that are lost
+                    continue
+                losses[done.name] += 1
+                if losses[done.name] < _TRIES:
+                    waiting.appendleft(done)
+                    continue
+                reason = f"{_TRIES} processes ended while they decoded it"
+                reject = Reject(done.name, done.info.path, reason)
+            except RayTaskError as error:
+                raise error.cause from None  # as it was on that machine, without the way here
+            if done is not None:
+                rejects += [reject] if reject else []
+                advance()
+    notices.show(output.say)
+    for actor in [*idle, *(actor for actor, _ in busy.values())]:
+        ray.kill(actor)
+    return sorted(rejects, key=lambda reject: reject.video)

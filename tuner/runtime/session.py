@@ -1,0 +1,186 @@
+"""Ray, from the first moment of a command to its last."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tuner.config.sections import Config
+
+# Tune's own snapshots, loggers and metric checks: the results store has their place.
+_ENVIRONMENT = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+# Ray starts a worker for each CPU ahead. Where each will have trials, it imports what they do while the
+# videos are prepared, and stays until there is one for it. None of our own modules is imported so
+# early, as Python may find another copy of it before Ray has said where to look.
+_AHEAD = {
+    "RAY_preload_python_modules": "torch,torch.utils.tensorboard,ray.tune,pandas,matplotlib.figure",
+    "RAY_idle_worker_killing_time_threshold_ms": str(24 * 3600 * 1000),
+}
+_DASHBOARD = "ray.dashboard.optional_deps"
+
+# Where `ray start` notes the cluster that it has started or joined.
+_CURRENT = Path("/tmp/ray/ray_current_cluster")
+
+
+def environment() -> None:
+    """Set what Ray and its workers read when they start."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+class RaySession:
+    """Ray, which takes seconds to start and so does it while other work is done; ends with the context.
+
+    A cluster that runs already is joined and left running: the one of this process, that of
+    ``RAY_ADDRESS``, or the one that this machine is part of. It is given the code that runs here.
+
+    Args:
+        ahead: whether workers import what trials do while they wait, which takes 0.3 GB a CPU.
+
+    Attributes:
+        joins: whether there is one.
+        own: whether this process has started Ray.
+    """
+
+    def __init__(self, *, ahead: bool = False) -> None:
+        self._ahead = ahead
+        ray = sys.modules.get("ray")
+        self._address = None if ray and ray.is_initialized() else running_cluster()
+        self.joins = bool(self._address) or bool(ray and ray.is_initialized())
+        self._thread: threading.Thread | None = None
+        self._ready, self._end = threading.Event(), threading.Event()
+        self._error: BaseException | None = None
+        self.own = False
+
+    def start(self) -> None:
+        """Begin to start, and return at once."""
+        if self._thread is None:
+            environment()
+            import ray  # noqa: F401  here, as two threads that import can meet half-made modules
+
+            self._thread = threading.Thread(target=self._start, daemon=True)
+            self._thread.start()
+
+    def wait(self) -> None:
+        """Return when Ray runs.
+
+        Raises:
+            Exception: whatever kept it from starting.
+        """
+        self.start()
+        self._ready.wait()
+        if self._error is not None:
+            raise self._error
+
+    def _start(self) -> None:
+        try:
+            import ray
+
+            if not ray.is_initialized():
+                quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+                if self._address:
+                    ray.init(self._address, runtime_env={"py_modules": _packages()}, **quiet)
+                else:
+                    if self._ahead:
+                        os.environ.update(_AHEAD)
+                    # Without an address Ray would join what a killed one left behind, and wait for ever.
+                    with _nothing_else():
+                        ray.init("local", include_dashboard=False, **quiet)
+                    self.own = True
+        except BaseException as error:  # raised where it is waited for
+            self._error = error
+        self._ready.set()
+        # Ray's processes end with the thread that started them, as they ask of the system.
+        self._end.wait()
+
+    def __enter__(self) -> RaySession:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._thread is not None:
+            self._ready.wait()
+            if self.own:
+                import ray
+
+                ray.shutdown()
+            self._end.set()
+            self._thread.join()
+
+
+@contextlib.contextmanager
+def _nothing_else() -> Iterator[None]:
+    """Ray starts here without what only others look at: dashboard, logs gathered, autoscaler.
+
+    Each would be a process that takes a part of a second from a search of half a minute.
+    """
+    from ray._private.node import Node
+
+    def no_address(node: Any, **_: Any) -> None:
+        node._webui_url = ""
+
+    absent = {
+        "start_api_server": no_address,
+        "start_log_monitor": lambda node: None,
+        "start_monitor": lambda node: None,
+    }
+    methods = {name: getattr(Node, name) for name in absent}
+    before = sys.modules.get(_DASHBOARD)
+    for name, method in absent.items():
+        setattr(Node, name, method)
+    # By importlib's rules "there is none", of packages that Ray would import to see whether they are.
+    sys.modules[_DASHBOARD] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        for name, method in methods.items():
+            setattr(Node, name, method)
+        del sys.modules[_DASHBOARD]
+        if before is not None:
+            sys.modules[_DASHBOARD] = before
+
+
+def every_cpu_trains(config: Config) -> bool:
+    """Whether a search on this machine alone will have a worker on each CPU, as far as is known before
+    anything that takes long has been imported.
+    """
+    cpus = os.cpu_count() or 1
+    wanted = min(config.resources.trials_at_once or cpus, config.search.trials or cpus)
+    gpus = list(Path("/dev").glob("nvidia[0-9]*"))  # these would limit the workers
+    return config.resources.cpus <= 1 and wanted >= cpus and not gpus
+
+
+def running_cluster() -> str | None:
+    """Address of the cluster that a command should join; None if there is none that answers."""
+    if address := os.environ.get("RAY_ADDRESS"):
+        return address
+    try:
+        address = _CURRENT.read_text().strip()
+        host, _, port = address.rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=2):
+            return address
+    except (OSError, ValueError):  # none, or one that was killed
+        return None
+
+
+def _packages() -> list[str]:
+    """Folders of the packages that the machines of a cluster need to have alike."""
+    names = ("tuner", "models", "data")
+    found = [importlib.util.find_spec(name) for name in names]
+    return [str(Path(spec.origin).parent) for spec in found if spec and spec.origin]

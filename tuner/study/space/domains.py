@@ -1,0 +1,44 @@
+"""What may be done with a parameter's domain: narrowed, compared, listed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tuner.config.parameters import Domain, number_kind
+
+
+def only(domain: Domain, allowed: Callable[[Any], bool]) -> Domain:
+    """`domain` without the values that aren't allowed; ranges lose them at their ends."""
+    if domain.choices is not None:
+        return Domain.model_construct(choices=[v for v in domain.choices if allowed(v)])
+    assert domain.low is not None and domain.high is not None
+    low, high, step = domain.low, domain.high, domain.step or 1
+    while low <= high and not allowed(low):
+        low += step
+    while high >= low and not allowed(high):
+        high -= step
+    if low > high:
+        return Domain.model_construct(choices=[])
+    return domain.model_copy(update={"low": low, "high": high})
+
+
+def fixed(value: Any) -> Domain:
+    return Domain.model_construct(choices=[value])
+
+
+def same(one: Domain, other: Domain) -> bool:
+    return (one.choices, one.low, one.high) == (other.choices, other.low, other.high)
+
+
+def values_of(name: str, domain: Domain) -> list[Any]:
+    """Every value of a domain; of a continuous one, its ends."""
+    if domain.choices is not None:
+        return domain.choices
+    assert domain.low is not None and domain.high is not None
+    if number_kind(name) is int:
+        return list(range(int(domain.low), int(domain.high) + 1, int(domain.step or 1)))
+    if domain.step is None:
+        return [domain.low, domain.high]
+    count = int((domain.high - domain.low) / domain.step + 1e-9) + 1
+    return [round(domain.low + i * domain.step, 12) for i in range(count)]

@@ -1,0 +1,239 @@
+"""Clips in batches, three ways: windows over stored features, stored frames, or the file itself."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data import Video
+from data.clips.direct import read_clips
+from data.prefetch import prefetched
+from data.stores.motion import MotionFrames
+from models.layers.windows import Windows
+
+# From the frame numbers of clips [M, L] to those to train on: time jitter and the like.
+Jitter = Callable[[Tensor], Tensor]
+_CPU = torch.device("cpu")
+_POOL = 8  # batches of which direct reading draws one
+
+
+class Clips(Protocol):
+    """The labelled clips of one split.
+
+    Attributes:
+        labels: int64 ``[M]``.
+    """
+
+    labels: Tensor
+
+    def __len__(self) -> int: ...
+
+    def to(self, device: torch.device) -> Self: ...
+
+    def batches(
+        self, order: Tensor, size: int, *, windows: Jitter | None = None
+    ) -> Iterator[tuple[Tensor | Windows, Tensor]]:
+        """Clips and their labels, `size` at a time.
+
+        Args:
+            order: which clips. If it is increasing, they come in this order; else each comes once
+                for each time that it is in `order`, in an order as good.
+        """
+
+
+@dataclass
+class FeatureClips:
+    """Windows over the features of a split's frames, which nothing holds twice.
+
+    Attributes:
+        features: float16 ``[V * N, F]``, every frame of the split's videos, once a view.
+        index: int64 ``[M, L]``, the frames of each clip in the first view.
+        views: V; each clip of a batch is taken from one of them.
+    """
+
+    features: Tensor
+    index: Tensor
+    labels: Tensor
+    views: int = 1
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device) -> FeatureClips:
+        return replace(
+            self,
+            features=self.features.to(device),
+            index=self.index.to(device),
+            labels=self.labels.to(device),
+        )
+
+    def batches(
+        self, order: Tensor, size: int, *, windows: Jitter | None = None
+    ) -> Iterator[tuple[Windows, Tensor]]:
+        for which in order.to(self.labels.device).split(size):
+            yield self.batch(which, windows=windows)
+
+    def batch(self, which: Tensor, *, windows: Jitter | None = None) -> tuple[Windows, Tensor]:
+        """Clips and labels ``[B]``; a frame that several clips share is there once."""
+        index = self.index[which]
+        if windows:
+            index = windows(index)
+        if self.views > 1:
+            view = torch.randint(self.views, (len(which), 1)).to(index.device)
+            index = index + view * (len(self.features) // self.views)
+        frames, place = torch.unique(index, return_inverse=True)
+        return Windows(self.features[frames].float(), place), self.labels[which]
+
+
+@dataclass(kw_only=True)
+class _Numbered:
+    """Clips as frame numbers of a split's videos.
+
+    Attributes:
+        video: int64 ``[M]``, which video a clip is of.
+        index: int64 ``[M, L]``, frame numbers within it.
+        labels: int64 ``[M]``.
+    """
+
+    video: Tensor
+    index: Tensor
+    labels: Tensor
+    device: torch.device = _CPU
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device) -> Self:
+        return replace(self, labels=self.labels.to(device), device=device)
+
+    def drawn(self, order: Tensor, windows: Jitter | None) -> Tensor:
+        """Frame numbers ``[len(order), L]``; drawn before they are read in another thread, which
+        would disturb the sequence of random numbers."""
+        return windows(self.index[order]) if windows else self.index[order]
+
+
+@dataclass(kw_only=True)
+class FrameClips(_Numbered):
+    """Clips gathered from memory-mapped frames while the batch before is trained on.
+
+    Attributes:
+        videos: uint8 ``[N, H, W, 3]`` each.
+        motion: the motion images of each, to come after a clip's frames; none if it is empty.
+    """
+
+    videos: Sequence[np.ndarray]
+    motion: Sequence[MotionFrames] = ()
+
+    def batches(
+        self, order: Tensor, size: int, *, windows: Jitter | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Clips are uint8 ``[B, L, 3, H, W]``, with motion ``[B, 2 * L, 3, H, W]``."""
+        order = order.cpu()
+        index = self.drawn(order, windows)
+        places = torch.arange(len(order)).split(size)
+        return prefetched(
+            (self._gather(self.video[order[p]], index[p]), self.labels[order[p].to(self.device)])
+            for p in places
+        )
+
+    def _gather(self, video: Tensor, index: Tensor) -> Tensor:
+        count, length = index.shape
+        streams = 2 if self.motion else 1
+        clips = np.empty((count, length * streams, *self.videos[0].shape[1:]), np.uint8)
+        for clip, number, frames in zip(clips, video.tolist(), index.numpy(), strict=True):
+            np.take(self.videos[number], frames, axis=0, out=clip[:length])
+            if self.motion:
+                clip[length:] = self.motion[number][frames]
+        return _to_device(torch.from_numpy(clips), self.device)
+
+
+@dataclass(kw_only=True)
+class DirectClips(_Numbered):
+    """Clips decoded from the files each time, each video read forward from its beginning.
+
+    A batch is drawn from a pool of several that are read ahead, so that neighbours in time don't
+    make up a batch; one pass over a video is one decode of it.
+
+    Attributes:
+        videos: the split's; clips are sorted by video and frame.
+        size: height and width.
+    """
+
+    videos: Sequence[Video]
+    size: tuple[int, int]
+
+    def batches(
+        self, order: Tensor, size: int, *, windows: Jitter | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Clips are uint8 ``[B, L, 3, H, W]``."""
+        order = order.cpu()
+        index = self.drawn(order, windows)
+        in_order = bool((order.diff() > 0).all())
+        seed = 0 if in_order else int(torch.randint(2**31, ()))
+        return prefetched(self._read(order, index, size, None if in_order else seed))
+
+    def _read(
+        self, order: Tensor, index: Tensor, size: int, seed: int | None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        draw = random.Random(seed)
+        pool: list[tuple[int, np.ndarray]] = []
+        for number in dict.fromkeys(self.video[order].tolist()):
+            own = (self.video[order] == number).nonzero().flatten()
+            for row, clip in read_clips(self.videos[number], index[own].numpy(), size=self.size):
+                pool.append((int(order[own[row]]), clip))
+                if seed is None and len(pool) == size:
+                    yield self._batch(pool)
+                    pool = []
+                elif len(pool) == size * _POOL:
+                    draw.shuffle(pool)
+                    yield self._batch(pool[:size])
+                    del pool[:size]
+        if seed is not None:
+            draw.shuffle(pool)
+        for start in range(0, len(pool), size):
+            yield self._batch(pool[start : start + size])
+
+    def _batch(self, clips: list[tuple[int, np.ndarray]]) -> tuple[Tensor, Tensor]:
+        which = torch.tensor([number for number, _ in clips], device=self.device)
+        stacked = torch.from_numpy(np.stack([clip for _, clip in clips]))
+        return _to_device(stacked, self.device), self.labels[which]
+
+
+def all_logits(
+    model: Callable[..., Tensor],
+    clips: Clips,
+    size: int,
+    *,
+    on_batch: Callable[[Tensor], None] = lambda logits: None,
+) -> Tensor:
+    """float32 ``[M, C]`` of all clips in their order, `size` at a time, without gradients.
+
+    Args:
+        on_batch: called with the logits of each batch.
+    """
+    # One array: pieces that stay between the large ones of batches fragment the heap, by 5 GB over
+    # the clips of an hour of video.
+    logits, done = None, 0
+    with torch.inference_mode():
+        for batch, _ in clips.batches(torch.arange(len(clips)), size):
+            found = model(batch)
+            if logits is None:
+                logits = found.new_empty(len(clips), found.shape[1], dtype=torch.float32)
+            logits[done : done + len(found)] = found
+            done += len(found)
+            on_batch(found)
+    assert logits is not None  # there is no split without clips
+    return logits
+
+
+def _to_device(clips: Tensor, device: torch.device) -> Tensor:
+    """uint8 ``[B, L, H, W, 3]`` as ``[B, L, 3, H, W]`` on the device, where it is channels last."""
+    if device.type == "cuda":
+        clips = clips.pin_memory().to(device, non_blocking=True)
+    return clips.permute(0, 1, 4, 2, 3)

@@ -1,0 +1,144 @@
+"""Where a model's clips come from: which store, which windows, which views."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import models
+from data import Dataset, FeatureStore, FrameStore, Video
+from data.clips.index import clip_indices
+from data.stores.motion import open_motion
+from models.config import ModelConfig
+from tuner.config.parameters import TrainingConfig
+from tuner.config.sections import DataConfig
+from tuner.training.clips.augment import augmentation
+from tuner.training.clips.batches import Clips, DirectClips, FeatureClips, FrameClips
+from tuner.training.clips.features import open_stores, reference, stored_features
+
+
+def frame_clips(
+    config: ModelConfig,
+    data: DataConfig,
+    videos: Sequence[Video],
+    video: Tensor,
+    index: Tensor,
+    labels: Tensor,
+) -> FrameClips | DirectClips:
+    """Clips of frames, read as `data` says; `video`, `index` and `labels` as in `FrameClips`."""
+    size = models.frame_size(config)
+    if data.frames == "direct":
+        return DirectClips(videos=videos, video=video, index=index, labels=labels, size=size)
+    store = FrameStore(limit_bytes=data.limit_bytes)
+    frames = [store.open(v, size) for v in videos]
+    against = reference(config)
+    motion = [open_motion(store, v, size, against) for v in videos] if against else []
+    return FrameClips(videos=frames, motion=motion, video=video, index=index, labels=labels)
+
+
+_Numbers = tuple[list[str], Tensor, Tensor, Tensor]
+
+
+class ClipSource:
+    """Clips of a data set; features of the latest backbone are kept between a process's trials.
+
+    Args:
+        dataset: whose labelled frames are wanted.
+        config: how frames are read, and how much disk the stores may take.
+    """
+
+    def __init__(self, dataset: Dataset, config: DataConfig) -> None:
+        self.dataset, self.config = dataset, config
+        self._key: str | None = None
+        self._features: dict[str, tuple[Tensor, dict[str, int]]] = {}
+        self._numbered: dict[tuple[str, int, int], _Numbers] = {}
+
+    def clips(
+        self, config: ModelConfig, split: str, training: TrainingConfig | None = None
+    ) -> Clips:
+        """The clips of `split`, computing features or frames that no process has stored yet.
+
+        Args:
+            training: with the views to train on; without it there is only the first.
+        """
+        names, video, index, labels = self._windows(config, split)
+        if models.uses_stored_features(config):
+            return self._feature_clips(config, split, training, (names, video, index, labels))
+        videos = [self.dataset.videos[name] for name in names]
+        return frame_clips(config, self.config, videos, video, index, labels)
+
+    def _windows(self, config: ModelConfig, split: str) -> _Numbers:
+        """The split's videos; video ``[M]``, frame numbers ``[M, L]`` and label ``[M]`` of clips."""
+        length, stride = models.feature_length(config), config.sequence_stride
+        key = (split, length, stride)
+        if key not in self._numbered:
+            self._numbered[key] = self._number(split, length, stride)
+        return self._numbered[key]
+
+    def _number(self, split: str, length: int, stride: int) -> _Numbers:
+        own = self.dataset.table[self.dataset.table["split"] == split]
+        code = {name: number for number, name in enumerate(self.dataset.classes)}
+        names, video, index, labels = [], [], [], []
+        for number, (name, rows) in enumerate(own.groupby("video", sort=False)):
+            names.append(str(name))
+            video.append(np.full(len(rows), number, np.int64))
+            index.append(clip_indices(rows["frame"].to_numpy(), length, stride))
+            labels.append(rows["label"].map(code).to_numpy(np.int64))
+        parts = (torch.from_numpy(np.concatenate(part)) for part in (video, index, labels))
+        return names, *parts  # type: ignore[return-value]
+
+    def _feature_clips(
+        self,
+        config: ModelConfig,
+        split: str,
+        training: TrainingConfig | None,
+        windows: _Numbers,
+    ) -> FeatureClips:
+        names, video, index, labels = windows
+        views = training.views if training else 1
+        parts = []
+        for view in range(views):
+            features, offsets = self._split(config, split, training, view)
+            parts.append(features)
+        begin = torch.tensor([offsets[name] for name in names])
+        features = parts[0] if views == 1 else torch.cat(parts)
+        return FeatureClips(features, index + begin[video][:, None], labels, views)
+
+    def _split(
+        self, config: ModelConfig, split: str, training: TrainingConfig | None, view: int
+    ) -> tuple[Tensor, dict[str, int]]:
+        family = _identity(open_stores(config, self.config)[0], config)
+        if family != self._key:  # one backbone at a time: a worker's memory stays bounded
+            self._features, self._key = {}, family
+        augmented = augmentation(training) if training and view else None
+        key = f"{split}:{view}:{augmented}"
+        if key not in self._features:
+            names = self.dataset.table.loc[self.dataset.table["split"] == split, "video"].unique()
+            videos = [self.dataset.videos[name] for name in names]
+            stores = open_stores(config, self.config, augmented=augmented, view=view)
+            self._features[key] = stored_features(stores, videos)
+        return self._features[key]
+
+
+def _identity(store: FeatureStore, config: ModelConfig) -> str:
+    return f"{store.backbone_key}:{store.size}:{store.window}:{config.motion}"
+
+
+def fit_normalisation(model: models.VideoClassifier, clips: Clips) -> None:
+    """Set the model's feature normalisation to the mean and deviation of stored features.
+
+    A backbone that is fine-tuned scales its features itself; normalised ones would multiply what a
+    step of its weights does to the logits.
+    """
+    if not isinstance(clips, FeatureClips):
+        return
+    index = clips.index
+    if clips.views > 1:
+        frames = len(clips.features) // clips.views
+        index = index + frames * torch.arange(clips.views, device=index.device).view(-1, 1, 1)
+    features = clips.features[torch.unique(index)]
+    deviation, mean = torch.std_mean(features.double(), dim=0, correction=0)
+    model.norm.fit(mean.float(), deviation.float())
