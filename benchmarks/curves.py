@@ -17,8 +17,8 @@ import torch
 
 import models
 from benchmarks.report import FOLDER
-from tuner import cli
-from tuner.config.sections import absolute, load
+from data.console import output, progress
+from tuner.config.load import absolute, load
 from tuner.preparation.dataset import prepare
 from tuner.study.space.space import Space, resolve
 from tuner.training.clips.source import ClipSource, fit_normalisation
@@ -45,10 +45,10 @@ def main(videos: str, labels: str, trials: int = 200, epochs: int = 27) -> None:
     space = Space(config)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     proposed = [space.sample(study.ask()) for _ in range(trials)]
-    dataset = prepare(config.data, [resolve(proposed[0])[0]], FOLDER, cli.output)
+    dataset = prepare(config.data, [resolve(proposed[0])[0]], FOLDER, output)
     source = ClipSource(dataset, config.data)
     curves = []
-    with cli.progress("training", trials) as advance:
+    with progress("training", trials) as advance:
         for number, params in enumerate(proposed):
             model_config, settings = resolve(params)
             torch.manual_seed(number)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.report import report
 from tuner import search
-from tuner.config.sections import absolute, load
+from tuner.config.load import absolute, load
 from tuner.study.space.space import Space
 from tuner.study.store.results import ResultsStore
 

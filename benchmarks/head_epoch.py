@@ -14,8 +14,8 @@ import torch
 import models
 from benchmarks.peer_common import Head, epoch
 from benchmarks.report import report
+from data.console import output
 from models import ModelConfig
-from tuner import cli
 from tuner.config.parameters import TrainingConfig
 from tuner.config.sections import DataConfig
 from tuner.preparation.dataset import load_dataset
@@ -29,7 +29,7 @@ CONFIG = ModelConfig(
 
 def main(epochs: int = 15) -> None:
     torch.set_num_threads(1)
-    dataset = load_dataset(DataConfig(), cli.output)
+    dataset = load_dataset(DataConfig(), output)
     source = ClipSource(dataset, DataConfig())
     train, valid = (source.clips(CONFIG, split) for split in ("train", "valid"))
     ours = models.build(CONFIG, dataset.classes, with_backbone=False)

@@ -21,9 +21,9 @@ import torch
 import models
 from benchmarks.report import report
 from data.clips.index import clip_indices
+from data.console import output
 from data.videos.video import open_video
 from models import ModelConfig
-from tuner import cli
 from tuner.config.parameters import TrainingConfig
 from tuner.config.sections import DataConfig
 from tuner.preparation.dataset import load_dataset
@@ -36,7 +36,7 @@ CONFIG = ModelConfig(architecture="c3dsmall", sequence_length=16)
 
 def data_wait() -> float:
     """The median share of an epoch."""
-    dataset = load_dataset(DataConfig(), cli.output)
+    dataset = load_dataset(DataConfig(), output)
     source = ClipSource(dataset, DataConfig())
     train, valid = (source.clips(CONFIG, split) for split in ("train", "valid"))
     model = models.build(CONFIG, dataset.classes)

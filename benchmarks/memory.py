@@ -17,12 +17,13 @@ import psutil
 from ray.tune import Callback
 
 from benchmarks.report import report
-from tuner import cli
-from tuner.config.sections import absolute, load
-from tuner.preparation.dataset import features, prepare
+from data.console import console, output
+from tuner.config.load import absolute, load
+from tuner.preparation.dataset import prepare
+from tuner.preparation.features import features
 from tuner.runtime.session import RaySession
-from tuner.search import check, searched_models
 from tuner.study.run import run_trials
+from tuner.study.space.checks import check, searched_models
 from tuner.study.store.results import ResultsStore
 
 CONFIG = Path(__file__).parents[1] / "configs" / "seals.yaml"
@@ -60,9 +61,9 @@ def main() -> None:
         space = check(config)
         store = ResultsStore.create(config, resume=False)
         models = searched_models(space)
-        dataset = prepare(config.data, models, config.folder, cli.output)
-        features(config.data, models, dataset.videos.values(), cli.output)
-        run_trials(config, space, dataset, store, cli.console, session, callbacks=[watch])
+        dataset = prepare(config.data, models, config.folder, output)
+        features(config.data, models, dataset.videos.values(), output)
+        run_trials(config, space, dataset, store, console, session, callbacks=[watch])
     early, late = watch.read.values()
     report(
         "memory",

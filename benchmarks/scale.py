@@ -20,8 +20,8 @@ import psutil
 from ray import tune
 
 from benchmarks.report import report
-from tuner import cli
-from tuner.config.sections import parse
+from data.console import console
+from tuner.config.load import parse
 
 EPOCHS = 9
 
@@ -106,7 +106,7 @@ def main() -> None:
                 Space(config),
                 dataset,
                 store,
-                cli.console,
+                console,
                 session,
                 trainable=Sleeper,  # type: ignore[arg-type]
             )

@@ -11,12 +11,12 @@ from collections import defaultdict
 from pathlib import Path
 
 from benchmarks.report import report
-from tuner import cli
-from tuner.config.sections import absolute, load
+from data.console import console, output
+from tuner.config.load import absolute, load
 from tuner.preparation.dataset import prepare
 from tuner.runtime.session import RaySession
-from tuner.search import check, searched_models
 from tuner.study.run import run_trials
+from tuner.study.space.checks import check, searched_models
 from tuner.study.store.results import ResultsStore
 
 CONFIG = Path(__file__).parents[1] / "configs" / "seals.yaml"
@@ -29,9 +29,9 @@ def measure(trials: int, folder: str) -> dict[str, float]:
     config = absolute(load(CONFIG, overrides))
     space = check(config)
     store = ResultsStore.create(config, resume=False)
-    dataset = prepare(config.data, searched_models(space), config.folder, cli.output)
+    dataset = prepare(config.data, searched_models(space), config.folder, output)
     with RaySession() as session:
-        run_trials(config, space, dataset, store, cli.console, session)
+        run_trials(config, space, dataset, store, console, session)
     by_worker = defaultdict(list)
     for record in store.records():
         by_worker[record.results["worker"]].append(record)

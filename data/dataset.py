@@ -10,9 +10,11 @@ import pandas as pd
 from data.errors import DataError, some
 from data.files.download import OnChunk
 from data.files.path import File
-from data.labels.splits import check_splits, draw_splits, named_splits
-from data.labels.table import COLUMNS, LabelFile, expand, read_labels
-from data.videos.video import Reject, Video, find_files, match_files, open_videos
+from data.labels.splits import check_splits
+from data.labels.table import expand, read_labels, with_splits
+from data.videos.find import find_files, match_files
+from data.videos.rejects import Reject
+from data.videos.video import Video, open_videos
 
 
 @dataclass
@@ -96,7 +98,7 @@ def load(
     opened, rejects = open_videos(paths, fps, on_video=progress, on_bring=on_bring)
     table, more, warnings = expand(file, opened)
     problems += more
-    table, more, note = _with_splits(file, table, valid, test, seed)
+    table, more, note = with_splits(file, table, valid, test, seed)
     problems += more
     warnings += note
     if not rejects and not problems:
@@ -112,49 +114,3 @@ def load(
         )
     dataset = Dataset(table, opened, sorted(set(table["label"])), warnings=warnings)
     return dataset.without(rejects)
-
-
-def _with_splits(
-    file: LabelFile,
-    table: pd.DataFrame,
-    valid: Sequence[str] | float | None,
-    test: Sequence[str] | float | None,
-    seed: int,
-) -> tuple[pd.DataFrame, list[str], list[str]]:
-    given = valid is not None or test is not None
-    if "split" in table:
-        if given:
-            note = f"{file.path} has a column 'split' and data.splits is set too; set one of them"
-            return table, [note], []
-        return table[COLUMNS], [], []
-    if isinstance(valid, (list, tuple)) or isinstance(test, (list, tuple)):
-        if isinstance(valid, float) or isinstance(test, float):
-            return (
-                table.assign(split="train"),
-                ["data.splits: valid and test are both names or both shares"],
-                [],
-            )
-        splits, problems = named_splits(file.videos, list(valid or []), list(test or []))
-        return table.assign(split=table["video"].map(splits))[COLUMNS], problems, []
-    shares = (0.15, 0.15) if not given else (float(valid or 0), float(test or 0))  # type: ignore[arg-type]
-    if len(file.videos) == 1:
-        return (
-            table.assign(split="train"),
-            [
-                f"{file.path} has one labelled video; at least two are needed, one to train and one "
-                "to validate"
-            ],
-            [],
-        )
-    counts = {
-        str(video): rows["label"].value_counts().to_dict() for video, rows in table.groupby("video")
-    }
-    if len(counts) < 2:  # the others don't open, or have problems: that will be said
-        return table.assign(split="train")[COLUMNS], [], []
-    splits = draw_splits(counts, *shares, seed)
-    drawn = {split: [v for v in counts if splits[v] == split] for split in ("valid", "test")}
-    note = (
-        f"splits were drawn by video (data.splits): valid {some(drawn['valid'])}; "
-        f"test {some(drawn['test']) or 'none'}"
-    )
-    return table.assign(split=table["video"].map(splits))[COLUMNS], [], [note]

@@ -17,8 +17,8 @@ from models.errors import WeightsError
 from models.registry import ARCHITECTURES, REGISTRY
 
 if TYPE_CHECKING:
-    from models.architectures.base import VideoClassifier
-    from models.assembly import attach_backbone, build, frame_size, param_count
+    from models.architectures.base import VideoClassifier, frame_size
+    from models.assembly import attach_backbone, build, param_count
     from models.files import load, save
 
 __all__ = [
@@ -38,8 +38,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    **dict.fromkeys(("attach_backbone", "build", "frame_size", "param_count"), "models.assembly"),
-    "VideoClassifier": "models.architectures.base",
+    **dict.fromkeys(("attach_backbone", "build", "param_count"), "models.assembly"),
+    **dict.fromkeys(("VideoClassifier", "frame_size"), "models.architectures.base"),
     **dict.fromkeys(("load", "save"), "models.files"),
 }
 

@@ -14,7 +14,9 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from models import registry as names
+from models.backbones.names import DEFAULT_BACKBONES, backbone_name
+from models.errors import match, nearest
+from models.registry import ARCHITECTURES, REGISTRY, SEQUENCE_MODELS
 from models.rules import broken_rules
 
 Size = tuple[int, int]
@@ -61,23 +63,21 @@ class ModelConfig(BaseModel):
     @field_validator("architecture")
     @classmethod
     def _canonical_architecture(cls, value: str) -> str:
-        if name := names.match(value, names.REGISTRY):
+        if name := match(value, REGISTRY):
             return name
-        near = names.nearest(value, names.REGISTRY)
-        raise ValueError(
-            f"unknown architecture {value!r}.{near} Known are {', '.join(names.REGISTRY)}."
-        )
+        near = nearest(value, REGISTRY)
+        raise ValueError(f"unknown architecture {value!r}.{near} Known are {', '.join(REGISTRY)}.")
 
     @field_validator("pretrained_model_name")
     @classmethod
     def _known_backbone(cls, value: str | None) -> str | None:
-        return None if value is None else names.backbone_name(value)
+        return None if value is None else backbone_name(value)
 
     @field_validator("sequence_model", "pooling", mode="before")
     @classmethod
     def _any_case(cls, value: Any) -> Any:
-        known = (*names.SEQUENCE_MODELS, "max", "avg")
-        return (names.match(value, known) or value) if isinstance(value, str) else value
+        known = (*SEQUENCE_MODELS, "max", "avg")
+        return (match(value, known) or value) if isinstance(value, str) else value
 
     @field_validator("trainable_layers", mode="before")
     @classmethod
@@ -105,11 +105,11 @@ class ModelConfig(BaseModel):
     def _defaults_of_the_architecture(cls, data: Any) -> Any:
         """Fill in what is not given and depends on the architecture, if that is known."""
         given = data.get("architecture") if isinstance(data, Mapping) else None
-        name = names.match(given, names.REGISTRY) if isinstance(given, str) else None
+        name = match(given, REGISTRY) if isinstance(given, str) else None
         if name is None:
             return data
-        architecture = names.REGISTRY[name]
-        backbone = names.DEFAULT_BACKBONES[architecture.backbone]
+        architecture = REGISTRY[name]
+        backbone = DEFAULT_BACKBONES[architecture.backbone]
         return {
             "sequence_length": architecture.length,
             "pretrained_model_name": backbone,
@@ -130,7 +130,7 @@ class ModelConfig(BaseModel):
             try:
                 rest = {name: value for name, value in data.items() if name not in faulty}
                 # any architecture will do for a wrong one: rules that name it are skipped
-                model = handler({"architecture": names.ARCHITECTURES[0], **rest})
+                model = handler({"architecture": ARCHITECTURES[0], **rest})
             except (AttributeError, ValidationError):  # not even a mapping
                 raise error from None
         for fields, rule in broken_rules(model):
@@ -148,6 +148,6 @@ def feature_length(config: ModelConfig) -> int:
 
     A network over clips has one feature for all of a clip; others have one a frame.
     """
-    architecture = names.REGISTRY[config.architecture]
+    architecture = REGISTRY[config.architecture]
     one = architecture.frozen and architecture.backbone == "video"
     return 1 if one else config.sequence_length

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from models import registry as names
+from models.backbones.names import CLIP_SHAPES, SHORTEST_CLIPS, VIDEO_BACKBONES
+from models.registry import POOLING_MODELS, RECURRENT_MODELS, REGISTRY, SEQUENCE_MODELS
 
 if TYPE_CHECKING:
     from models.config import ModelConfig
@@ -15,7 +16,7 @@ Broken = tuple[tuple[str, ...], str]  # the fields of a rule, and what is wrong
 
 def broken_rules(model: ModelConfig) -> Iterator[Broken]:
     """Yield, for every rule that ``model`` breaks, its fields and what is wrong."""
-    architecture = names.REGISTRY[model.architecture]
+    architecture = REGISTRY[model.architecture]
     length = model.sequence_length
     if architecture.layers:
         yield from _layers(model)
@@ -56,9 +57,9 @@ def _layers(model: ModelConfig) -> Iterator[Broken]:
 
 def _backbone(model: ModelConfig) -> Iterator[Broken]:
     """Make sure that the backbone is of the kind that the architecture is built on."""
-    kind, name = names.REGISTRY[model.architecture].backbone, model.pretrained_model_name
+    kind, name = REGISTRY[model.architecture].backbone, model.pretrained_model_name
     fields = ("pretrained_model_name", "architecture")
-    over_clips = ", ".join(names.VIDEO_BACKBONES)
+    over_clips = ", ".join(VIDEO_BACKBONES)
     if kind is None:
         if name is not None:
             yield (
@@ -75,13 +76,13 @@ def _backbone(model: ModelConfig) -> Iterator[Broken]:
     elif name is None:
         example = over_clips if kind == "video" else "for example efficientnet_lite0"
         yield fields, f"{model.architecture} needs a pretrained_model_name, {example}"
-    elif kind == "video" and name not in names.VIDEO_BACKBONES:
+    elif kind == "video" and name not in VIDEO_BACKBONES:
         yield (
             fields,
             f"pretrained_model_name ({name}) is a network over images, and {model.architecture}"
             f" needs one over clips: {over_clips}",
         )
-    elif kind == "image" and name in names.VIDEO_BACKBONES:
+    elif kind == "image" and name in VIDEO_BACKBONES:
         yield (
             fields,
             f"pretrained_model_name ({name}) is a network over clips, as are {over_clips}, and"
@@ -94,7 +95,7 @@ def _backbone(model: ModelConfig) -> Iterator[Broken]:
 def _clip_shape(model: ModelConfig) -> Iterator[Broken]:
     """Make sure that a network over clips takes clips of this length and size."""
     name, length = model.pretrained_model_name or "", model.sequence_length
-    frames, *size = names.CLIP_SHAPES.get(name, (length,))
+    frames, *size = CLIP_SHAPES.get(name, (length,))
     if length != frames:
         yield (
             ("sequence_length", "pretrained_model_name", "architecture"),
@@ -106,7 +107,7 @@ def _clip_shape(model: ModelConfig) -> Iterator[Broken]:
             f"frame_size {model.frame_size} does not go with {name}, which takes"
             f" {tuple(size)} only: leave frame_size out",
         )
-    shortest, smallest = names.SHORTEST_CLIPS.get(name, (1, 1))
+    shortest, smallest = SHORTEST_CLIPS.get(name, (1, 1))
     if length < shortest:
         yield (
             ("sequence_length", "pretrained_model_name", "architecture"),
@@ -125,16 +126,16 @@ def _sequence(model: ModelConfig) -> Iterator[Broken]:
     if kind is None:
         yield (
             ("sequence_model", "architecture"),
-            f"{model.architecture} needs a sequence_model: {', '.join(names.SEQUENCE_MODELS)}",
+            f"{model.architecture} needs a sequence_model: {', '.join(SEQUENCE_MODELS)}",
         )
-    elif model.bidirectional and kind not in names.RECURRENT_MODELS:
+    elif model.bidirectional and kind not in RECURRENT_MODELS:
         yield (
             ("bidirectional", "sequence_model", "architecture"),
             f"bidirectional must be false for sequence_model {kind}:"
-            f" only {', '.join(names.RECURRENT_MODELS)} have a direction",
+            f" only {', '.join(RECURRENT_MODELS)} have a direction",
         )
     absent = [f"layer_{i + 1}_size" for i in range(layers) if not model.layer_sizes[i]]
-    if absent and kind not in names.POOLING_MODELS:
+    if absent and kind not in POOLING_MODELS:
         yield (
             ("sequence_model_layers", "architecture", *absent),
             f"sequence_model_layers ({layers}) needs as many layer sizes that are not 0,"

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from rich.table import Table
 
+from data.console import console, output
 from tuner import cli
-from tuner.cli import console
-from tuner.config.sections import Config, default_results_url
+from tuner.config.load import Config, default_results_url
+from tuner.config.messages import UserError
 
 EXAMPLES = """
 python -m tuner.best
@@ -57,7 +58,7 @@ def arguments() -> argparse.ArgumentParser:
 def show(store, chosen) -> None:
     """Print the chosen model and the ten best."""
     from tuner.config.parameters import PARAMETERS
-    from tuner.study.progress import describe
+    from tuner.study.space.describe import describe
     from tuner.study.space.rules import unused_parameters
 
     counts = ", ".join(f"{count} {state}" for state, count in store.counts().items() if count)
@@ -91,17 +92,18 @@ def show(store, chosen) -> None:
 def evaluate(store, config: Config, members: list, folder: Path) -> None:
     """Evaluate on the data of the search, and say how well they do."""
     from tuner.analysis.evaluation import evaluate as run_evaluation
+    from tuner.analysis.summary import show_results
     from tuner.preparation.dataset import prepare
     from tuner.study.space.space import resolve
 
     networks = [resolve(member.params)[0] for member in members]
-    dataset = prepare(config.data, networks, config.folder, cli.output)
-    results = run_evaluation(members, folder, dataset, config.data, output=cli.output)
+    dataset = prepare(config.data, networks, config.folder, output)
+    results = run_evaluation(members, folder, dataset, config.data, output=output)
     numbers = ", ".join(str(member.model_id) for member in members)
     store.set_note(f"results of model {numbers}", results)
     for changed in {folder, *(member.folder for member in members)}:
         config.kept.keep(changed)
-    cli.show_results(results, folder)
+    show_results(results, folder)
     looked = store.notes("results of model ")
     if len(looked) > 1:
         console.print(
@@ -110,43 +112,25 @@ def evaluate(store, config: Config, members: list, folder: Path) -> None:
         )
 
 
-def predict_new(config: Config, members: list, paths: list[str], out: Path) -> int:
-    """Predict videos that nobody labelled; those that don't decode are listed."""
-    from data.files.path import File, place, relative
-    from data.videos.video import find_files, open_videos
-    from tuner.analysis.evaluation import PREDICTIONS
-    from tuner.analysis.prediction import predict, steps
-    from tuner.preparation.dataset import write_rejects
+def predict(config: Config, members: list, paths: list[str], out: Path) -> int:
+    """Predict videos that nobody labelled, and say what they show."""
+    from tuner.analysis.new_videos import predict_new
+    from tuner.analysis.prediction import PREDICTIONS
 
-    files: dict[str, File] = {}
-    for path in (place(text, limit_bytes=config.data.limit_bytes) for text in paths):
-        for file in find_files(path):
-            name = file.name if file == path else str(relative(file, path))
-            files[name if name not in files else str(file)] = file
-    loaded = [member.load() for member in members]
-    videos, rejects = open_videos(files, config.data.fps)
-    data = config.data.model_copy(update={"shared_cache": None})  # nobody else waits for these
-    # Straight from the file: the frames of an hour of video would take 13 GB. Motion needs them stored.
-    if all(model.config.motion == "none" for model in loaded):
-        data = data.model_copy(update={"frames": "direct"})
-    opened = list(videos.values())
-    with cli.progress("predicting", steps(loaded, opened)) as advance:
-        table = predict(loaded, opened, data, on_frames=advance, rejects=rejects)
     folder = out.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    table.to_csv(folder / PREDICTIONS, index=False)
-    listed = write_rejects(rejects, folder)
-    for video, rows in table.groupby("video"):
+    loaded = [member.load() for member in members]
+    found = predict_new(loaded, paths, config.data, folder, output)
+    for video, rows in found.table.groupby("video"):
         shares = rows["prediction"].value_counts(normalize=True)
         text = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
         console.print(f"{video}: {len(rows)} frames: {text}")
-    for reject in rejects:
+    for reject in found.rejects:
         console.print(f"left out: {reject.video}: {reject.reason}")
     console.print(f"predictions: {folder / PREDICTIONS}")
-    if listed:
-        console.print(f"{len(rejects)} videos don't decode: {listed}")
-    if table.empty:
-        raise cli.UserError(f"none of the {len(files)} videos decodes")
+    if found.listed:
+        console.print(f"{len(found.rejects)} videos don't decode: {found.listed}")
+    if found.table.empty:
+        raise UserError(f"none of the {len(found.rejects)} videos decodes")
     return 0
 
 
@@ -156,11 +140,11 @@ def main() -> int:
     from tuner.study.store.results import ResultsStore
 
     if args.videos and not args.predict:
-        raise cli.UserError("--videos says what to predict: add --predict")
+        raise UserError("--videos says what to predict: add --predict")
     store = ResultsStore.open(args.results or default_results_url(), args.search)
     ranking = store.ranking()
     if not ranking:
-        raise cli.UserError(f"search '{store.name}' has no trained model yet")
+        raise UserError(f"search '{store.name}' has no trained model yet")
     config = store.config
     if args.model is None:
         wanted = config.search.ensemble if args.ensemble is None else args.ensemble
@@ -169,7 +153,7 @@ def main() -> int:
         chosen = [store.record(args.model)]
     best = chosen[0]
     if best.value is None:
-        raise cli.UserError(f"model {best.number} is {best.state}: {best.reason or 'no epoch'}")
+        raise UserError(f"model {best.number} is {best.state}: {best.reason or 'no epoch'}")
     show(store, best)
     if len(chosen) > 1:
         numbers = ", ".join(str(record.number) for record in chosen)
@@ -192,13 +176,13 @@ def main() -> int:
         try:
             member.load()
         except FileNotFoundError as error:
-            raise cli.UserError(
+            raise UserError(
                 f"{error}: the search keeps the weights of its {config.search.keep_models} best "
                 "models (search.keep_models); is this the machine that it ran on?"
             ) from error
     folder = members[0].folder if len(members) == 1 else config.folder / "ensemble"
     if args.videos:
-        return predict_new(config, members, args.videos, args.out or folder / "new_videos")
+        return predict(config, members, args.videos, args.out or folder / "new_videos")
     evaluate(store, config, members, folder)
     return 0
 

@@ -6,10 +6,10 @@ import argparse
 import time
 from pathlib import Path
 
+from data.console import console, output
 from tuner import cli
-from tuner.cli import console
-from tuner.config.sections import Config, absolute, load
-from tuner.search import check, searched_models
+from tuner.config.load import Config, absolute, load
+from tuner.study.space.checks import check, searched_models
 
 EXAMPLES = """
 python -m tuner.prepare configs/seals.yaml
@@ -35,15 +35,15 @@ def arguments() -> argparse.ArgumentParser:
 
 def run(config: Config, *, strict: bool) -> int:
     """Prepare everything; returns the exit status."""
+    from data.console import duration
     from data.files.store import default_folder
     from tuner.preparation.cluster import prepare_all
     from tuner.runtime.session import RaySession
-    from tuner.study.progress import duration
 
     start = time.monotonic()
     searched = searched_models(check(config))
     with RaySession() as session:
-        dataset = prepare_all(config, searched, cli.output, session, test=True, strict=strict)
+        dataset = prepare_all(config, searched, output, session, test=True, strict=strict)
     places = [
         str(default_folder()),
         *([config.data.shared_cache] if config.data.shared_cache else []),

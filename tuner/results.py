@@ -6,9 +6,9 @@ import argparse
 
 from rich.table import Table
 
+from data.console import console, progress
 from tuner import cli
-from tuner.cli import console
-from tuner.config.sections import default_results_url
+from tuner.config.load import default_results_url
 
 EXAMPLES = """
 python -m tuner.results
@@ -53,7 +53,7 @@ def copy(source: str, target: str, search: str | None) -> int:
     from tuner.study.store import database
 
     names = [search] if search else [name for name, _, _ in database.searches(source)]
-    with cli.progress("copying searches", len(names)) as advance:
+    with progress("copying searches", len(names)) as advance:
         for name in names:
             database.copy(source, target, name)
             advance()

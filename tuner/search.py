@@ -9,15 +9,14 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from data.files.s3 import S3
+from data.console import console, output
 from models.config import ModelConfig
 from models.registry import REGISTRY
 from tuner import cli
-from tuner.cli import console
-from tuner.config.messages import ConfigError
-from tuner.config.sections import Config, absolute, default_results_url, load
+from tuner.config.load import Config, absolute, load
+from tuner.config.messages import UserError
+from tuner.study.space.checks import check, searched_models
 from tuner.study.space.space import Space
 
 EXAMPLES = """
@@ -53,54 +52,10 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def check(config: Config) -> Space:
-    """The space of a configuration.
-
-    Raises:
-        ConfigError: it can't be searched.
-    """
-    space = Space(config)
-    problems = space.problems()
-    search = config.search
-    if search.sampler == "grid":
-        problems += [
-            f"space.{name}: a grid can't list a continuous range; give step: or choices:"
-            for name in space.continuous()
-        ]
-    elif search.trials is None:
-        problems.append(f"search.trials: sampler {search.sampler} needs a number of trials")
-    heads = {config.training.warm_start, *(v for (v,) in space.values("warm_start"))}
-    problems += [
-        f"warm_start: there is no file {path}; give that of a model, or best"
-        for path in sorted(heads - {None, "best"})
-        if not Path(path).is_file()
-    ]
-    if problems:
-        raise ConfigError(config.name, problems)
-    return space
-
-
-def searched_models(space: Space) -> list[ModelConfig]:
-    """One model for each way in which the space's networks and the frames they take differ."""
-    networks = (
-        *("architecture", "pretrained_model_name", "pooling", "frame_size", "pretrained"),
-        *("model_weights_path", "trainable_layers", "gradient_checkpointing", "motion"),
-    )
-    names = (*networks, "sequence_length", "sequence_model")
-    configs: dict[tuple[Any, ...], ModelConfig] = {}
-    for values in space.values(*names):
-        params = dict(zip(names, values, strict=True))
-        # A network over whole clips may not take clips of every length.
-        clips = REGISTRY[params["architecture"]].backbone != "image"
-        key = (*values[: len(networks)], params["sequence_length"] if clips else None)
-        configs.setdefault(key, ModelConfig(**params, convolution_kernel_size=1))
-    return list(configs.values())
-
-
 def dry_run(config: Config, space: Space, dataset) -> int:
     """Say what a search would do, having checked all that can be checked without training."""
     import models
-    from tuner.preparation.dataset import check_models, check_weights
+    from tuner.preparation.checks import check_models, check_weights
     from tuner.study.store.database import without_password
     from tuner.training.device import gpus_here
 
@@ -158,7 +113,7 @@ def only_one(config: Config):
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        raise cli.UserError(
+        raise UserError(
             f"search '{config.name}' is running in another process (it holds {lock.lock_file}); "
             "wait for it, or --set name=ANOTHER"
         ) from None
@@ -182,13 +137,14 @@ def search(config: Config, *, resume: bool, strict: bool, command: str) -> int:
         from tuner.preparation.cluster import prepare_all
         from tuner.study.run import run_trials
         from tuner.study.store.results import ResultsStore
+        from tuner.study.summary import summary
 
         store = ResultsStore.create(config, resume=resume)
         searched = searched_models(space)
         dataset = prepare_all(
             config,
             searched,
-            cli.output,
+            output,
             session,
             test=False,  # those videos wait for tuner.best
             strict=strict,
@@ -203,43 +159,6 @@ def search(config: Config, *, resume: bool, strict: bool, command: str) -> int:
     return 0 if store.ranking() else 1
 
 
-def summary(config: Config, store, seconds: float, unfinished: str) -> None:
-    """Print how the search ended, and where everything is."""
-    from tuner.study.progress import describe, duration
-    from tuner.study.store.database import without_password
-
-    counts = store.counts()
-    console.print(
-        f"\nsearch '{config.name}': {counts['finished']} finished, {counts['pruned']} pruned, "
-        f"{counts['failed']} failed, in {duration(seconds)}"
-    )
-    reasons: dict[str, list[int]] = {}
-    for record in store.records():
-        if record.state == "failed":
-            reasons.setdefault(record.reason, []).append(record.number)
-    for reason, numbers in reasons.items():
-        console.print(f"  failed: {len(numbers)} (model {numbers[0]}...): {reason}")
-    ranking, url = store.ranking(), without_password(config.results_url)
-    if ranking:
-        best = ranking[0]
-        console.print(f"best: model {best.number}, {config.search.metric} {best.value:.3f}")
-        console.print(f"  {describe(best.params)}")
-    if unfinished:
-        unfinished = unfinished.replace(config.results_url, url)
-        console.print(f"stopped before its end; go on with:\n  {unfinished}")
-    storage = config.storage
-    if not storage.startswith(S3):
-        storage = os.path.relpath(storage)
-    results = "" if config.results_url == default_results_url() else (
-        f" --results {shlex.quote(url)}"
-    )  # fmt: skip
-    console.print(
-        f"results: {url}\nmodels:  {config.kept.url or config.folder}/models\n"
-        f"next:    python -m tuner.best{results} --search {shlex.quote(config.name)} --predict\n"
-        f"         tensorboard --logdir {shlex.quote(storage)}"
-    )
-
-
 def main() -> int:
     args = arguments().parse_args()
     config = absolute(load(args.config, args.overrides))
@@ -249,7 +168,7 @@ def main() -> int:
         from tuner.preparation.dataset import load_dataset
 
         space = check(config)
-        dataset = load_dataset(config.data, cli.output)
+        dataset = load_dataset(config.data, output)
         for reject in dataset.rejects:
             console.print(f"left out: {reject.video}: {reject.reason} ({reject.path})")
         return dry_run(config, space, dataset)

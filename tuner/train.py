@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from data.console import console, output
 from tuner import cli
-from tuner.cli import console
+from tuner.config.load import Config, absolute, load
 from tuner.config.messages import ConfigError
 from tuner.config.parameters import PARAMETERS
-from tuner.config.sections import Config, absolute, load
 
 EXAMPLES = """
 python -m tuner.train configs/seals.yaml --set model.architecture=image_mlp_frozen
@@ -63,6 +63,7 @@ def parameters(config: Config) -> dict[str, Any]:
 def train(config: Config, params: dict[str, Any], *, strict: bool) -> int:
     """Train, record and evaluate one model; returns the exit status."""
     from tuner.analysis.evaluation import Trained, evaluate
+    from tuner.analysis.summary import show_results
     from tuner.preparation.dataset import prepare
     from tuner.study.space.space import resolve
     from tuner.study.store.results import ResultsStore
@@ -73,7 +74,7 @@ def train(config: Config, params: dict[str, Any], *, strict: bool) -> int:
     model, training = resolve(params)
     # Single trainings have a study of their own: they are no trials that a sampler proposed.
     config = config.model_copy(update={"name": f"{config.name}-train"})
-    dataset = prepare(config.data, [model], config.folder, cli.output, strict=strict)
+    dataset = prepare(config.data, [model], config.folder, output, strict=strict)
     store = ResultsStore.create(config, resume=True, same=False)
     number, params = store.ask(None, params)
     folder = config.folder / "models" / str(number)
@@ -113,10 +114,10 @@ def train(config: Config, params: dict[str, Any], *, strict: bool) -> int:
     store.finish(number, pruned=False, results=summary, value=value)
     record = store.record(number)
     trained = Trained(number, folder, params, summary, record.started, record.ended)
-    results = evaluate([trained], folder, dataset, config.data, output=cli.output)
+    results = evaluate([trained], folder, dataset, config.data, output=output)
     store.set_note(f"results of model {number}", results)
     config.kept.keep(folder)
-    cli.show_results(results, folder)
+    show_results(results, folder)
     return 0
 
 

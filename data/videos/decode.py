@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,56 +12,12 @@ import numpy as np
 
 from data.errors import VideoError
 from data.files.download import local
-from data.files.path import File, S3Path
 from data.prefetch import prefetched
-
-# Containers that our users' cameras write; told apart from labels and notes in the same folder.
-EXTENSIONS = frozenset(
-    [".mp4", ".m4v", ".mov", ".avi", ".asf", ".wmv", ".mkv", ".webm", ".mpg", ".mpeg", ".ts"]
-    + [".mts", ".m2ts", ".flv", ".3gp", ".ogv", ".vob"]
-)
+from data.videos.info import VideoInfo
+from data.videos.times import clean_times
 
 _DECORD_HOLDS = 256 * 2**20  # bytes of frames, at most
 _PYAV_AHEAD = 16  # frames
-
-
-@dataclass(frozen=True)
-class VideoInfo:
-    """What a container says of its video stream (the decoded frames may be fewer).
-
-    Attributes:
-        times: ``[N]`` seconds from the first frame at which each frame is shown, increasing.
-        fps: frames a second, on average.
-        decoder: ``decord`` or ``pyav``, whichever reads the file, and in little memory.
-    """
-
-    path: File
-    times: np.ndarray
-    fps: float
-    width: int
-    height: int
-    decoder: str
-
-    def __len__(self) -> int:
-        return len(self.times)
-
-    @property
-    def duration(self) -> float:
-        """Seconds from the start of the first frame to the end of the last."""
-        return float(self.times[-1] + 1 / self.fps)
-
-
-def identity(path: File) -> str:
-    """A key that changes with the file: its size, its time of change, and samples of its bytes."""
-    if isinstance(path, S3Path):
-        return path.identity
-    stat = path.stat()
-    digest = hashlib.sha256(f"{stat.st_size}:{stat.st_mtime_ns}".encode())
-    with path.open("rb") as file:
-        for start in (0, stat.st_size // 2, max(0, stat.st_size - 65536)):
-            file.seek(start)
-            digest.update(file.read(65536))
-    return digest.hexdigest()[:32]
 
 
 def probe(path: Path) -> VideoInfo:
@@ -125,41 +80,6 @@ def read_frames(info: VideoInfo) -> Generator[np.ndarray, None, None]:
         raise VideoError(f"only {count} of its {len(info)} frames decode")
 
 
-def sample_indices(times: np.ndarray, duration: float, fps: float | None) -> np.ndarray:
-    """For each sampled frame at `fps`, the file's frame shown nearest to it in time.
-
-    Sample k is wanted at k / fps seconds, for as long as the video lasts. None keeps every frame.
-
-    Example:
-        ``sample_indices([0, .1, .2, .3], 0.4, 5) -> [0, 2]``
-    """
-    if fps is None:
-        return np.arange(len(times))
-    # A tolerance of a millionth of a sample, so that 0.3 * 10 counts as 3 samples and not 4.
-    wanted = np.arange(max(1, int(np.ceil(duration * fps - 1e-6)))) / fps
-    return nearest_frames(times, wanted)
-
-
-def nearest_frames(times: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """For each wanted time, the index in the increasing `times` that is nearest (ties: later)."""
-    middles = (times[1:] + times[:-1]) / 2
-    # Rounded to a microsecond: label times written with 3 decimals must not fall off a tie.
-    return np.searchsorted(np.round(middles, 6), np.round(wanted, 6), side="right")
-
-
-def _clean_times(starts: np.ndarray, fps: float) -> np.ndarray:
-    """Times from 0, or evenly spaced where the container's are unusable (some ASF and MPEG-1)."""
-    times = starts.astype(np.float64) - float(starts[0])
-    # Seconds in float32, as decord gives them, are good to a tenth of a millisecond at 20 minutes.
-    usable = bool(np.all(np.isfinite(times)) and np.all(np.diff(times) > 0))
-    if not usable or times[-1] > 100 * len(times) / fps + 60:
-        return np.arange(len(times)) / fps
-    even = np.arange(len(times)) / fps
-    if np.max(np.abs(times - even)) < 1e-3 + 0.05 / fps:
-        return even
-    return times
-
-
 def _open_decord(path: Path):
     import decord
 
@@ -182,7 +102,7 @@ def _probe_decord(path: Path) -> VideoInfo:
         height, width, _ = reader.next().shape
     except (decord.DECORDError, RuntimeError, StopIteration) as error:
         raise VideoError("its first frame does not decode") from error
-    return VideoInfo(path, _clean_times(starts, fps), fps, width, height, "decord")
+    return VideoInfo(path, clean_times(starts, fps), fps, width, height, "decord")
 
 
 def _read_decord(path: Path, info: VideoInfo) -> Iterator[np.ndarray]:
@@ -231,7 +151,7 @@ def _probe_pyav(path: Path) -> VideoInfo:
     except (av.error.FFmpegError, ValueError, IndexError) as error:
         raise VideoError(f"no decoder opens it ({_reason(error)})") from error
     fps = float(rate)
-    times = _clean_times(_starts(_decodable(packets, first)) * float(base), fps)
+    times = clean_times(_starts(_decodable(packets, first)) * float(base), fps)
     return VideoInfo(path, times, fps, width, height, "pyav")
 
 

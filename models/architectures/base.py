@@ -136,3 +136,23 @@ class VideoClassifier(nn.Module, ABC):
             if parameter.requires_grad:
                 groups["backbone" if name.startswith("backbone.") else "head"].append(parameter)
         return groups
+
+
+def frame_size(config: ModelConfig) -> tuple[int, int]:
+    """Return height and width of the frames that a model takes.
+
+    Raises:
+        ValueError: if ``config.frame_size`` is not the only size that its backbone takes.
+    """
+    if config.pretrained_model_name is None:
+        size = config.frame_size or REGISTRY[config.architecture].frame_size
+        if size is None:
+            raise ValueError(f"{config.architecture} needs a pretrained_model_name, not None")
+        return size
+    own = spec(config.pretrained_model_name)
+    if own.fixed_size and config.frame_size not in (None, own.frame_size):
+        raise ValueError(
+            f"frame_size {config.frame_size} does not go with {own.name}, which takes"
+            f" {own.frame_size} only: leave frame_size out"
+        )
+    return config.frame_size or own.frame_size

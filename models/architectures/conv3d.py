@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from models.architectures.base import VideoClassifier
-from models.assembly import frame_size
+from models.architectures.base import VideoClassifier, frame_size
 from models.config import ModelConfig
 from models.layers.dense import DenseStack, linear
 from models.layers.windows import Windows

@@ -17,10 +17,10 @@ import huggingface_hub
 import torch
 from huggingface_hub.errors import EntryNotFoundError
 
+from models.backbones.names import VIDEO_BACKBONES
 from models.backbones.weights import PACKAGED, first_line
 from models.backbones.zoo import timm
 from models.errors import WeightsError
-from models.registry import VIDEO_BACKBONES
 
 SECONDS = 4.0  # how long a hub may take to answer at all
 FILES = ("model.safetensors", "pytorch_model.bin")

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.registry import BACKBONES, CLIP_SHAPES, VIDEO_BACKBONES, backbone_name
+from models.backbones.names import BACKBONES, CLIP_SHAPES, VIDEO_BACKBONES, backbone_name
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from models.backbones.image import Backbone, Pooling
+from models.backbones.names import CLIP_SHAPES, SHORTEST_CLIPS
 from models.backbones.specs import BackboneSpec, kinetics
 from models.backbones.zoo import timm, torchvision
-from models.registry import CLIP_SHAPES, SHORTEST_CLIPS
 
 BLOCKS = ("features", "blocks")  # parts of a network whose own parts are stages
 JOINED = ("pos_encoding", "norm")  # parts that belong to the stage before them
@@ -114,7 +114,7 @@ def create(name: str) -> nn.Module:
 
 
 def published(name: str) -> timm.models.PretrainedCfg:
-    """Return where the weights of a network are published, as ``models.hub`` takes it."""
+    """Return where the weights of a network are published, as ``models.backbones.hub`` takes it."""
     return timm.models.PretrainedCfg(url=kinetics(name).url)
 
 

@@ -71,7 +71,7 @@ def test_what_they_don_t_know_is_found(job, wrong):
 
 
 def test_its_search_is_one_that_starts(job):
-    from tuner.config.sections import load
+    from tuner.config.load import load
     from tuner.search import arguments
 
     python, module, name, *words = shlex.split(job["spec"]["entrypoint"])

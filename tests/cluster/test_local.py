@@ -19,7 +19,7 @@ from tests.cluster.hosts import Host, Network
 from tests.cluster.person import ROOT, ray, wait_for
 from tests.conftest import small_search
 from tuner.cluster import local
-from tuner.study.store.database import StoreError
+from tuner.config.messages import StoreError
 from tuner.study.store.results import ResultsStore, TrialRecord
 
 BLOCK = 30  # of addresses

@@ -117,7 +117,7 @@ def submit(log: Path, limits: list[str], *words: str) -> str:
 def test_a_job_ends_before_its_time_limit_and_the_next_goes_on(
     slurm, write_config, monkeypatch, tmp_path
 ):
-    from tuner.study.store.database import StoreError
+    from tuner.config.messages import StoreError
     from tuner.study.store.results import ResultsStore
 
     monkeypatch.setenv("PYTHONPATH", str(ROOT))

@@ -18,10 +18,10 @@ from tuner.training.metrics import (
     average_precision,
     confusion,
     per_class_recall,
-    plot_confusion,
     scores,
     thresholds,
 )
+from tuner.training.pictures import plot_confusion
 
 # The splits as the keys of results.json call them.
 SPLIT_KEYS = {"train": "train", "valid": "val", "test": "test"}

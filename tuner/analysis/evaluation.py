@@ -12,13 +12,13 @@ import pandas as pd
 
 import models
 from data import Dataset
+from data.console import Output
 from tuner.analysis import artifacts
-from tuner.analysis.prediction import predict, steps, with_labels
-from tuner.config.messages import Output
+from tuner.analysis.prediction import PREDICTIONS, predict, steps, with_labels
 from tuner.config.sections import DataConfig
 from tuner.training.run import BEST, HISTORY
 
-PREDICTIONS, MODEL = "frame_predictions.csv", "model.pt"
+MODEL = "model.pt"
 
 
 @dataclass(frozen=True)

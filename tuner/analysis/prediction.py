@@ -12,8 +12,8 @@ from torch import Tensor
 import models
 from data import Video
 from data.clips.index import clip_indices
-from data.videos.decode import VideoError
-from data.videos.video import Reject
+from data.errors import VideoError
+from data.videos.rejects import Reject
 from models import VideoClassifier
 from tuner.config.sections import DataConfig
 from tuner.training.clips.batches import Clips, FeatureClips, all_logits
@@ -21,6 +21,7 @@ from tuner.training.clips.features import extractor
 from tuner.training.clips.source import frame_clips
 from tuner.training.device import best_device
 
+PREDICTIONS = "frame_predictions.csv"
 _FEATURES_AT_ONCE, _FRAMES_AT_ONCE = 512, 32
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -73,15 +71,9 @@ def _section_fields(root: type[BaseModel], location: Sequence[str]) -> list[str]
     return list(section.model_fields)
 
 
-class Advance(Protocol):
-    """Told that one more step of a long work is done, or `count` more."""
-
-    def __call__(self, count: int = 1) -> None: ...
+class StoreError(ValueError):
+    """The results store can't be used as asked; the message says why and what to do."""
 
 
-@dataclass(frozen=True)
-class Output:
-    """Where to say things: `say` a line, and `bar` (text, total) to show the steps of a long work."""
-
-    say: Callable[[str], None]
-    bar: Callable[[str, int | None], AbstractContextManager[Advance]]
+class UserError(Exception):
+    """A mistake of the user's that has no room of its own."""

@@ -4,33 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from data.files.s3 import S3
-from data.files.storage import Storage
-from data.files.store import default_folder
-from tuner.config.messages import ConfigError, Several, nearest, sentences
 from tuner.config.parameters import (
-    PARAMETERS,
-    Domain,
-    FixedModel,
     Section,
-    TrainingConfig,
-    alternatives,
-    check_domain,
 )
+from tuner.objective import METRICS
 
 _GPU_OF_A_HEAD = 0.25  # over stored features: a small network, that leaves most of a GPU idle
-METRICS: dict[str, Literal["maximize", "minimize"]] = {
-    "valid_f1": "maximize",
-    "valid_accuracy": "maximize",
-    "valid_loss": "minimize",
-}
 
 
 def _seconds(value: Any) -> Any:
@@ -150,162 +134,3 @@ class ResourcesConfig(Section):
         if gpus:
             count = min(count, int(cluster.get("GPU", 0) / gpus))
         return max(1, count)
-
-
-class Config(Section):
-    """Everything that a search needs to know."""
-
-    name: str = Field(pattern=r"^[\w][\w.\- ]*$")
-    data: DataConfig = DataConfig()
-    model: FixedModel = FixedModel()
-    training: TrainingConfig = TrainingConfig()
-    space: dict[str, list[Domain]] = Field(default_factory=dict)
-    search: SearchConfig = SearchConfig()
-    resources: ResourcesConfig = ResourcesConfig()
-    results: str | None = None
-    storage: str = "runs"
-
-    @field_validator("space", mode="before")
-    @classmethod
-    def _check_space(cls, value: Any) -> Any:
-        """Every domain of every parameter, so that all that is wrong with the space is said at once."""
-        if not isinstance(value, dict):
-            return value
-        problems: list[str] = []
-        space: dict[str, list[Domain]] = {}
-        for name, written in value.items():
-            if name not in PARAMETERS:
-                problems.append(f"space.{name}: unknown parameter{nearest(name, PARAMETERS)}")
-                continue
-            space[name] = []
-            for item in alternatives(written):
-                try:
-                    domain = Domain.model_validate(item)
-                except ValidationError as error:
-                    problems += sentences(error, Domain, f"space.{name}")
-                else:
-                    space[name].append(check_domain(name, domain, problems))
-        if problems:
-            raise Several(problems)
-        return space
-
-    @property
-    def folder(self) -> Path:
-        """Where this machine has the models and lists of this search."""
-        return _local(self.storage) / self.name
-
-    @property
-    def kept(self) -> Storage:
-        """The same, with S3 behind it if that is where they are kept."""
-        remote = self.storage.startswith(S3)
-        url = f"{self.storage.rstrip('/')}/{self.name}" if remote else None
-        return Storage(self.folder, url)
-
-    @property
-    def results_url(self) -> str:
-        if self.results is not None:
-            return self.results
-        return default_results_url(self.storage)
-
-
-def default_results_url(storage: str = "runs") -> str:
-    """An SQLite file beside the models; of models on S3, in the folder that is there without it."""
-    folder = "runs" if storage.startswith(S3) else storage
-    return f"sqlite:///{Path(folder).expanduser().absolute() / 'results.db'}"
-
-
-def _local(storage: str) -> Path:
-    """The folder that `storage` names, or where this machine works on what is kept on S3."""
-    if storage.startswith(S3):
-        return default_folder() / "s3" / storage.removeprefix(S3)
-    return Path(storage).expanduser().absolute()
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """A key given twice is a mistake; YAML would silently take the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                line = node.start_mark.line + 1
-                raise yaml.YAMLError(f"key '{key}' is there twice in the section at line {line}")
-        return super().construct_mapping(node, deep)
-
-
-def load(path: Path, overrides: Sequence[str] = ()) -> Config:
-    """Read a YAML file and apply ``key=value`` overrides (keys dotted, values YAML).
-
-    Raises:
-        ConfigError: everything that is wrong with it, at once.
-    """
-    try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
-    except OSError as error:
-        hint = nearest(path.name, [p.name for p in path.parent.glob("*.yaml")] or ["no YAML there"])
-        raise ConfigError(str(path), [f"can't be read: {error.strerror}{hint}"]) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(str(path), [f"is not valid YAML: {error}"]) from error
-    if not isinstance(tree, dict):
-        raise ConfigError(str(path), ["is not a mapping of keys such as name:, data:, space:"])
-    problems = []
-    for override in overrides:
-        problems += _override(tree, override)
-    if problems:
-        raise ConfigError(str(path), problems)
-    return parse(tree, str(path))
-
-
-def parse(tree: dict[str, Any], source: str) -> Config:
-    """Validate what was read.
-
-    Raises:
-        ConfigError: everything that is wrong with it, at once.
-    """
-    try:
-        return Config.model_validate(tree)
-    except ValidationError as error:
-        raise ConfigError(source, list(dict.fromkeys(sentences(error, Config)))) from error
-
-
-def _override(tree: dict[str, Any], override: str) -> list[str]:
-    key, equals, text = override.partition("=")
-    if not equals or not key.strip():
-        return [f"--set {override}: write it as key=value, as in --set search.trials=40"]
-    try:
-        value = yaml.load(text, _UniqueKeys)
-    except yaml.YAMLError:
-        value = text
-    *sections, last = key.strip().split(".")
-    node = tree
-    for section in sections:
-        if node.get(section) is None:
-            node[section] = {}
-        node = node[section]
-        if not isinstance(node, dict):
-            return [f"--set {override}: '{section}' is a value, it has no keys below it"]
-    node[last] = value
-    return []
-
-
-def absolute(config: Config) -> Config:
-    """`config` with paths that mean the same from any folder, as the results store keeps it."""
-    data = config.data
-    if data.videos != "sample":
-        paths = {"videos": data.videos, "labels": data.labels}
-        resolved = {k: _absolute(v) for k, v in paths.items() if v}
-        data = data.model_copy(update=resolved)
-    model = config.model
-    if model.model_weights_path:
-        path = _absolute(model.model_weights_path)
-        model = model.model_copy(update={"model_weights_path": path})
-    storage = _absolute(config.storage)
-    if data.shared_cache:
-        data = data.model_copy(update={"shared_cache": _absolute(data.shared_cache)})
-    elif storage.startswith(S3):  # machines that come later fetch what others have computed
-        data = data.model_copy(update={"shared_cache": f"{storage.rstrip('/')}/.cache"})
-    return config.model_copy(update={"data": data, "model": model, "storage": storage})
-
-
-def _absolute(path: str) -> str:
-    return path if path.startswith(S3) else str(Path(path).expanduser().absolute())

@@ -8,19 +8,15 @@ from typing import Any
 
 import models
 from data import Dataset, FeatureStore
+from data.console import Output
 from data.files import patience
-from data.videos.video import Reject, Video
+from data.videos.rejects import Reject
+from data.videos.video import Video
 from models.config import ModelConfig
-from tuner.config.messages import Output
-from tuner.config.sections import Config
-from tuner.preparation.dataset import (
-    decode,
-    decode_one,
-    feature_stores,
-    features,
-    frame_sizes,
-    prepare,
-)
+from tuner.config.load import Config
+from tuner.preparation.dataset import prepare
+from tuner.preparation.decode import decode, decode_one, frame_sizes
+from tuner.preparation.features import feature_stores, features
 from tuner.runtime.machines import capacity, check_machines, may_grow
 from tuner.runtime.notices import Notices
 from tuner.runtime.session import RaySession

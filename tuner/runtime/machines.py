@@ -12,8 +12,8 @@ from data import Dataset
 from data.files.download import unreadable
 from data.files.path import File
 from data.files.s3 import S3
+from tuner.config.load import Config
 from tuner.config.messages import ConfigError
-from tuner.config.sections import Config
 
 _LOOKED_AT = 20  # videos
 _UNLIMITED = 1_000_000  # machines

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 from ray.tune.execution import class_cache
@@ -59,3 +62,38 @@ def _no_trials(self: Any) -> dict[str, str]:
     It would write everything it knows of each as JSON, and nobody reads it.
     """
     return {}
+
+
+_DASHBOARD = "ray.dashboard.optional_deps"
+
+
+@contextlib.contextmanager
+def nothing_else() -> Iterator[None]:
+    """Ray starts here without what only others look at: dashboard, logs gathered, autoscaler.
+
+    Each would be a process that takes a part of a second from a search of half a minute.
+    """
+    from ray._private.node import Node
+
+    def no_address(node: Any, **_: Any) -> None:
+        node._webui_url = ""
+
+    absent = {
+        "start_api_server": no_address,
+        "start_log_monitor": lambda node: None,
+        "start_monitor": lambda node: None,
+    }
+    methods = {name: getattr(Node, name) for name in absent}
+    before = sys.modules.get(_DASHBOARD)
+    for name, method in absent.items():
+        setattr(Node, name, method)
+    # By importlib's rules "there is none", of packages that Ray would import to see whether they are.
+    sys.modules[_DASHBOARD] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        for name, method in methods.items():
+            setattr(Node, name, method)
+        del sys.modules[_DASHBOARD]
+        if before is not None:
+            sys.modules[_DASHBOARD] = before

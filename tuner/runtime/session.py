@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import logging
 import os
 import socket
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tuner.config.sections import Config
+from tuner.config.load import Config
 
 # Tune's own snapshots, loggers and metric checks: the results store has their place.
 _ENVIRONMENT = {
@@ -33,7 +31,6 @@ _AHEAD = {
     "RAY_preload_python_modules": "torch,torch.utils.tensorboard,ray.tune,pandas,matplotlib.figure",
     "RAY_idle_worker_killing_time_threshold_ms": str(24 * 3600 * 1000),
 }
-_DASHBOARD = "ray.dashboard.optional_deps"
 
 # Where `ray start` notes the cluster that it has started or joined.
 _CURRENT = Path("/tmp/ray/ray_current_cluster")
@@ -101,7 +98,9 @@ class RaySession:
                     if self._ahead:
                         os.environ.update(_AHEAD)
                     # Without an address Ray would join what a killed one left behind, and wait for ever.
-                    with _nothing_else():
+                    from tuner.runtime.patches import nothing_else
+
+                    with nothing_else():
                         ray.init("local", include_dashboard=False, **quiet)
                     self.own = True
         except BaseException as error:  # raised where it is waited for
@@ -122,38 +121,6 @@ class RaySession:
                 ray.shutdown()
             self._end.set()
             self._thread.join()
-
-
-@contextlib.contextmanager
-def _nothing_else() -> Iterator[None]:
-    """Ray starts here without what only others look at: dashboard, logs gathered, autoscaler.
-
-    Each would be a process that takes a part of a second from a search of half a minute.
-    """
-    from ray._private.node import Node
-
-    def no_address(node: Any, **_: Any) -> None:
-        node._webui_url = ""
-
-    absent = {
-        "start_api_server": no_address,
-        "start_log_monitor": lambda node: None,
-        "start_monitor": lambda node: None,
-    }
-    methods = {name: getattr(Node, name) for name in absent}
-    before = sys.modules.get(_DASHBOARD)
-    for name, method in absent.items():
-        setattr(Node, name, method)
-    # By importlib's rules "there is none", of packages that Ray would import to see whether they are.
-    sys.modules[_DASHBOARD] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        for name, method in methods.items():
-            setattr(Node, name, method)
-        del sys.modules[_DASHBOARD]
-        if before is not None:
-            sys.modules[_DASHBOARD] = before
 
 
 def every_cpu_trains(config: Config) -> bool:

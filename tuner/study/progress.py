@@ -13,34 +13,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from data.console import duration
 from tuner.runtime.failures import reason_of
 from tuner.runtime.notices import Notices
+from tuner.study.space.describe import describe
 from tuner.study.store.results import ResultsStore
-
-_SHOWN = (
-    *("architecture", "pretrained_model_name", "sequence_length", "sequence_model"),
-    *("layer_1_size", "layer_2_size", "layer_3_size"),
-)
-
-
-def describe(params: dict[str, Any]) -> str:
-    """The parameters that tell models apart, in a few words."""
-    words = [str(params.get("architecture")), str(params.get("pretrained_model_name") or "")]
-    if params.get("sequence_length", 1) > 1:
-        words.append(f"L={params['sequence_length']}")
-    if params.get("sequence_model"):
-        layers = params.get("sequence_model_layers", 1)
-        words.append(params["sequence_model"] + (f" x{layers}" if layers > 1 else ""))
-    sizes = [params.get(f"layer_{i}_size", 0) for i in (1, 2, 3)]
-    words.append("/".join(str(size) for size in sizes if size) or "linear")
-    return " ".join(word for word in words if word)
-
-
-def duration(seconds: float) -> str:
-    """``75`` as ``1:15``."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 class Progress(Callback):

@@ -8,8 +8,8 @@ from typing import Any
 from ray.tune import Callback
 
 from tuner.runtime.failures import forgive_lost_machine, reason_of
+from tuner.study.context import SearchContext
 from tuner.study.store.results import ResultsStore
-from tuner.study.trial import SearchContext
 from tuner.training.run import BEST, LAST
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from data import Dataset
 from models.registry import REGISTRY
-from tuner.config.sections import Config
+from tuner.config.load import Config
 from tuner.runtime.machines import capacity
 from tuner.runtime.session import RaySession
 from tuner.study.space.space import Space
@@ -70,10 +70,11 @@ def _fit(
 ) -> None:
     from ray import tune
 
+    from tuner.study.context import SearchContext
     from tuner.study.halving.schedule import ASHA, TimeBudget, make_scheduler
     from tuner.study.progress import Progress
     from tuner.study.recorder import Recorder
-    from tuner.study.trial import SearchContext, Trial
+    from tuner.study.trial import Trial
     from tuner.training.clips.features import known
 
     for name in ("ray.tune", "ray.air", "ray.train"):

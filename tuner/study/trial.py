@@ -4,62 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from ray import tune
 
-from data import Dataset
 from data.files import patience
-from data.files.storage import Storage
-from tuner.config.sections import Config
-from tuner.runtime.notices import Notices
+from tuner.study.context import Report, SearchContext
 from tuner.study.space.space import resolve
-from tuner.training.clips.features import Known, remember
+from tuner.training.clips.features import remember
 from tuner.training.clips.source import ClipSource
 from tuner.training.device import OutOfMemory
 from tuner.training.loop import Diverged
 from tuner.training.run import Run
 
 _REPORT_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class SearchContext:
-    """What all trials of a search share; put once into Ray's object store.
-
-    Attributes:
-        rungs: epochs at which the scheduler decides.
-        known: of backbones, as `dataset.known` gives it.
-        notices: what workers want the search to show.
-    """
-
-    config: Config
-    dataset: Dataset
-    storage: Storage
-    rungs: tuple[int, ...] = ()
-    known: Known = ({}, {})
-    notices: Notices = field(default_factory=Notices)
-
-    def model_folder(self, model_id: int) -> Path:
-        return self.storage.folder / "models" / str(model_id)
-
-
-@dataclass(frozen=True)
-class Report:
-    """What the results store keeps of a step.
-
-    Ray Tune hands it on unseen: mappings it would take apart, several times for each result.
-
-    Attributes:
-        epochs: the selection metric of the epochs that have not been reported before.
-        summary: of the run.
-    """
-
-    epochs: dict[int, float]
-    summary: dict[str, Any]
 
 
 class Trial(tune.Trainable):

@@ -18,12 +18,12 @@ from torch import Tensor, nn
 
 from models import VideoClassifier
 from tuner.config.parameters import TrainingConfig
-from tuner.config.sections import METRICS
+from tuner.objective import METRICS
 from tuner.training.clips.augment import augmentation
 from tuner.training.clips.batches import Clips, FeatureClips, all_logits
 from tuner.training.device import precision
-from tuner.training.losses import balanced_order
-from tuner.training.metrics import class_weights, confusion, scores
+from tuner.training.losses import balanced_order, class_weights
+from tuner.training.metrics import confusion, scores
 from tuner.training.optimisation import Average, make_optimizer, rate_factor
 from tuner.training.state import load_trained_state, trained_state
 from tuner.training.steps import Step

@@ -107,3 +107,11 @@ def balanced_order(labels: Tensor, generator: torch.Generator | None = None) -> 
     # A class first, then one of its clips: torch.multinomial ends at 2**24 clips.
     picked = (draws[0] * len(counts)).long()
     return by_class[starts[picked] + (draws[1] * counts[picked]).long()]
+
+
+def class_weights(labels: Tensor, classes: int, scheme: str) -> Tensor | None:
+    """Loss weights ``[C]``: ``balanced`` gives N / (C * count), so every class weighs the same."""
+    if scheme == "none":
+        return None
+    counts = torch.bincount(labels, minlength=classes).float()
+    return torch.where(counts > 0, len(labels) / (classes * counts.clamp(min=1)), 0.0)

@@ -12,8 +12,8 @@ import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-from tuner.config.sections import METRICS
-from tuner.training.metrics import fill_confusion, plot_confusion
+from tuner.objective import METRICS
+from tuner.training.pictures import fill_confusion, plot_confusion
 
 _SCALARS = (
     *("train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "valid_f1"),

@@ -9,7 +9,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.stopper import Stopper
 
-from tuner.config.sections import Config
+from tuner.config.load import Config
 from tuner.study.halving.rungs import Rungs, Score
 from tuner.study.sampler import StudySearcher
 from tuner.study.store.results import ResultsStore

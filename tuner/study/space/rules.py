@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from models.registry import POOLING_MODELS, RECURRENT_MODELS, REGISTRY, VIDEO_BACKBONES
+from models.backbones.names import VIDEO_BACKBONES
+from models.registry import POOLING_MODELS, RECURRENT_MODELS, REGISTRY
 
 
 def sequence_layers(params: Mapping[str, Any]) -> int:

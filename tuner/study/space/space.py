@@ -10,18 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
+from models.backbones.names import CLIP_SHAPES, DEFAULT_BACKBONES, SHORTEST_CLIPS, VIDEO_BACKBONES
 from models.config import ModelConfig
-from models.registry import (
-    ARCHITECTURES,
-    CLIP_SHAPES,
-    DEFAULT_BACKBONES,
-    REGISTRY,
-    SHORTEST_CLIPS,
-    VIDEO_BACKBONES,
-)
+from models.registry import ARCHITECTURES, REGISTRY
+from tuner.config.load import Config
 from tuner.config.messages import ConfigError
 from tuner.config.parameters import PARAMETERS, Domain, FixedModel, TrainingConfig, number_kind
-from tuner.config.sections import Config
 from tuner.study.space.domains import fixed, only, same, values_of
 from tuner.study.space.rules import sequence_layers, takes, unused_parameters
 

@@ -15,6 +15,8 @@ from optuna.storages._rdb.models import TrialIntermediateValueModel as _Values
 from optuna.storages._rdb.storage import _create_scoped_session
 from sqlalchemy.engine import make_url
 
+from tuner.config.messages import StoreError
+
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 # The study's parameters may be conditional on purpose.
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
@@ -35,10 +37,6 @@ _TIMEOUTS = {
     "tcp_user_timeout": 60_000,
 }
 _LOCK, _TRANSACTION = 10, 30  # seconds
-
-
-class StoreError(ValueError):
-    """The results store can't be used as asked; the message says why and what to do."""
 
 
 def open_storage(url: str) -> optuna.storages.RDBStorage:

@@ -12,10 +12,10 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from tuner.config.messages import ConfigError
-from tuner.config.sections import Config, parse
+from tuner.config.load import Config, parse
+from tuner.config.messages import ConfigError, StoreError
 from tuner.study.space.space import Params, Space
-from tuner.study.store.database import StoreError, open_storage, searches, without_password
+from tuner.study.store.database import open_storage, searches, without_password
 from tuner.study.store.mirror import Mirror
 
 STATES = {

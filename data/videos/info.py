@@ -1,0 +1,55 @@
+"""What a video file is before it is decoded: its times, rate, size, and a key of its content."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from data.files.path import File, S3Path
+
+# Containers that our users' cameras write; told apart from labels and notes in the same folder.
+EXTENSIONS = frozenset(
+    [".mp4", ".m4v", ".mov", ".avi", ".asf", ".wmv", ".mkv", ".webm", ".mpg", ".mpeg", ".ts"]
+    + [".mts", ".m2ts", ".flv", ".3gp", ".ogv", ".vob"]
+)
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a container says of its video stream (the decoded frames may be fewer).
+
+    Attributes:
+        times: ``[N]`` seconds from the first frame at which each frame is shown, increasing.
+        fps: frames a second, on average.
+        decoder: ``decord`` or ``pyav``, whichever reads the file, and in little memory.
+    """
+
+    path: File
+    times: np.ndarray
+    fps: float
+    width: int
+    height: int
+    decoder: str
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the start of the first frame to the end of the last."""
+        return float(self.times[-1] + 1 / self.fps)
+
+
+def identity(path: File) -> str:
+    """A key that changes with the file: its size, its time of change, and samples of its bytes."""
+    if isinstance(path, S3Path):
+        return path.identity
+    stat = path.stat()
+    digest = hashlib.sha256(f"{stat.st_size}:{stat.st_mtime_ns}".encode())
+    with path.open("rb") as file:
+        for start in (0, stat.st_size // 2, max(0, stat.st_size - 65536)):
+            file.seek(start)
+            digest.update(file.read(65536))
+    return digest.hexdigest()[:32]

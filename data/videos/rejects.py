@@ -1,0 +1,32 @@
+"""Videos that are left out since they don't decode, and the list of them."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from data.files.path import File
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A video that was left out, and why."""
+
+    video: str
+    path: File
+    reason: str
+
+
+def write_rejects(rejects: list[Reject], folder: Path) -> Path | None:
+    """``rejects.csv``: each video left out, and why; None, and no file, if there is none."""
+    path = folder / "rejects.csv"
+    if not rejects:
+        path.unlink(missing_ok=True)
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["video", "path", "reason"])
+        writer.writerows([r.video, r.path, r.reason] for r in rejects)
+    return path

@@ -1,0 +1,311 @@
+"""The cache folder: whole arrays only, mapped and not read, within its limit."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import filelock
+import numpy as np
+import pytest
+
+from data.files.shared import SharedFolder, shared
+from data.files.store import ArrayWriter, Store, default_folder, make_key
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store("arrays", folder=tmp_path)
+
+
+def _put(store: Store, key: str, array: np.ndarray) -> None:
+    with store.lock(key), store.writers({key: array.shape[1:]}, array.dtype) as writers:
+        writers[key].append(array)
+
+
+def _names(store: Store) -> list[str]:
+    return sorted(path.name for path in store.folder.iterdir() if path.is_file())
+
+
+# Arrays
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
+@pytest.mark.parametrize("row", [(), (3,), (2, 5, 3)])
+def test_numpy_reads_what_was_written_in_parts(
+    dtype: type, row: tuple[int, ...], tmp_path: Path
+) -> None:
+    rows = np.random.default_rng(0).integers(0, 100, (11, *row)).astype(dtype)
+    writer = ArrayWriter(tmp_path / "a.npy", row, np.dtype(dtype))
+    for part in (rows[:4], rows[4:4], rows[4:]):
+        writer.append(part)
+    writer.close()
+    for mode in (None, "r"):
+        array = np.load(tmp_path / "a.npy", mmap_mode=mode)
+        assert array.dtype == dtype
+        assert np.array_equal(array, rows)
+
+
+def test_rows_that_are_not_contiguous(tmp_path: Path) -> None:
+    rows = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    writer = ArrayWriter(tmp_path / "a.npy", (4,), np.dtype(np.uint8))
+    writer.append(rows.T)
+    writer.close()
+    assert np.array_equal(np.load(tmp_path / "a.npy"), rows.T)
+
+
+@pytest.mark.parametrize(
+    "rows", [np.zeros((2, 4), np.float16), np.zeros((2, 3), np.float32), np.zeros(3, np.float16)]
+)
+def test_rows_of_another_kind_are_refused(rows: np.ndarray, tmp_path: Path) -> None:
+    writer = ArrayWriter(tmp_path / "a.npy", (3,), np.dtype(np.float16))
+    with pytest.raises(ValueError, match=r"not float16 \(3,\)"):
+        writer.append(rows)
+
+
+def test_what_is_read_is_mapped_and_cannot_be_written(store: Store) -> None:
+    _put(store, "a", np.ones((5, 2), np.float16))
+    array = store.get("a")
+    assert isinstance(array, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        array[0] = 2
+
+
+def test_what_is_not_there_is_none(store: Store) -> None:
+    assert store.get("a") is None
+
+
+def test_kinds_do_not_mix(tmp_path: Path) -> None:
+    _put(Store("frames", folder=tmp_path), "a", np.zeros((1, 1)))
+    assert Store("features", folder=tmp_path).get("a") is None
+
+
+def test_folder_is_of_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "mine"))
+    assert default_folder() == (tmp_path / "mine").resolve()
+    monkeypatch.delenv("TUNER_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_folder() == tmp_path / "tuner"
+
+
+def test_keys_are_of_all_parts_and_their_order() -> None:
+    keys = [make_key("a", "b"), make_key("b", "a"), make_key("ab"), make_key("a", None, "b")]
+    assert len(set(keys)) == 4
+    assert make_key("a", "b") == keys[0]
+
+
+# Whole arrays only
+
+
+def test_nothing_counts_before_the_end(store: Store) -> None:
+    with store.writers({"a": (2,)}, np.dtype(np.uint8)) as writers:
+        writers["a"].append(np.zeros((4, 2), np.uint8))
+        assert store.get("a") is None
+        assert not store.path("a").exists()
+    assert len(store.get("a")) == 4
+
+
+def test_an_error_leaves_nothing(store: Store) -> None:
+    with (
+        pytest.raises(KeyError),
+        store.writers({"a": (2,), "b": (3,)}, np.dtype(np.uint8)) as writers,
+    ):
+        writers["a"].append(np.zeros((4, 2), np.uint8))
+        raise KeyError
+    assert _names(store) == []
+
+
+def test_what_a_killed_process_began_is_deleted_by_the_next(store: Store) -> None:
+    (store.folder / "a.99999.tmp").write_bytes(b"half")
+    assert store.get("a") is None
+    _put(store, "a", np.zeros((4, 2), np.uint8))
+    assert _names(store) == ["a.npy"]
+
+
+@pytest.mark.parametrize("limit", [None, 10**6])
+def test_what_a_killed_process_began_is_deleted_whatever_its_key(
+    tmp_path: Path, limit: int | None
+) -> None:
+    store = Store("arrays", folder=tmp_path, limit_bytes=limit)
+    (store.folder / "b.99999.tmp").write_bytes(b"half")
+    _put(store, "a", np.zeros((4, 2), np.uint8))
+    assert _names(store) == ["a.npy"]
+    (store.folder / "c.99999.tmp").write_bytes(b"half")
+    store.trim(keep=set())
+    assert _names(store) == ["a.npy"]
+
+
+def test_what_is_being_written_is_no_leftover(store: Store) -> None:
+    with store.writers({"a": (2,), "b": (2,)}, np.dtype(np.uint8)) as writers:
+        for writer in writers.values():
+            writer.append(np.ones((4, 2), np.uint8))
+        _put(store, "c", np.zeros((4, 2), np.uint8))
+        store.trim(keep=set())
+        assert sum(name.endswith(".tmp") for name in _names(store)) == 2
+    assert _names(store) == ["a.npy", "b.npy", "c.npy"]
+
+
+def test_a_full_disk_says_what_to_do(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: ArrayWriter, rows: np.ndarray) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(ArrayWriter, "append", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        _put(store, "a", np.zeros((1, 1)))
+    for words in (str(store.folder), "GB free", "TUNER_CACHE"):
+        assert words in str(caught.value)
+    assert _names(store) == []
+
+
+# A store needs no torch, which would take seconds to import.
+HOLDER = """
+import sys, time, types
+from pathlib import Path
+sys.modules["torch"] = types.ModuleType("torch")
+import numpy as np
+from data.files.store import Store
+
+store = Store("arrays", folder=Path(sys.argv[1]))
+with store.lock("a"), store.writers({"a": (1000,)}, np.dtype(np.uint8)) as writers:
+    writers["a"].append(np.ones((5000, 1000), np.uint8))
+    writers["a"]._file.flush()
+    print("half", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_process_killed_while_writing_neither_counts_nor_blocks(store: Store) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(store.folder.parent)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "half\n"
+            (part,) = store.folder.glob("*.tmp")
+            assert part.stat().st_size > 4_000_000
+            assert store.get("a") is None
+            with pytest.raises(filelock.Timeout):
+                store.lock("a").acquire(timeout=0.05)
+            store.trim(keep=set())
+            assert part.exists()
+            rows = np.full((7, 1000), 9, np.uint8)
+            next_one = threading.Thread(target=_put, args=(store, "a", rows), daemon=True)
+            next_one.start()
+            next_one.join(0.2)
+            assert next_one.is_alive()  # it waits for the holder
+        finally:
+            process.send_signal(signal.SIGKILL)
+    next_one.join(10)
+    assert not next_one.is_alive()
+    assert np.array_equal(store.get("a"), rows)
+    assert _names(store) == ["a.npy"]
+
+
+# The limit
+
+
+def _limited(folder: Path, arrays: int) -> Store:
+    size = 256 + 1000  # a header and the rows
+    return Store("arrays", folder=folder, limit_bytes=arrays * size)
+
+
+def _age(store: Store, **seconds: float) -> None:
+    for key, age in seconds.items():
+        time = store.path(key).stat().st_mtime - age
+        os.utime(store.path(key), (time, time))
+
+
+def test_least_recently_used_goes_first(tmp_path: Path) -> None:
+    store, rows = _limited(tmp_path, 3), np.zeros((1000, 1), np.uint8)
+    for key in "abc":
+        _put(store, key, rows)
+    _age(store, a=300, b=100, c=200)
+    _put(store, "d", rows)
+    assert _names(store) == ["b.npy", "c.npy", "d.npy"]
+    _put(store, "e", rows)
+    assert _names(store) == ["b.npy", "d.npy", "e.npy"]
+
+
+def test_reading_is_a_use(tmp_path: Path) -> None:
+    store, rows = _limited(tmp_path, 2), np.zeros((1000, 1), np.uint8)
+    for key in "ab":
+        _put(store, key, rows)
+    _age(store, a=300, b=200)
+    store.get("a")
+    _put(store, "c", rows)
+    assert _names(store) == ["a.npy", "c.npy"]
+
+
+def test_no_more_is_deleted_than_needed(tmp_path: Path) -> None:
+    store, rows = _limited(tmp_path, 3), np.zeros((1000, 1), np.uint8)
+    for key in "abc":
+        _put(store, key, rows)
+    assert _names(store) == ["a.npy", "b.npy", "c.npy"]
+
+
+def test_what_was_just_made_stays_though_it_is_larger_than_the_limit(tmp_path: Path) -> None:
+    store = Store("arrays", folder=tmp_path, limit_bytes=100)
+    _put(store, "a", np.zeros((1000, 1), np.uint8))
+    _put(store, "b", np.zeros((1000, 1), np.uint8))
+    assert _names(store) == ["b.npy"]
+
+
+def test_a_mapped_array_stays_readable_after_its_deletion(tmp_path: Path) -> None:
+    store = Store("arrays", folder=tmp_path, limit_bytes=100)
+    _put(store, "a", np.full((1000, 1), 7, np.uint8))
+    array = store.get("a")
+    _put(store, "b", np.zeros((1000, 1), np.uint8))
+    assert store.get("a") is None
+    assert (array == 7).all()
+
+
+def test_no_limit_keeps_all(store: Store) -> None:
+    for key in "abcdef":
+        _put(store, key, np.zeros((1000, 1), np.uint8))
+    assert len(_names(store)) == 6
+
+
+# Several machines
+
+
+@pytest.mark.parametrize("place", ["folder", "s3://lab/cache"])
+def test_what_one_machine_made_the_others_fetch(tmp_path: Path, s3, place: str) -> None:
+    place = place.replace("folder", str(tmp_path / "nfs"))
+    one, other = (
+        Store("arrays", folder=tmp_path / name, shared=shared(place, "arrays")) for name in "ab"
+    )
+    assert not other.has("key") and other.get("key") is None
+    _put(one, "key", np.arange(6).reshape(2, 3))
+    assert other.has("key") and not other.path("key").exists()
+    fetched = other.get("key")
+    assert fetched is not None and np.array_equal(fetched, np.arange(6).reshape(2, 3))
+    assert other.path("key").exists()  # read from its own disk from now on
+    assert not list(tmp_path.rglob("*.copy"))
+
+
+def test_machines_that_share_wait_for_each_other(tmp_path: Path) -> None:
+    nfs = SharedFolder(tmp_path / "nfs")
+    one, other = (Store("arrays", folder=tmp_path / name, shared=nfs) for name in "ab")
+    with one.lock("key"), pytest.raises(filelock.Timeout):
+        other.lock("key").acquire(blocking=False)
+
+
+def test_what_is_fetched_counts_towards_the_limit(tmp_path: Path) -> None:
+    nfs = SharedFolder(tmp_path / "nfs")
+    maker = Store("arrays", folder=tmp_path / "a", shared=nfs)
+    for key in ("old", "new"):
+        _put(maker, key, np.zeros(1000, np.uint8))
+    small = Store("arrays", folder=tmp_path / "b", shared=nfs, limit_bytes=1500)
+    assert small.get("old") is not None and small.get("new") is not None
+    assert _names(small) == ["new.npy"]
+    assert small.has("old")

@@ -1,0 +1,167 @@
+"""What a user reads: help, dry runs, single trainings, and mistakes answered without a traceback."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+GRID = ROOT / "configs" / "seals_grid.yaml"
+
+
+@pytest.mark.parametrize("module", ["search", "best", "train", "prepare", "results"])
+def test_help_has_examples(module, command):
+    status, out, _ = command(module, "--help")
+    assert status == 0
+    assert "examples:" in out and f"python -m tuner.{module}" in out
+
+
+def test_a_dry_run_of_the_published_grid_counts_its_models(command, drawn, tmp_path):
+    status, out, err = command(
+        *("search", GRID, "--dry-run", "--set", f"data.videos={drawn}"),
+        *("--set", f"data.labels={drawn / 'labels.csv'}", "--set", f"storage={tmp_path}"),
+    )
+    assert status == 0, err
+    assert "3075 configurations" in out
+    assert "96 labelled frames of 4 videos" in out
+    for name in ("image_mlp_frozen", "video_mlp_concat", "video_lrcnn_frozen", "vgg16"):
+        assert name in out
+    assert "CPUs" in out and "nothing was trained" in out
+    assert not list(tmp_path.rglob("*.db"))
+
+
+def mistake(command, *words: object) -> str:
+    status, out, err = command(*words)
+    assert status == 2
+    assert "Traceback" not in out + err
+    return err
+
+
+def test_mistakes_in_the_yaml(command, write_config):
+    path = write_config(search={"trails": 3}, space={"architecture": ["c4d"]})
+    err = mistake(command, "search", path)
+    assert "search.trails: unknown key (did you mean 'trials'?)" in err
+    assert "'c4d'" in err and str(path) in err
+
+
+def test_mistakes_in_the_labels(command, write_config, drawn, tmp_path):
+    lines = (drawn / "labels.csv").read_text().splitlines()
+    lines += ["a1,500,seal,train", "nowhere,0,seal,train", "b1,0,seal,valid", "b1,1,noseal,tset"]
+    labels = tmp_path / "bad.csv"
+    labels.write_text("\n".join(lines))
+    path = write_config(data={"videos": str(drawn), "labels": str(labels)})
+    err = mistake(command, "search", path)
+    for words in (
+        "frame 500 is beyond video 'a1'",
+        "'nowhere'",
+        "'tset'",
+        "(did you mean 'test'?)",
+    ):
+        assert words in err
+
+
+def test_no_videos(command, write_config, tmp_path, drawn):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    path = write_config(data={"videos": str(empty), "labels": str(drawn / "labels.csv")})
+    err = mistake(command, "search", path)
+    assert "no videos under" in err and ".avi" in err
+
+
+@pytest.mark.shared_cache
+def test_videos_that_do_not_decode_are_listed(command, write_config, drawn, tmp_path, ray_session):
+    lines = (drawn / "labels.csv").read_text().splitlines()
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    for video in drawn.iterdir():
+        (folder / video.name).write_bytes(video.read_bytes())
+    (folder / "broken[a].mp4").write_bytes((drawn / "a1.mp4").read_bytes()[:900])
+    (folder / "unlabelled.mp4").write_bytes((drawn / "a1.mp4").read_bytes())
+    (folder / "labels.csv").write_text("\n".join([*lines, "broken[a],0,seal,train"]))
+    path = write_config(
+        data={"videos": str(folder), "labels": str(folder / "labels.csv")}, search={"trials": 1}
+    )
+    status, out, err = command("search", path)
+    assert status == 0, err
+    assert "left out: broken[a]: " in out
+    assert "1 of 6 videos have no labels and are left out: unlabelled.mp4" in out
+    rejects = (tmp_path / "runs" / "small" / "rejects.csv").read_text()
+    assert "broken[a].mp4" in rejects and "opened" in rejects
+    err = mistake(command, "search", path, "--set", "name=other", "--strict")
+    assert "broken[a].mp4 does not decode" in err
+
+
+def test_weights_that_can_not_be_had(command, write_config, monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    path = write_config(
+        space={"architecture": ["image_mlp_frozen"], "pretrained_model_name": ["vgg16"]}
+    )
+    err = mistake(command, "search", path)
+    for words in ("vgg16", "model_weights_path", "pretrained: false", "efficientnet_lite0"):
+        assert words in err
+
+
+def test_no_results_yet(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "run a search first" in mistake(command, "best")
+
+
+@pytest.mark.shared_cache
+def test_train_makes_one_model_with_all_its_files(command, write_config, tmp_path):
+    path = write_config()
+    status, out, err = command(
+        *("train", path, "--set", "model.architecture=video_mlp_concat"),
+        *("--set", "model.sequence_length=4", "--set", "model.layer_1_size=8"),
+    )
+    assert status == 0, err
+    folder = tmp_path / "runs" / "small-train" / "models" / "0"
+    results = json.loads((folder / "results.json").read_text())
+    assert results["architecture"] == "video_mlp_concat" and results["sequence_length"] == 4
+    assert results["model_param_count"] == 4 * 1280 * 8 + 8 + 8 * 2 + 2
+    assert "test accuracy" in out
+
+
+def test_train_says_what_a_model_lacks(command, write_config):
+    path = write_config()
+    assert "model.architecture: is missing" in mistake(command, "train", path)
+    err = mistake(command, "train", path, "--set", "model.architecture=video_lrcnn_frozen")
+    assert "model.sequence_model" in err
+
+
+def test_prepare_computes_all_that_a_search_needs(command, write_config, monkeypatch, tmp_path):
+    from data import FrameStore
+
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
+    path = write_config()
+    status, out, err = command("prepare", path)
+    assert status == 0, err
+    assert "4 videos are ready" in out and str(tmp_path / "cache") in out
+    features = {f.name for f in (tmp_path / "cache" / "features").glob("*.npy")}
+    assert len(features) == 4  # one backbone, pooling and frame size for all models of the space
+
+    def no_more(*_: object) -> None:
+        raise AssertionError("it decodes again")
+
+    monkeypatch.setattr(FrameStore, "_decode", no_more)
+    assert command("prepare", path)[0] == 0
+    assert {f.name for f in (tmp_path / "cache" / "features").glob("*.npy")} == features
+
+
+def test_one_decode_serves_all_frame_sizes(command, write_config, monkeypatch, tmp_path):
+    from data.stores import frames
+
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
+    decoded, read = [], frames.read_frames
+
+    def counted(info):
+        decoded.append(info.path.name)
+        return read(info)
+
+    monkeypatch.setattr(frames, "read_frames", counted)
+    space = {"architecture": ["image_mlp_frozen"], "frame_size": [[64, 64], [48, 48], [32, 64]]}
+    assert command("prepare", write_config(space=space, model={"frame_size": None}))[0] == 0
+    assert sorted(decoded) == ["a1.mp4", "a2.avi", "b1.mov", "c1.mp4"]
+    assert len(list((tmp_path / "cache" / "features").glob("*.npy"))) == 12

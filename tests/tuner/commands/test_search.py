@@ -1,0 +1,308 @@
+"""Whole searches over real videos, with real Ray and a real database."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import models
+from data.console import output
+from tuner.analysis.evaluation import MODEL
+from tuner.analysis.prediction import PREDICTIONS
+from tuner.config.load import load
+from tuner.preparation.dataset import load_dataset
+from tuner.study.space.space import resolve
+from tuner.training.clips.features import open_stores
+from tuner.training.clips.source import ClipSource
+from tuner.training.run import Run
+
+ROOT = Path(__file__).parents[3]
+pytestmark = pytest.mark.shared_cache
+
+RESULTS_KEYS = {
+    *("architecture", "batch_size", "class_names", "convolution_kernel_size", "dropout"),
+    *("data_total_rows_train", "data_total_rows_valid", "data_total_rows_test"),
+    *("fit_best_round", "fit_num_epochs", "fit_train_loss", "fit_val_loss"),
+    *("fit_dt_train_start", "fit_dt_train_end", "fit_dt_train_duration_seconds"),
+    *("fit_dt_test_start", "fit_dt_test_end", "fit_dt_test_duration_seconds"),
+    *("fit_stopped_epoch1", "fit_stopped_epoch2", "fit_stopped_epoch3"),
+    *("fit_test_acc", "fit_train_acc", "fit_val_acc", "frame_size", "model_id"),
+    *("layer_1_size", "layer_2_size", "layer_3_size", "model_param_count"),
+    *("model_weights_path", "num_features", "path_model", "pooling"),
+    *("pretrained_model_name", "sequence_length", "sequence_model"),
+    *("sequence_model_layers", "verbose"),
+}
+
+
+def url_of(path: Path) -> str:
+    return f"sqlite:///{yaml.safe_load(path.read_text())['storage']}/results.db"
+
+
+def study_of(path: Path) -> optuna.Study:
+    return optuna.load_study(study_name="small", storage=url_of(path))
+
+
+@pytest.fixture
+def searched(write_config, command, ray_session):
+    """A search that ran to its end, and what it printed."""
+    path = write_config()
+    status, out, err = command("search", path)
+    assert status == 0, out + err
+    return path, out
+
+
+def test_a_search_from_videos_to_predictions(searched, command, drawn, tmp_path):
+    path, out = searched
+    study = study_of(path)
+    assert len(study.trials) == 5
+    assert {trial.state.name for trial in study.trials} <= {"COMPLETE", "PRUNED"}
+    assert all(trial.intermediate_values for trial in study.trials)
+    assert "5 of 5 trials to run" in out and "best: model" in out and "python -m tuner.best" in out
+
+    status, out, err = command("best", "--results", url_of(path), "--predict")
+    assert status == 0, err
+    ranking = sorted(study.trials, key=lambda t: -t.user_attrs["best_value"])
+    best = ranking[0].number
+    assert f"model {best} (" in out and "test accuracy" in out
+
+    folder = tmp_path / "runs" / "small" / "models" / str(best)
+    results = json.loads((folder / "results.json").read_text(), parse_constant=pytest.fail)
+    assert set(results) >= RESULTS_KEYS
+    assert results["model_id"] == best and results["class_names"] == ["noseal", "seal"]
+    assert results["data_total_rows_train"] == 48
+    for name in ("accuracy.png", "loss.png", "confusion_matrix.png"):
+        assert (folder / name).stat().st_size > 1000
+    assert (folder / "confusion_matrix_normalised.png").exists()
+    history = pd.read_csv(folder / "fit_history.csv")
+    assert len(history) == results["fit_num_epochs"]
+    assert json.loads((folder / "params.json").read_text())["architecture"]
+
+    table = pd.read_csv(folder / PREDICTIONS)
+    assert list(table.columns) == [
+        *("noseal", "seal", "prediction", "video", "frame", "label", "split", "error")
+    ]
+    assert len(table) == 4 * 24  # every frame, the first ones too
+    assert table.groupby("video")["frame"].apply(list).map(lambda f: f == list(range(24))).all()
+    assert np.allclose(table[["noseal", "seal"]].sum(axis=1), 1)
+    assert (table["prediction"] == table[["noseal", "seal"]].idxmax(axis=1)).all()
+    assert (table["error"] == (table["prediction"] != table["label"])).all()
+    for split, key in (("train", "train"), ("valid", "val"), ("test", "test")):
+        own = table[table["split"] == split]
+        assert results[f"fit_{key}_acc"] == pytest.approx((~own["error"]).mean())
+    assert results["fit_val_f1"] == pytest.approx(ranking[0].user_attrs["best_value"], abs=1e-6)
+
+    confusion = pd.read_csv(folder / "confusion_matrix.csv", index_col=0)
+    test = table[table["split"] == "test"]
+    expected = pd.crosstab(test["label"], test["prediction"]).reindex(
+        index=["noseal", "seal"], columns=["noseal", "seal"], fill_value=0
+    )
+    assert confusion.to_numpy().tolist() == expected.to_numpy().tolist()
+
+    model = models.load(folder / MODEL)
+    assert model.backbone is not None and model.classes == ["noseal", "seal"]
+
+    new = tmp_path / "new.mp4"
+    new.write_bytes((drawn / "c1.mp4").read_bytes())
+    (tmp_path / "note.mp4").write_text("not a video")
+    out_folder = tmp_path / "out"
+    status, out, err = command(
+        *("best", "--results", url_of(path), "--predict", "--out", out_folder),
+        *("--videos", new, tmp_path / "note.mp4"),
+    )
+    assert status == 0, err
+    assert "left out: note.mp4" in out
+    predicted = pd.read_csv(out_folder / PREDICTIONS)
+    same = table[table["video"] == "c1"]["seal"].to_numpy()
+    assert np.allclose(predicted["seal"].to_numpy(), same, atol=1e-5)
+    assert "note.mp4" in (out_folder / "rejects.csv").read_text()
+
+
+def test_an_ensemble_averages_the_best_models(searched, command, drawn, tmp_path):
+    path, _ = searched
+    words = ("best", "--results", url_of(path), "--predict")
+    trials = study_of(path).trials
+    pruned = optuna.trial.TrialState.PRUNED  # of equal values those come last
+    ranking = sorted(trials, key=lambda t: (-t.user_attrs["best_value"], t.state == pruned))
+    numbers = [trial.number for trial in ranking[:3]]
+    tables = []
+    for number in numbers:
+        assert command(*words, "--model", number)[0] == 0
+        tables.append(pd.read_csv(tmp_path / "runs/small/models" / str(number) / PREDICTIONS))
+    status, out, err = command(*words, "--ensemble", 3)
+    assert status == 0, err
+    assert f"models {', '.join(map(str, numbers))} are averaged" in out and "test accuracy" in out
+    table = pd.read_csv(tmp_path / "runs/small/ensemble" / PREDICTIONS)
+    mean = sum(own["seal"] for own in tables) / 3
+    assert np.allclose(table["seal"], mean)
+    assert (table["prediction"] == np.where(mean > 0.5, "seal", "noseal")).all()
+    results = json.loads((tmp_path / "runs/small/ensemble/results.json").read_text())
+    assert results["ensemble"] == numbers and results["model_id"] == numbers[0]
+    status, out, err = command(*words, "--ensemble", 3, "--videos", drawn / "c1.mp4")
+    assert status == 0, err
+    new = pd.read_csv(tmp_path / "runs/small/ensemble/new_videos" / PREDICTIONS)
+    assert np.allclose(new["seal"], table[table["video"] == "c1"]["seal"], atol=1e-5)
+
+
+def test_the_search_never_looks_at_test(searched, tmp_path, monkeypatch):
+    """Not even its features are computed before `tuner.best` evaluates."""
+    path, _ = searched
+    fresh = tmp_path / "cache"
+    monkeypatch.setenv("TUNER_CACHE", str(fresh))
+    config = load(path)
+    dataset = load_dataset(config.data, output)
+    source = ClipSource(dataset, config.data)
+    model, training = resolve(study_of(path).best_trial.user_attrs["parameters"])
+    run = Run(tmp_path / "run", model, training, source, "valid_f1", 0, {})
+    run.step()
+    run.close()
+    (store,) = open_stores(model, config.data)
+    there = {name for name, v in dataset.videos.items() if store.store.path(store.key(v)).exists()}
+    assert there == {"a1", "a2", "b1"}
+
+
+def test_tensorboard_holds_every_trial(searched, tmp_path):
+    path, _ = searched
+    for trial in study_of(path).trials:
+        folder = tmp_path / "runs" / "small" / "models" / str(trial.number)
+        events = EventAccumulator(str(folder)).Reload()
+        epochs = events.Scalars("valid_f1")
+        assert [event.step for event in epochs] == sorted(trial.intermediate_values)
+        assert epochs[-1].value == pytest.approx(list(trial.intermediate_values.values())[-1])
+        best = events.Scalars("best/valid_f1")[-1].value
+        assert best == pytest.approx(trial.user_attrs["best_value"])
+        assert "train_loss" in events.Tags()["scalars"]
+        hparams = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+        for word in (b"layer_1_size", b"architecture", trial.user_attrs["parameters"][
+            "architecture"
+        ].encode()):  # fmt: skip
+            assert word in hparams
+        assert events.Tags()["images"] == ["confusion_matrix/valid"]
+
+
+def test_only_the_best_models_keep_their_weights(write_config, command, ray_session, tmp_path):
+    path = write_config(search={"trials": 4, "keep_models": 2, "scheduler": "none"})
+    assert command("search", path)[0] == 0
+    values = {t.number: t.user_attrs["best_value"] for t in study_of(path).trials}
+    kept = {int(file.parent.name) for file in (tmp_path / "runs").rglob("best.pt")}
+    assert len(kept) == 2
+    assert min(values[k] for k in kept) >= max(v for n, v in values.items() if n not in kept)
+    assert not list((tmp_path / "runs").rglob("last.pt"))
+
+
+def test_failing_trials_are_recorded_and_do_not_end_the_search(write_config, command, ray_session):
+    path = write_config(
+        space={
+            "architecture": ["image_mlp_frozen"],
+            "layer_1_size": [8, 4_000_000_000],  # more memory than there is: raises
+            "learning_rate": [
+                {"when": {"layer_1_size": 8}, "choices": [1e-3, 1e38]},  # the loss becomes NaN
+                {"choices": [1e-3]},
+            ],
+        },
+        search={"sampler": "grid", "trials": None},
+    )
+    status, out, err = command("search", path)
+    assert status == 0, out + err
+    trials = {
+        (t.user_attrs["parameters"]["layer_1_size"], t.user_attrs["parameters"]["learning_rate"]): t
+        for t in study_of(path).trials
+    }
+    assert trials[(8, 1e-3)].state.name in ("COMPLETE", "PRUNED")
+    diverged, raised = trials[(8, 1e38)], trials[(4_000_000_000, 1e-3)]
+    assert diverged.state.name == raised.state.name == "FAIL"
+    assert "loss is" in diverged.user_attrs["reason"]
+    assert "RuntimeError" in raised.user_attrs["reason"]
+    assert "2 failed" in out and "loss is" in out
+
+
+def test_a_time_budget_ends_a_search_with_what_it_has(write_config, command, ray_session):
+    path = write_config(search={"trials": 5000, "time_budget": "15s", "scheduler": "none"})
+    start = time.monotonic()
+    status, out, err = command("search", path)
+    assert status == 0, out + err
+    assert time.monotonic() - start < 90
+    trials = study_of(path).trials
+    assert 0 < len(trials) < 5000
+    assert not [trial for trial in trials if not trial.state.is_finished()]
+    assert "best: model" in out
+
+
+def test_a_search_is_resumed_and_extended(write_config, command, ray_session):
+    path = write_config(search={"trials": 2})
+    assert command("search", path)[0] == 0
+    status, _, err = command("search", path)
+    assert status == 2 and "--resume" in err
+    before = [trial.params for trial in study_of(path).trials]
+    status, out, _ = command("search", path, "--resume", "--set", "search.trials=4")
+    assert status == 0 and "2 of 4 trials to run" in out
+    after = study_of(path).trials
+    assert len(after) == 4 and [trial.params for trial in after[:2]] == before
+    status, out, _ = command("search", path, "--resume", "--set", "search.trials=4")
+    assert status == 0 and "have ended already" in out
+
+
+def test_a_killed_search_is_resumed_without_loss(write_config, tmp_path):
+    path = write_config(
+        training={"epochs": 8, "patience": 8, "rounds": 3, "batch_size": 2},
+        search={"trials": 5, "scheduler": "none"},
+    )
+    line = [sys.executable, "-m", "tuner.search", str(path), "--resume"]
+    log = (tmp_path / "log").open("w")
+    first = subprocess.Popen(line, cwd=ROOT, stdout=log, stderr=log)
+
+    def trials() -> list:
+        try:
+            return study_of(path).trials
+        except (KeyError, Exception):  # the database isn't there yet
+            return []
+
+    wait_until(lambda: any(trial.intermediate_values for trial in trials()), first)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    before = trials()
+    assert any(trial.state.name == "RUNNING" for trial in before)
+
+    second = subprocess.Popen(line, cwd=ROOT, stdout=log, stderr=log)
+    reached = sum(len(trial.intermediate_values) for trial in before)
+    wait_until(lambda: sum(len(t.intermediate_values) for t in trials()) > reached + 3, second)
+    os.kill(second.pid, signal.SIGINT)  # Ctrl-C
+    start = time.monotonic()
+    assert second.wait(timeout=60) == 130
+    assert time.monotonic() - start < 30
+
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = trials()
+    assert len(after) == 5
+    for trial in after:
+        assert trial.state.name == "COMPLETE"
+        # Each epoch once, none left out, as in a search that was not interrupted.
+        assert sorted(trial.intermediate_values) == list(
+            range(1, len(trial.intermediate_values) + 1)
+        )
+        history = pd.read_csv(
+            tmp_path / "runs" / "small" / "models" / str(trial.number) / "fit_history.csv"
+        )
+        assert list(history["epoch"]) == sorted(trial.intermediate_values)
+    kept = {trial.number: trial.params for trial in before}
+    assert all(after[number].params == params for number, params in kept.items())
+
+
+def wait_until(condition, process: subprocess.Popen, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, "the search ended too soon"
+        assert time.monotonic() < end, "the search does not get on"
+        time.sleep(0.2)

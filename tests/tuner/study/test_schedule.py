@@ -1,0 +1,142 @@
+"""ASHA under a stand-in for Tune's controller, with the store as its memory."""
+
+from types import SimpleNamespace
+
+from tuner.config.load import parse
+from tuner.study.halving.schedule import ASHA, TimeBudget, make_scheduler
+from tuner.study.sampler import StudySearcher
+from tuner.study.space.space import Space
+from tuner.study.store.results import ResultsStore
+
+
+def toy_config(folder, **search):
+    return parse(
+        {
+            "name": "toy",
+            "storage": str(folder),
+            "space": {"architecture": ["image_mlp_frozen"], "layer_1_size": [8, 16]},
+            "training": {"rounds": 1, "epochs": 9},
+            "search": {"trials": 20, "grace_period": 1, "reduction_factor": 3, **search},
+        },
+        "x",
+    )
+
+
+def make(config, *, resume=False):
+    store = ResultsStore.create(config, resume=resume)
+    searcher = StudySearcher(store, Space(config), config.search, config.kept)
+    return make_scheduler(config, store, searcher)
+
+
+class Controller:
+    """One worker, and trials whose metric grows towards their quality."""
+
+    def __init__(self, scheduler, qualities: list[float], epochs: int = 9) -> None:
+        self.scheduler, self.epochs = scheduler, epochs
+        self.trials = [
+            SimpleNamespace(
+                trial_id=f"tune{n}", config={"model_id": n}, quality=q, epoch=0, status="PENDING"
+            )
+            for n, q in enumerate(qualities)
+        ]
+
+    def get_live_trials(self):
+        return [t for t in self.trials if t.status != "TERMINATED"]
+
+    def pause_trial(self, trial, should_checkpoint):
+        assert trial.status == "RUNNING" and not should_checkpoint
+        trial.status = "PAUSED"
+
+    def stop_trial(self, trial):
+        trial.status = "TERMINATED"
+        self.scheduler.on_trial_remove(self, trial)
+
+    def run(self) -> list[int]:
+        """Epochs that each trial got."""
+        scheduler = self.scheduler
+        while True:
+            pending = [t for t in self.trials if t.status == "PENDING"]
+            scheduler.searcher.remaining = len(pending)
+            trial = scheduler.choose_trial_to_run(self) or next(iter(pending), None)
+            if trial is None:
+                if not self.get_live_trials():
+                    return [t.epoch for t in self.trials]
+                continue
+            trial.status = "RUNNING"
+            while trial.status == "RUNNING":
+                trial.epoch += 1
+                value = trial.quality * trial.epoch / self.epochs
+                result = {"epoch": trial.epoch, "best_value": value, "best_loss": 1.0}
+                if (
+                    trial.epoch == self.epochs
+                    or scheduler.on_trial_result(self, trial, result) == "STOP"
+                ):
+                    trial.status = "TERMINATED"
+                    scheduler.on_trial_complete(self, trial, result)
+
+
+def test_poor_trials_end_at_a_rung_and_the_best_at_its_end(tmp_path):
+    scheduler = make(toy_config(tmp_path))
+    assert isinstance(scheduler, ASHA)
+    epochs = Controller(scheduler, [0.9, 0.5, 0.4, 0.95, 0.3, 0.2, 0.6, 0.99, 0.1]).run()
+    assert epochs == [3, 1, 1, 3, 1, 1, 1, 9, 1]
+    assert not scheduler.paused and not scheduler.searcher.waiting
+
+
+def test_of_two_trials_the_better_one_goes_on(tmp_path):
+    assert Controller(make(toy_config(tmp_path)), [0.3, 0.5]).run() == [1, 9]
+
+
+def test_a_lower_loss_is_better(tmp_path):
+    scheduler = make(toy_config(tmp_path, metric="valid_loss"))
+    assert Controller(scheduler, [0.1, 0.9, 0.5]).run() == [9, 1, 1]
+
+
+def test_a_resumed_search_remembers_what_earlier_trials_reached(tmp_path):
+    config = toy_config(tmp_path)
+    store = ResultsStore.create(config, resume=False)
+    for quality in (0.9, 0.8, 0.95):
+        number, _ = store.ask(Space(config))
+        for epoch in range(1, 10):
+            store.report(number, {epoch: quality * epoch / 9})
+        store.finish(number, pruned=False, results={}, value=quality)
+    scheduler = make(config, resume=True)
+    controller = Controller(scheduler, [0, 0, 0, 0.5, 0.99])
+    for trial in controller.trials[:3]:
+        trial.status = "TERMINATED"
+    assert controller.run()[3:] == [1, 9]
+
+
+def test_a_resumed_trial_is_judged_once_a_rung(tmp_path):
+    config = toy_config(tmp_path)
+    store = ResultsStore.create(config, resume=False)
+    number, _ = store.ask(Space(config))
+    store.report(number, {1: 0.5})
+    scheduler = make(config, resume=True)
+    trial = SimpleNamespace(trial_id="new", config={"model_id": number}, status="RUNNING")
+    controller = Controller(scheduler, [])
+    scheduler.on_trial_result(controller, trial, {"epoch": 2, "best_value": 0.9, "best_loss": 1.0})
+    assert scheduler.rungs.reached[0] == {number: (0.5, -float("inf"))}
+    assert trial.status == "PAUSED"
+
+
+def test_a_failed_trial_waits_no_longer(tmp_path):
+    scheduler = make(toy_config(tmp_path))
+    controller = Controller(scheduler, [0.5])
+    (trial,) = controller.trials
+    trial.status = "RUNNING"
+    scheduler.on_trial_result(controller, trial, {"epoch": 1, "best_value": 0.9, "best_loss": 1.0})
+    assert scheduler.searcher.waiting == {0}
+    scheduler.on_trial_error(controller, trial)
+    assert not scheduler.searcher.waiting and not scheduler.rungs.waiting
+    assert scheduler.choose_trial_to_run(controller) is None
+
+
+def test_no_scheduler_stops_nothing(tmp_path):
+    assert not isinstance(make(toy_config(tmp_path, scheduler="none")), ASHA)
+
+
+def test_the_time_budget_ends_a_search():
+    assert not TimeBudget(None).stop_all()
+    assert not TimeBudget(100).stop_all()
+    assert TimeBudget(0).stop_all()

@@ -1,0 +1,106 @@
+"""A training in its folder: what is saved when, and what goes on from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import models
+from data.console import Output
+from models import ModelConfig
+from tuner.config.parameters import TrainingConfig
+from tuner.preparation.dataset import load_dataset
+from tuner.training import run as runs
+from tuner.training.clips.source import ClipSource
+from tuner.training.run import BEST, HISTORY, LAST, Run
+
+pytestmark = pytest.mark.shared_cache
+MODEL = ModelConfig(
+    architecture="video_lrcnn_frozen",
+    sequence_model="GRU",
+    sequence_length=3,
+    layer_1_size=8,
+    frame_size=(64, 64),
+)
+
+
+@pytest.fixture(scope="module")
+def source(drawn: Path) -> ClipSource:
+    from contextlib import nullcontext
+
+    from tuner.config.sections import DataConfig
+
+    data = DataConfig(videos=str(drawn), labels=str(drawn / "labels.csv"))
+    output = Output(say=lambda _: None, bar=lambda *_: nullcontext(lambda: None))
+    return ClipSource(load_dataset(data, output), data)
+
+
+def make(folder: Path, source: ClipSource, **settings) -> Run:
+    config = TrainingConfig(**{"epochs": 4, "patience": 4, "rounds": 1, **settings})
+    milestones = (2,)
+    return Run(folder, MODEL, config, source, "valid_f1", 3, {}, milestones=milestones)
+
+
+def test_short_epochs_are_saved_at_milestones_and_at_the_end(tmp_path: Path, source: ClipSource):
+    run = make(tmp_path, source)
+    run.step()
+    assert not (tmp_path / LAST).exists() and not (tmp_path / BEST).exists()
+    run.step()
+    assert (tmp_path / LAST).exists() and (tmp_path / BEST).exists()
+    stamp = (tmp_path / LAST).stat().st_mtime_ns
+    run.step()
+    assert (tmp_path / LAST).stat().st_mtime_ns == stamp
+    run.step()
+    assert run.training.finished and (tmp_path / LAST).stat().st_mtime_ns > stamp
+    assert len((tmp_path / HISTORY).read_text().splitlines()) == 1 + 4
+
+
+def test_long_epochs_are_saved_each(
+    tmp_path: Path, source: ClipSource, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(runs, "CHECKPOINT_SECONDS", 0.0)
+    run = make(tmp_path, source)
+    run.step()
+    assert (tmp_path / LAST).exists()
+
+
+@pytest.mark.parametrize("settings", [{}, {"ema": 0.9}])
+def test_what_is_kept_is_the_best_epoch(tmp_path: Path, source: ClipSource, settings: dict):
+    run = make(tmp_path, source, learning_rate=0.03, **settings)
+    while not run.training.finished:
+        run.step()
+    run.close()
+    best = models.load(tmp_path / BEST)
+    assert best.extra["epoch"] == run.training.best_epoch
+    for name, value in run.training.best_weights.items():
+        assert torch.equal(best.state_dict()[name], value), name
+
+
+def test_closing_saves_the_best_model_of_a_training_that_was_stopped(
+    tmp_path: Path, source: ClipSource
+):
+    run = make(tmp_path, source)
+    run.step()
+    run.close()
+    assert models.load(tmp_path / BEST).extra["epoch"] == 1
+
+
+def test_a_training_goes_on_from_its_milestone_as_if_it_had_not_stopped(
+    tmp_path: Path, source: ClipSource
+):
+    whole = make(tmp_path / "whole", source)
+    while not whole.training.finished:
+        whole.step()
+    first = make(tmp_path / "parts", source)
+    first.step(), first.step()
+    first.close()
+    second = make(tmp_path / "parts", source)
+    assert second.training.epoch == 2
+    while not second.training.finished:
+        second.step()
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(second.model.state_dict()[name], value), name
+    again = make(tmp_path / "parts", source)  # has nothing left to do
+    assert again.training.finished and again.training.best_epoch == whole.training.best_epoch

@@ -1,0 +1,69 @@
+"""Predictions of videos that nobody has labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from data.console import Output
+from data.files.path import File, place, relative
+from data.videos.find import find_files
+from data.videos.rejects import Reject, write_rejects
+from data.videos.video import open_videos
+from models import VideoClassifier
+from tuner.analysis.prediction import PREDICTIONS, predict, steps
+from tuner.config.sections import DataConfig
+
+
+@dataclass(frozen=True)
+class NewPredictions:
+    """What `predict_new` made.
+
+    Attributes:
+        table: as `predict` gives it; without rows if no video decodes.
+        rejects: the videos that don't decode.
+        listed: the file that lists them; None if there are none.
+    """
+
+    table: pd.DataFrame
+    rejects: list[Reject]
+    listed: Path | None
+
+
+def predict_new(
+    models: Sequence[VideoClassifier],
+    paths: Sequence[str],
+    config: DataConfig,
+    folder: Path,
+    output: Output,
+) -> NewPredictions:
+    """Predict every frame of new videos, and write ``frame_predictions.csv`` and ``rejects.csv``.
+
+    Args:
+        models: whose probabilities are averaged.
+        paths: files, or folders of them, here or on S3.
+        config: how frames are read.
+        folder: where the files go.
+
+    Raises:
+        DataError: a path holds no videos.
+    """
+    files: dict[str, File] = {}
+    for path in (place(text, limit_bytes=config.limit_bytes) for text in paths):
+        for file in find_files(path):
+            name = file.name if file == path else str(relative(file, path))
+            files[name if name not in files else str(file)] = file
+    videos, rejects = open_videos(files, config.fps)
+    config = config.model_copy(update={"shared_cache": None})  # nobody else waits for these
+    # Straight from the file: the frames of an hour of video would take 13 GB. Motion needs them stored.
+    if all(model.config.motion == "none" for model in models):
+        config = config.model_copy(update={"frames": "direct"})
+    opened = list(videos.values())
+    with output.bar("predicting", steps(models, opened)) as advance:
+        table = predict(models, opened, config, on_frames=advance, rejects=rejects)
+    folder.mkdir(parents=True, exist_ok=True)
+    table.to_csv(folder / PREDICTIONS, index=False)
+    return NewPredictions(table, rejects, write_rejects(rejects, folder))

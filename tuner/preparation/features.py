@@ -1,0 +1,41 @@
+"""Features of all videos, computed ahead of the trials that will ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import models
+from data import FeatureStore
+from data.console import Output
+from data.videos.video import Video
+from models import ModelConfig
+from tuner.config.sections import DataConfig
+from tuner.training.clips.features import open_stores
+
+
+def features(
+    config: DataConfig,
+    searched: Iterable[ModelConfig],
+    videos: Iterable[Video],
+    output: Output,
+) -> None:
+    """Compute the features that frozen models will ask for, on this machine; a bar shows how far it is.
+
+    Other processes that want the same ones share them out with this one.
+    """
+    videos = list(videos)
+    wanted = [(s, [v for v in videos if not s.has(v)]) for s in feature_stores(searched, config)]
+    with output.bar("computing features", sum(len(missing) for _, missing in wanted)) as advance:
+        for store, missing in wanted:
+            store.ensure(missing, on_video=lambda _: advance())
+
+
+def feature_stores(searched: Iterable[ModelConfig], config: DataConfig) -> list[FeatureStore]:
+    """One store for each backbone, frame size and kind of picture that frozen models will ask for."""
+    stores: dict[tuple, FeatureStore] = {}
+    for model in searched:
+        if models.uses_stored_features(model):
+            for store in open_stores(model, config):
+                key = (store.backbone_key, store.size, store.window, store.motion)
+                stores.setdefault(key, store)
+    return list(stores.values())

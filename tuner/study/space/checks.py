@@ -1,0 +1,56 @@
+"""Whether a space can be searched, and which networks it asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from models.config import ModelConfig
+from models.registry import REGISTRY
+from tuner.config.load import Config
+from tuner.config.messages import ConfigError
+from tuner.study.space.space import Space
+
+
+def check(config: Config) -> Space:
+    """The space of a configuration.
+
+    Raises:
+        ConfigError: it can't be searched.
+    """
+    space = Space(config)
+    problems = space.problems()
+    search = config.search
+    if search.sampler == "grid":
+        problems += [
+            f"space.{name}: a grid can't list a continuous range; give step: or choices:"
+            for name in space.continuous()
+        ]
+    elif search.trials is None:
+        problems.append(f"search.trials: sampler {search.sampler} needs a number of trials")
+    heads = {config.training.warm_start, *(v for (v,) in space.values("warm_start"))}
+    problems += [
+        f"warm_start: there is no file {path}; give that of a model, or best"
+        for path in sorted(heads - {None, "best"})
+        if not Path(path).is_file()
+    ]
+    if problems:
+        raise ConfigError(config.name, problems)
+    return space
+
+
+def searched_models(space: Space) -> list[ModelConfig]:
+    """One model for each way in which the space's networks and the frames they take differ."""
+    networks = (
+        *("architecture", "pretrained_model_name", "pooling", "frame_size", "pretrained"),
+        *("model_weights_path", "trainable_layers", "gradient_checkpointing", "motion"),
+    )
+    names = (*networks, "sequence_length", "sequence_model")
+    configs: dict[tuple[Any, ...], ModelConfig] = {}
+    for values in space.values(*names):
+        params = dict(zip(names, values, strict=True))
+        # A network over whole clips may not take clips of every length.
+        clips = REGISTRY[params["architecture"]].backbone != "image"
+        key = (*values[: len(networks)], params["sequence_length"] if clips else None)
+        configs.setdefault(key, ModelConfig(**params, convolution_kernel_size=1))
+    return list(configs.values())

@@ -1,0 +1,18 @@
+"""A model's parameters in a few words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def describe(params: dict[str, Any]) -> str:
+    """The parameters that tell models apart, in a few words."""
+    words = [str(params.get("architecture")), str(params.get("pretrained_model_name") or "")]
+    if params.get("sequence_length", 1) > 1:
+        words.append(f"L={params['sequence_length']}")
+    if params.get("sequence_model"):
+        layers = params.get("sequence_model_layers", 1)
+        words.append(params["sequence_model"] + (f" x{layers}" if layers > 1 else ""))
+    sizes = [params.get(f"layer_{i}_size", 0) for i in (1, 2, 3)]
+    words.append("/".join(str(size) for size in sizes if size) or "linear")
+    return " ".join(word for word in words if word)
