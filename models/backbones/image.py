@@ -4,11 +4,11 @@ from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 from models.backbones.specs import BackboneSpec
 
 Pooling = Literal["max", "avg"]
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 class Backbone(nn.Module):
@@ -151,6 +151,6 @@ class Backbone(nn.Module):
         """
         super().train(mode and not self.frozen)
         for module in self.modules():
-            if isinstance(module, BatchNorm):
+            if isinstance(module, _BATCH_NORMS):
                 module.eval()
         return self

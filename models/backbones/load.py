@@ -134,8 +134,7 @@ def check_weights(name: str, *, pretrained: bool, weights_path: str | None, down
     about = spec(name)
     path = _weights_file(about, pretrained=pretrained, weights_path=weights_path)
     if path is not None:
-        with on_meta():
-            network = _wrap(about, _random(about), "max").network
+        network = on_meta(lambda: _wrap(about, _random(about), "max").network)
         state, ignore = weights.read_file(path), _classifier(about)
         weights.check_fit(network, state, source=str(path), ignore=ignore)
         return f"file {path}" if weights_path is not None else f"package {PACKAGE}"

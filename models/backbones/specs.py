@@ -56,9 +56,12 @@ def _image_spec(name: str) -> BackboneSpec:
     from models.backbones.zoo import on_meta, timm
 
     timm_name = BACKBONES.get(name, name)
-    with on_meta():
+
+    def build() -> tuple[Any, Any, set[str]]:
         network: Any = timm.create_model(timm_name, num_classes=0).eval()
-        features, used = _trace(network, network.pretrained_cfg["input_size"])
+        return network, *_trace(network, network.pretrained_cfg["input_size"])
+
+    network, features, used = on_meta(build)
     entry = network.pretrained_cfg
     if not isinstance(features, Tensor):
         raise ValueError(f"backbone {name} gives {type(features).__name__}, not one feature map")
@@ -105,8 +108,7 @@ def kinetics(name: str) -> Any:
 def _video_spec(name: str) -> BackboneSpec:
     from models.backbones.zoo import on_meta, torchvision
 
-    with on_meta():
-        network = torchvision.models.get_model(name)
+    network = on_meta(lambda: torchvision.models.get_model(name))
     *_, (classifier, weight), _bias = network.named_parameters()
     transforms = kinetics(name).transforms()
     height, width = transforms.crop_size

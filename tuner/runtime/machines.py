@@ -14,6 +14,7 @@ from data.files.path import File
 from data.files.s3 import S3
 from tuner.config.load import Config
 from tuner.config.messages import ConfigError
+from tuner.runtime.patches import growth
 
 _LOOKED_AT = 20  # videos
 _UNLIMITED = 1_000_000  # machines
@@ -30,18 +31,16 @@ def capacity() -> dict[str, float]:
     """CPUs and GPUs of the cluster, when it has grown as far as one kind of its machines goes.
 
     A cluster that grows by demand may have no machine for a trial yet. Of several kinds the largest
-    counts, as they are there to stand in for each other where one is not to be had.
+    counts: a cluster has several so that one can stand in for another that is not available.
     """
     import ray
-    from ray._private.state import state  # as Ray Data does; there is no public way
 
-    there = ray.cluster_resources()
-    amounts = {name: there.get(name, 0.0) for name in ("CPU", "GPU")}
-    growth = state.get_cluster_config()
-    for kind in growth.node_group_configs if growth else ():
-        count = kind.max_count if kind.max_count >= 0 else _UNLIMITED
+    now = ray.cluster_resources()
+    amounts = {name: now.get(name, 0.0) for name in ("CPU", "GPU")}
+    for most, resources in growth():
+        count = most if most >= 0 else _UNLIMITED
         for name, amount in amounts.items():
-            amounts[name] = max(amount, count * kind.resources.get(name, 0.0))
+            amounts[name] = max(amount, count * resources.get(name, 0.0))
     return amounts
 
 
@@ -49,8 +48,8 @@ def may_grow() -> bool:
     """Whether the cluster has, or can start, more than one machine."""
     import ray
 
-    there = ray.cluster_resources()
-    return len(machines()) > 1 or any(n > there.get(name, 0) for name, n in capacity().items())
+    now = ray.cluster_resources()
+    return len(machines()) > 1 or any(n > now.get(name, 0) for name, n in capacity().items())
 
 
 def check_machines(config: Config, dataset: Dataset) -> None:

@@ -8,13 +8,11 @@ import time
 import uuid
 from collections.abc import Callable
 
-from ray.experimental import internal_kv
-
-_NAMESPACE = "tuner"
+from tuner.runtime.patches import collect, post
 
 
 class Notices:
-    """Brings lines from any worker to the search, by the key-value store of Ray's head."""
+    """Brings lines from any worker to the search."""
 
     def __init__(self) -> None:
         self._prefix = f"notices:{uuid.uuid4().hex}:"
@@ -22,11 +20,9 @@ class Notices:
     def say(self, line: str) -> None:
         print(line)
         key = f"{self._prefix}{time.time():.6f}:{os.getpid()}"
-        internal_kv._internal_kv_put(key, f"{socket.gethostname()}: {line}", namespace=_NAMESPACE)
+        post(key, f"{socket.gethostname()}: {line}")
 
     def show(self, say: Callable[[str], object]) -> None:
         """Say here what workers have said since the last time."""
-        for key in sorted(internal_kv._internal_kv_list(self._prefix, namespace=_NAMESPACE)):
-            line = internal_kv._internal_kv_get(key, namespace=_NAMESPACE).decode()
-            internal_kv._internal_kv_del(key, namespace=_NAMESPACE)
+        for line in collect(self._prefix):
             say(line)

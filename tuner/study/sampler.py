@@ -2,46 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 from ray.tune.search import Searcher
 
 from data.files.storage import Storage
 from tuner.config.sections import SearchConfig
 from tuner.study.space.space import Params, Space
+from tuner.study.store.patches import waiting_as_pruned
 from tuner.study.store.results import ResultsStore
 from tuner.study.warm_start import best_frozen
-
-
-class _WaitingArePruned:
-    """A study whose trials that wait at a rung seem pruned: what they reached is worth knowing.
-
-    In the store they are running, since they may go on; TPE would count running ones as poor.
-    """
-
-    def __init__(self, study: optuna.Study, waiting: set[int]) -> None:
-        self._study, self._waiting = study, waiting
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._study, name)
-
-    def _get_trials(
-        self, deepcopy: bool = True, states: Any = None, use_cache: bool = False
-    ) -> list[FrozenTrial]:
-        found = []
-        # What was read when this trial was asked for: nobody else writes to the study.
-        for trial in self._study._get_trials(deepcopy=deepcopy, use_cache=True):
-            if trial.number in self._waiting and trial.state == TrialState.RUNNING:
-                trial = copy.copy(trial)
-                trial.state = TrialState.PRUNED
-            if states is None or trial.state in states:
-                found.append(trial)
-        return found
 
 
 class _TPE(optuna.samplers.TPESampler):
@@ -52,14 +26,13 @@ class _TPE(optuna.samplers.TPESampler):
         self._waiting = waiting
 
     def sample_relative(self, study: Any, trial: FrozenTrial, search_space: Any) -> dict[str, Any]:
-        return super().sample_relative(_WaitingArePruned(study, self._waiting), trial, search_space)  # type: ignore[arg-type]
+        return super().sample_relative(
+            waiting_as_pruned(study, self._waiting), trial, search_space
+        )
 
     def sample_independent(self, study: Any, trial: FrozenTrial, name: str, domain: Any) -> Any:
         return super().sample_independent(
-            _WaitingArePruned(study, self._waiting),  # type: ignore[arg-type]
-            trial,
-            name,
-            domain,
+            waiting_as_pruned(study, self._waiting), trial, name, domain
         )
 
 

@@ -53,7 +53,7 @@ def backbone_precision(device: torch.device) -> str:
 
 
 def _cpu_has_bf16() -> bool:
-    return bool(torch.cpu._is_avx512_bf16_supported())
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
 
 
 def _unfit_for_bf16(model: nn.Module) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from models import VideoClassifier
+from models.patches import uncompiled
 from tuner.config.parameters import TrainingConfig
 
 _MOMENTUM = 0.9
@@ -33,20 +33,9 @@ def make_optimizer(model: VideoClassifier, config: TrainingConfig) -> torch.opti
     ]
     groups = [{**group, "base_lr": group["lr"]} for group in groups if group["params"]]
     if config.optimizer == "sgd":
-        return _uncompiled(torch.optim.SGD)(groups, momentum=_MOMENTUM, nesterov=True, fused=True)
+        return uncompiled(torch.optim.SGD)(groups, momentum=_MOMENTUM, nesterov=True, fused=True)
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-    return _uncompiled(kind)(groups, fused=True)
-
-
-def _uncompiled(kind: type[torch.optim.Optimizer]) -> Any:
-    """`kind` without what ties it to ``torch.compile``, which nothing here uses.
-
-    Its first step would import the compiler, which costs each worker a second and 150 MB.
-    """
-    names = ("state_dict", "load_state_dict", "zero_grad", "add_param_group")
-    methods = {name: inspect.unwrap(getattr(kind, name)) for name in names}
-    step = torch.no_grad()(inspect.unwrap(kind.step))
-    return type(kind.__name__, (kind,), {**methods, "step": step})
+    return uncompiled(kind)(groups, fused=True)
 
 
 def rate_factor(config: TrainingConfig, *, epoch: float, number: int) -> float:

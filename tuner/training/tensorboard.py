@@ -44,7 +44,7 @@ class TrialWriter:
         file.add_summary(start)
 
     def _file_writer(self) -> Any:
-        return self.writer._get_file_writer()
+        return self.writer.file_writer
 
     def epoch(self, result: Mapping[str, Any], best: Mapping[str, Any]) -> None:
         """Add the scalars of an epoch, and the figures of the best epoch so far."""

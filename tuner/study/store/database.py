@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import optuna
 import sqlalchemy
-from optuna.storages._rdb.models import TrialIntermediateValueModel as _Values
-from optuna.storages._rdb.storage import _create_scoped_session
 from sqlalchemy.engine import make_url
 
 from tuner.config.messages import StoreError
@@ -70,27 +67,6 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
         sqlalchemy.event.listen(storage.engine, "connect", _let_go)
     storage.engine.dispose()  # connections that were opened before
     return storage
-
-
-def write_intermediate_values(
-    storage: optuna.storages.RDBStorage, trial_id: int, values: Mapping[int, float]
-) -> None:
-    """Write the values of a trial's steps, in place of those that are there, in one transaction.
-
-    Optuna writes each in one of its own, for which it first reads the trial and the step.
-
-    Raises:
-        StorageInternalError: the database does not answer, as from all of Optuna's writing.
-    """
-    rows = []
-    for step, value in values.items():
-        stored, kind = _Values.intermediate_value_to_stored_repr(value)
-        row = {"trial_id": trial_id, "step": step}
-        rows.append({**row, "intermediate_value": stored, "intermediate_value_type": kind})
-    there = (_Values.trial_id == trial_id) & _Values.step.in_(list(values))
-    with _create_scoped_session(storage.scoped_session) as session:
-        session.execute(sqlalchemy.delete(_Values).where(there))
-        session.execute(sqlalchemy.insert(_Values), rows)
 
 
 def _let_go(connection: Any, _: Any) -> None:

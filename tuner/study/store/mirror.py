@@ -11,7 +11,7 @@ from optuna.storages import InMemoryStorage, RDBStorage
 from optuna.trial import TrialState
 
 from data.files.patience import patiently
-from tuner.study.store.database import write_intermediate_values
+from tuner.study.store.patches import write_intermediate_values
 
 T = TypeVar("T")
 
@@ -42,15 +42,26 @@ class Mirror(InMemoryStorage):
             super().set_study_user_attr(own, key, value)
         for key, value in database.get_study_system_attrs(self._study).items():
             super().set_study_system_attr(own, key, value)
-        self._there: dict[int, int] = {}  # a trial's id here to that in the database
-        for trial in database.get_all_trials(self._study, deepcopy=False):
-            self._there[self.create_new_trial(own, trial)] = trial._trial_id
+        self._rows: dict[int, int] = {}  # a trial's id here to that in the database
+        trials = database.get_all_trials(self._study, deepcopy=False)
+        self._read = len(trials)  # numbers below this were in the database before
+        for trial in trials:
+            self.create_new_trial(own, trial)
+
+    def _known(self, trial_id: int) -> int | None:
+        """The trial's id in the database, if it is there."""
+        number = self.get_trial_number_from_id(trial_id)
+        if trial_id not in self._rows and number < self._read:
+            find = self._database.get_trial_id_from_study_id_trial_number
+            self._rows[trial_id] = self._write(lambda _: find(self._study, number))
+        return self._rows.get(trial_id)
 
     def _row(self, trial_id: int) -> int:
         """The trial's id in the database, into which it comes now if it was not there yet."""
-        if trial_id not in self._there:
-            self._there[trial_id] = self._write(lambda again: self._add(trial_id, again))
-        return self._there[trial_id]
+        row = self._known(trial_id)
+        if row is None:
+            row = self._rows[trial_id] = self._write(lambda again: self._add(trial_id, again))
+        return row
 
     def _add(self, trial_id: int, again: bool) -> int:
         trial, database = self.get_trial(trial_id), self._database
@@ -81,18 +92,18 @@ class Mirror(InMemoryStorage):
         distribution: BaseDistribution,
     ) -> None:
         super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
-        if row := self._there.get(trial_id):
+        if row := self._known(trial_id):
             values = (row, param_name, param_value_internal, distribution)
             self._write(lambda _: self._database.set_trial_param(*values))
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         super().set_trial_system_attr(trial_id, key, value)
-        if row := self._there.get(trial_id):
+        if row := self._known(trial_id):
             self._write(lambda _: self._database.set_trial_system_attr(row, key, value))
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         """The first is the trial's parameters, with which it comes into the database."""
-        known = trial_id in self._there
+        known = self._known(trial_id) is not None
         super().set_trial_user_attr(trial_id, key, value)
         row = self._row(trial_id)
         if known:

@@ -55,11 +55,13 @@ class ResultsStore:
 
     Args:
         study: made by `create` or `open`.
+        storage: that it is in.
     """
 
-    def __init__(self, study: optuna.Study) -> None:
-        self.study = study
-        self._ids: dict[int, int] = {}  # trial number to the database's id
+    def __init__(self, study: optuna.Study, storage: Any) -> None:
+        self.study, self.storage = study, storage
+        self._study_id = storage.get_study_id_from_name(study.study_name)
+        self._ids: dict[int, int] = {}  # trial number to the storage's id
 
     @classmethod
     def create(cls, config: Config, *, resume: bool, same: bool = True) -> ResultsStore:
@@ -79,7 +81,7 @@ class ResultsStore:
         storage = open_storage(config.results_url)
         name = config.name
         if name in optuna.get_all_study_names(storage):
-            store = cls(optuna.load_study(study_name=name, storage=Mirror(storage, name)))
+            store = cls._load(name, Mirror(storage, name))
             count = len(store.study.get_trials(deepcopy=False))
             if not resume and count:
                 raise StoreError(
@@ -91,10 +93,10 @@ class ResultsStore:
             store.study.set_user_attr("config", _tree(config))
             return store
         optuna.create_study(study_name=name, storage=storage, direction=config.search.direction)
-        study = optuna.load_study(study_name=name, storage=Mirror(storage, name))
-        study.set_user_attr("started", datetime.now().isoformat(timespec="seconds"))
-        study.set_user_attr("config", _tree(config))
-        return cls(study)
+        store = cls._load(name, Mirror(storage, name))
+        store.study.set_user_attr("started", datetime.now().isoformat(timespec="seconds"))
+        store.study.set_user_attr("config", _tree(config))
+        return store
 
     @classmethod
     def open(cls, url: str, name: str | None = None) -> ResultsStore:
@@ -110,7 +112,11 @@ class ResultsStore:
             )
         if not known:
             raise StoreError(f"{without_password(url)} holds no search")
-        return cls(optuna.load_study(study_name=name or known[-1], storage=open_storage(url)))
+        return cls._load(name or known[-1], open_storage(url))
+
+    @classmethod
+    def _load(cls, name: str, storage: optuna.storages.BaseStorage) -> ResultsStore:
+        return cls(optuna.load_study(study_name=name, storage=storage), storage)
 
     def _check_same(self, config: Config) -> None:
         """What determines the outcome of a trial must not change within a search."""
@@ -162,15 +168,13 @@ class ResultsStore:
         """A new trial: its number and parameters, proposed by the study's sampler or given."""
         trial = self.study.ask()
         params = space.sample(trial) if space and fixed is None else dict(fixed or {})
-        self._ids[trial.number] = trial._trial_id
         self._set(trial.number, "parameters", params)
         return trial.number, params
 
     def report(self, number: int, values: Mapping[int, float]) -> None:
         """Record the selection metric of epochs; a second report of an epoch replaces the first."""
         # Straight to the storage: an optuna.Trial made for it would sample parameters first.
-        storage: Any = self.study._storage
-        storage.set_trial_intermediate_values(self._id(number), values)
+        self.storage.set_trial_intermediate_values(self._id(number), values)
 
     def finish(
         self,
@@ -197,7 +201,7 @@ class ResultsStore:
         self.study.tell(number, state=TrialState.FAIL)
 
     def _set(self, number: int, name: str, value: Any) -> None:
-        self.study._storage.set_trial_user_attr(self._id(number), name, value)
+        self.storage.set_trial_user_attr(self._id(number), name, value)
 
     def annotate(self, number: int, name: str, value: Any) -> None:
         """Keep a fact about a trial."""
@@ -248,8 +252,8 @@ class ResultsStore:
 
     def _id(self, number: int) -> int:
         if number not in self._ids:
-            self._ids[number] = self.study._storage.get_trial_id_from_study_id_trial_number(
-                self.study._study_id, number
+            self._ids[number] = self.storage.get_trial_id_from_study_id_trial_number(
+                self._study_id, number
             )
         return self._ids[number]
 

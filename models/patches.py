@@ -1,0 +1,178 @@
+"""What is used of the insides of libraries, and first of all of PyTorch's.
+
+Each is checked before it is used. Where it is not as it was when it was written for, a line says so and
+the library does its work in its plain way, which costs time or memory and changes no result.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pkgutil import resolve_name
+from types import ModuleType
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+_said: set[str] = set()  # in this process
+
+
+@dataclass(frozen=True)
+class Private:
+    """Names that a library may change without a word.
+
+    Args:
+        library: the name under which it is installed.
+        version: the one that they were looked up in.
+        cost: what it means to do without, in half a sentence.
+        names: ``module:Class.method`` to the names of its parameters, such as ``self trial``. A type
+            instead stands for a value of this type.
+    """
+
+    library: str
+    version: str
+    cost: str
+    names: Mapping[str, str | type]
+
+    def usable(self) -> bool:
+        """Whether all are as they were. If not, a line says so, once in a process."""
+        for name, wanted in self.names.items():
+            try:
+                found = resolve_name(name)
+            except (ImportError, AttributeError):
+                return self.missing(name)
+            if isinstance(wanted, type):
+                if not isinstance(found, wanted):
+                    return self.missing(name)
+            elif parameters(found) != wanted:
+                return self.missing(f"{name}({', '.join(wanted.split())})")
+        return True
+
+    def missing(self, name: str) -> bool:
+        """Say that `name` is not there as it was; False, so that a check can return it."""
+        try:
+            installed = version(self.library)
+        except PackageNotFoundError:
+            installed = "(of unknown version)"
+        line = (
+            f"{self.library} {installed} has no {name} as {self.library} {self.version} had; it goes on "
+            f"without: {self.cost}"
+        )
+        if line not in _said:
+            _said.add(line)
+            _log.warning(line)
+        return False
+
+
+def parameters(function: Any) -> str:
+    """The names of a function's parameters; empty for what is no function."""
+    try:
+        return " ".join(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return ""
+
+
+_OPTIMIZER = Private(
+    "torch",
+    "2.14",
+    "each process that trains takes two seconds and 175 MB more",
+    {
+        "torch.optim:Optimizer.state_dict": "self",
+        "torch.optim:Optimizer.load_state_dict": "self state_dict",
+        "torch.optim:Optimizer.zero_grad": "self set_to_none",
+        "torch.optim:Optimizer.add_param_group": "self param_group",
+    },
+)
+# What the methods of an optimizer may be wrapped in; anything else may do what is needed.
+_WRAPPERS = {
+    "_disable_dynamo.<locals>.inner",
+    "_use_grad_for_differentiable.<locals>._use_grad",
+}
+
+
+def uncompiled(kind: type[Any]) -> type[Any]:
+    """The optimizer class `kind` without what ties it to ``torch.compile``, which nothing here uses.
+
+    The first step would import the compiler: 2 s of CPU and 175 MB in each process that trains
+    (measured with torch 2.14, three times each way).
+    """
+    import torch
+
+    if not _OPTIMIZER.usable():
+        return kind
+    names = [name.rpartition(".")[2] for name in _OPTIMIZER.names]
+    methods = {}
+    for name in [*names, "step"]:
+        method = getattr(kind, name)
+        while hasattr(method, "__wrapped__"):
+            if getattr(method, "__code__", None) is None or method.__code__.co_qualname not in _WRAPPERS:
+                _OPTIMIZER.missing(f"{kind.__name__}.{name} in known wrappers")
+                return kind
+            method = method.__wrapped__
+        methods[name] = method
+    if parameters(methods["step"]) != "self closure":
+        _OPTIMIZER.missing(f"{kind.__name__}.step(self, closure)")
+        return kind
+    return type(kind.__name__, (kind,), {**methods, "step": torch.no_grad()(methods["step"])})
+
+
+_COMPILER = "torch._dynamo"
+_ABSENCE = Private(
+    "torch",
+    "2.14",
+    "each process that uses a backbone takes a second and 130 MB more",
+    {"torch._compile:_disable_dynamo": "fn recursive", "torch.compiler:disable": "fn recursive reason"},
+)
+
+
+class _Absent(ModuleType):
+    """In place of a module of the compiler, which is imported if one of its functions is called."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return lambda *args, **kwargs: getattr(import_module(self.__name__), name)(*args, **kwargs)
+
+    @staticmethod
+    def disable(function: Any = None, *_: Any, **__: Any) -> Any:
+        """The function, or a decorator, as it is: what is not compiled need not be kept from it."""
+        return _Absent.disable if function is None else function
+
+
+@contextmanager
+def _compiler_absent() -> Iterator[None]:
+    absent = {name: _Absent(name) for name in (_COMPILER, f"{_COMPILER}.utils")}
+    sys.modules.update(absent)
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
+
+
+def without_compiler(action: Callable[[], T]) -> T:
+    """What `action` returns, done without PyTorch's compiler.
+
+    timm, torchvision and building on the meta device ask the compiler to leave some functions alone.
+    That would import it: 1.1 s of CPU and 128 MB in each process (measured with torch 2.14, three
+    times each way).
+
+    Args:
+        action: is done again with the compiler if it fails without.
+    """
+    if _COMPILER in sys.modules or not _ABSENCE.usable():
+        return action()
+    try:
+        with _compiler_absent():
+            return action()
+    except (ImportError, AttributeError, TypeError) as error:
+        result = action()  # raises, too, if it was not for the compiler
+        _ABSENCE.missing(f"way to do without {_COMPILER} ({error})")
+        return result
