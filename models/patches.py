@@ -56,18 +56,18 @@ class Private:
         return True
 
     def missing(self, name: str) -> bool:
-        """Say that `name` is not there as it was; False, so that a check can return it."""
+        """Say once that `name` is not there as it was; False, so that a check can return it."""
+        if self.cost in _said:
+            return False
+        _said.add(self.cost)
         try:
             installed = version(self.library)
         except PackageNotFoundError:
             installed = "(of unknown version)"
-        line = (
+        _log.warning(
             f"{self.library} {installed} has no {name} as {self.library} {self.version} had; it goes on "
             f"without: {self.cost}"
         )
-        if line not in _said:
-            _said.add(line)
-            _log.warning(line)
         return False
 
 
@@ -94,6 +94,7 @@ _OPTIMIZER = Private(
 _WRAPPERS = {
     "_disable_dynamo.<locals>.inner",
     "_use_grad_for_differentiable.<locals>._use_grad",
+    "Optimizer.profile_hook_step.<locals>.wrapper",  # which each class gets with its first instance
 }
 
 
@@ -112,7 +113,10 @@ def uncompiled(kind: type[Any]) -> type[Any]:
     for name in [*names, "step"]:
         method = getattr(kind, name)
         while hasattr(method, "__wrapped__"):
-            if getattr(method, "__code__", None) is None or method.__code__.co_qualname not in _WRAPPERS:
+            if (
+                getattr(method, "__code__", None) is None
+                or method.__code__.co_qualname not in _WRAPPERS
+            ):
                 _OPTIMIZER.missing(f"{kind.__name__}.{name} in known wrappers")
                 return kind
             method = method.__wrapped__
@@ -128,7 +132,10 @@ _ABSENCE = Private(
     "torch",
     "2.14",
     "each process that uses a backbone takes a second and 130 MB more",
-    {"torch._compile:_disable_dynamo": "fn recursive", "torch.compiler:disable": "fn recursive reason"},
+    {
+        "torch._compile:_disable_dynamo": "fn recursive",
+        "torch.compiler:disable": "fn recursive reason",
+    },
 )
 
 

@@ -27,7 +27,7 @@ def reason_of(trial: Any) -> str:
 
 def _error_of(trial: Any) -> Exception | None:
     if trial.pickled_error_file:
-        # An exception may be of a kind that can't be brought over; the text file has it then.
+        # Some exceptions can't be unpickled; their text is in the other file.
         with contextlib.suppress(Exception):
             return cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
     return None
@@ -36,8 +36,8 @@ def _error_of(trial: Any) -> Exception | None:
 def machine_lost(error: Exception | None) -> bool:
     """Whether it says that the worker went with its machine, or that the machine can't be reached.
 
-    Of a worker that dies alone its machine tells at once; of one that can't, Ray knows no more at first
-    than that there is no answer.
+    When a worker dies alone, its machine says so at once. When the machine is gone, Ray first knows only
+    that there is no answer.
     """
     if isinstance(error, ActorUnavailableError):
         return True

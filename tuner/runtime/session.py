@@ -13,7 +13,7 @@ from typing import Any
 
 from tuner.config.load import Config
 
-# Tune's own snapshots, loggers and metric checks: the results store has their place.
+# Without Tune's own snapshots, loggers and metric checks: the results store does their work.
 _ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",
@@ -24,9 +24,9 @@ _ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
-# Ray starts a worker for each CPU ahead. Where each will have trials, it imports what they do while the
-# videos are prepared, and stays until there is one for it. None of our own modules is imported so
-# early, as Python may find another copy of it before Ray has said where to look.
+# Ray starts a worker for each CPU ahead. While the videos are prepared, it imports what trials need, and
+# it stays until it gets one. None of our own modules is imported so early: Ray has not yet said where
+# they are, and Python may find another copy.
 _AHEAD = {
     "RAY_preload_python_modules": "torch,torch.utils.tensorboard,ray.tune,pandas,matplotlib.figure",
     "RAY_idle_worker_killing_time_threshold_ms": str(24 * 3600 * 1000),
@@ -43,16 +43,16 @@ def environment() -> None:
 
 
 class RaySession:
-    """Ray, which takes seconds to start and so does it while other work is done; ends with the context.
+    """Ray, which starts in a thread, as it takes seconds, and ends with the context.
 
     A cluster that runs already is joined and left running: the one of this process, that of
     ``RAY_ADDRESS``, or the one that this machine is part of. It is given the code that runs here.
 
     Args:
-        ahead: whether workers import what trials do while they wait, which takes 0.3 GB a CPU.
+        ahead: whether workers import what trials need while they wait, which takes 0.3 GB a CPU.
 
     Attributes:
-        joins: whether there is one.
+        joins: whether a cluster runs already.
         own: whether this process has started Ray.
     """
 
@@ -97,7 +97,7 @@ class RaySession:
                 else:
                     if self._ahead:
                         os.environ.update(_AHEAD)
-                    # Without an address Ray would join what a killed one left behind, and wait for ever.
+                    # Without "local" Ray would join what a killed one left behind, and wait for ever.
                     from tuner.runtime.patches import nothing_else
 
                     with nothing_else():
@@ -106,7 +106,7 @@ class RaySession:
         except BaseException as error:  # raised where it is waited for
             self._error = error
         self._ready.set()
-        # Ray's processes end with the thread that started them, as they ask of the system.
+        # Ray asks Linux to end its processes with the thread that started them.
         self._end.wait()
 
     def __enter__(self) -> RaySession:
@@ -124,8 +124,9 @@ class RaySession:
 
 
 def every_cpu_trains(config: Config) -> bool:
-    """Whether a search on this machine alone will have a worker on each CPU, as far as is known before
-    anything that takes long has been imported.
+    """Whether a search on this machine alone will have a worker on each CPU.
+
+    It is a guess, made before PyTorch, which takes long to import, could say what GPUs there are.
     """
     cpus = os.cpu_count() or 1
     wanted = min(config.resources.trials_at_once or cpus, config.search.trials or cpus)
@@ -148,6 +149,5 @@ def running_cluster() -> str | None:
 
 def _packages() -> list[str]:
     """Folders of the packages that the machines of a cluster need to have alike."""
-    names = ("tuner", "models", "data")
-    found = [importlib.util.find_spec(name) for name in names]
-    return [str(Path(spec.origin).parent) for spec in found if spec and spec.origin]
+    specs = [importlib.util.find_spec(name) for name in ("tuner", "models", "data")]
+    return [str(Path(spec.origin).parent) for spec in specs if spec and spec.origin]

@@ -48,10 +48,10 @@ def run_trials(
         return False
     console.print(f"search '{config.name}': {searcher.remaining} of {searcher.total} trials to run")
     session.wait()
-    from tuner.runtime import patches as controller
+    from tuner.runtime import patches
 
     try:
-        controller.adapt(own=session.own)
+        patches.adapt(own=session.own)
         _fit(config, space, dataset, store, searcher, console, trainable, callbacks)
     finally:
         shutil.rmtree(config.folder / ".tune", ignore_errors=True)

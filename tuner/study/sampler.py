@@ -26,9 +26,7 @@ class _TPE(optuna.samplers.TPESampler):
         self._waiting = waiting
 
     def sample_relative(self, study: Any, trial: FrozenTrial, search_space: Any) -> dict[str, Any]:
-        return super().sample_relative(
-            waiting_as_pruned(study, self._waiting), trial, search_space
-        )
+        return super().sample_relative(waiting_as_pruned(study, self._waiting), trial, search_space)
 
     def sample_independent(self, study: Any, trial: FrozenTrial, name: str, domain: Any) -> Any:
         return super().sample_independent(

@@ -44,7 +44,7 @@ def test_trials_run_on_the_workers_that_ray_started_ahead():
         from pathlib import Path
         from ray import tune
         from ray._private import worker
-        from tuner.study import controller
+        from tuner.runtime import patches
         from tuner.runtime.session import RaySession
 
         def train(config):
@@ -53,7 +53,7 @@ def test_trials_run_on_the_workers_that_ray_started_ahead():
         with RaySession(ahead=True) as session:
             session.wait()
             logs = Path(worker._global_node.get_logs_dir_path())
-            controller.adapt(own=True)
+            patches.adapt(own=True)
             trial = tune.with_resources(train, {"cpu": 1})
             config = tune.TuneConfig(num_samples=2, reuse_actors=True)
             run = tune.RunConfig(verbose=0)

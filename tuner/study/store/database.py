@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 from tuner.config.messages import StoreError
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-# The study's parameters may be conditional on purpose.
+# What we use of it on purpose is no news to who searches; the tests have a list of it (pyproject.toml).
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 
 

@@ -14,14 +14,15 @@ from optuna.trial import FrozenTrial, TrialState
 from models.patches import Private
 
 _VERSION = "5.0"
+_TABLE = "optuna.storages._rdb.models:TrialIntermediateValueModel"
 
 _VALUES = Private(
     "optuna",
     _VERSION,
     "each epoch of a report takes 2 ms of the search's process more",
     {
-        "optuna.storages._rdb.models:TrialIntermediateValueModel": "kwargs",
-        "optuna.storages._rdb.models:TrialIntermediateValueModel.intermediate_value_to_stored_repr": "value",
+        _TABLE: "kwargs",
+        f"{_TABLE}.intermediate_value_to_stored_repr": "value",
     },
 )
 _COLUMNS = {"trial_id", "step", "intermediate_value", "intermediate_value_type"}
@@ -95,7 +96,7 @@ class _Shown:
 
 
 def waiting_as_pruned(study: optuna.Study, waiting: Collection[int]) -> optuna.Study:
-    """The study as a sampler should see it: what trials that wait at a rung have reached is worth knowing.
+    """The study as a sampler should see it: trials that wait at a rung are as good as they are so far.
 
     In the store they are running, since they may go on, and TPE counts running ones as poor.
 
