@@ -6,6 +6,7 @@ import functools
 import subprocess
 import sys
 import textwrap
+from importlib import import_module
 
 import pytest
 import torch
@@ -122,8 +123,7 @@ def test_what_fails_without_the_compiler_is_done_with_it(monkeypatch, caplog):
 
     def action() -> str:
         if "torch._some_compiler" in sys.modules:
-            pass  # as a later library might
-
+            import_module("torch._some_compiler.config")  # as a later library might
         return "done"
 
     assert without_compiler(action) == "done"

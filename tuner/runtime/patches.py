@@ -5,7 +5,7 @@ this far. `tuner.cluster` has the rest: node providers, which Ray has no public 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from models.patches import Private
@@ -100,7 +100,7 @@ def _let_workers_start() -> None:
     TuneController._maybe_reuse_cached_actor = _gentle(plain)  # type: ignore[method-assign]
 
 
-def _gentle(plain: Any) -> Callable[[Any, Any], bool]:
+def _gentle(plain: Any) -> Any:
     """Tune's `_maybe_reuse_cached_actor`, but one that ends no worker which starts."""
 
     def reuse(self: Any, trial: Any) -> bool:
@@ -172,7 +172,7 @@ def nothing_else() -> Iterator[None]:
 
 
 def growth() -> list[tuple[int, dict[str, float]]]:
-    """The kinds of machines that an autoscaler can start: how many, -1 for any number, and what each has.
+    """The kinds of machines that the cluster can start: how many, -1 for any number, and what one has.
 
     Ray Data reads it in this way; there is no public one.
     """
