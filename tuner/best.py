@@ -18,6 +18,7 @@ python -m tuner.best --predict
 python -m tuner.best --predict --ensemble 3
 python -m tuner.best --predict --videos new_videos/ another.mp4
 python -m tuner.best --results sqlite:///runs/results.db --search seals --model 7 --predict
+python -m tuner.best --model copies/model.pt --predict --videos new_videos/
 """
 
 
@@ -30,7 +31,10 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("--search", metavar="NAME", help="the search (default: the latest)")
     parser.add_argument(
-        "--model", type=int, metavar="ID", help="another model than the best, by its model_id"
+        "--model",
+        metavar="ID",
+        help="another model than the best, by its model_id; or a model.pt from anywhere, which "
+        "needs no results store",
     )
     parser.add_argument(
         "--ensemble",
@@ -115,11 +119,37 @@ def evaluate(store, config: Config, members: list, folder: Path) -> None:
 def predict(config: Config, members: list, paths: list[str], out: Path) -> int:
     """Predict videos that nobody labelled, and say what they show."""
     from tuner.analysis.new_videos import predict_new
+
+    loaded = [member.load() for member in members]
+    return report(predict_new(loaded, paths, config.data, output), out)
+
+
+def predict_with(path: Path, paths: list[str], out: Path) -> int:
+    """Predict with a model's file alone."""
+    from tuner.analysis.model import TrainedModel
+
+    try:
+        model = TrainedModel(path)
+    except (FileNotFoundError, ValueError) as error:
+        raise UserError(
+            f"--model: {error}; give a model_id, or the path of a model.pt, which "
+            "`tuner.best --predict` writes into the model's folder"
+        ) from error
+    if not model.knows_fps:
+        console.print(
+            f"note: {path} is of an earlier version, and does not say at what rate its videos were "
+            "sampled: every frame of the new ones is taken (a search with data.fps: its results "
+            "store knows)"
+        )
+    return report(model.predict_all(paths), out)
+
+
+def report(found, out: Path) -> int:
+    """Write predictions of new videos, and say what the videos show."""
     from tuner.analysis.prediction import PREDICTIONS
 
     folder = out.absolute()
-    loaded = [member.load() for member in members]
-    found = predict_new(loaded, paths, config.data, folder, output)
+    listed = found.write(folder)
     for video, rows in found.table.groupby("video"):
         shares = rows["prediction"].value_counts(normalize=True)
         text = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
@@ -127,11 +157,29 @@ def predict(config: Config, members: list, paths: list[str], out: Path) -> int:
     for reject in found.rejects:
         console.print(f"left out: {reject.video}: {reject.reason}")
     console.print(f"predictions: {folder / PREDICTIONS}")
-    if found.listed:
-        console.print(f"{len(found.rejects)} videos don't decode: {found.listed}")
+    if listed:
+        console.print(f"{len(found.rejects)} videos don't decode: {listed}")
     if found.table.empty:
         raise UserError(f"none of the {len(found.rejects)} videos decodes")
     return 0
+
+
+def of_file(args: argparse.Namespace) -> tuple[Path, list[str], Path]:
+    """The model's file, the videos and where their predictions go.
+
+    Raises:
+        UserError: a file alone can't do what is asked.
+    """
+    path = Path(args.model).expanduser()
+    given = [name for name in ("results", "search", "ensemble") if getattr(args, name) is not None]
+    if given:
+        raise UserError(f"--model {path} is a file, which stands alone: leave out --{given[0]}")
+    if not args.predict or not args.videos:
+        raise UserError(
+            f"--model {path} is a file, which predicts new videos: add --predict --videos PATH "
+            "(for its figures and its own data give its model_id, and --search)"
+        )
+    return path, args.videos, args.out or path.parent / "new_videos"
 
 
 def main() -> int:
@@ -141,6 +189,8 @@ def main() -> int:
 
     if args.videos and not args.predict:
         raise UserError("--videos says what to predict: add --predict")
+    if args.model is not None and not args.model.isdecimal():
+        return predict_with(*of_file(args))
     store = ResultsStore.open(args.results or default_results_url(), args.search)
     ranking = store.ranking()
     if not ranking:
@@ -150,7 +200,7 @@ def main() -> int:
         wanted = config.search.ensemble if args.ensemble is None else args.ensemble
         chosen = ranking[: max(1, wanted)]
     else:
-        chosen = [store.record(args.model)]
+        chosen = [store.record(int(args.model))]
     best = chosen[0]
     if best.value is None:
         raise UserError(f"model {best.number} is {best.state}: {best.reason or 'no epoch'}")

@@ -65,6 +65,7 @@ def train(config: Config, params: dict[str, Any], *, strict: bool) -> int:
     from tuner.analysis.evaluation import Trained, evaluate
     from tuner.analysis.summary import show_results
     from tuner.preparation.dataset import prepare
+    from tuner.study.space.describe import run_name
     from tuner.study.space.space import resolve
     from tuner.study.store.results import ResultsStore
     from tuner.study.warm_start import best_frozen
@@ -95,8 +96,9 @@ def train(config: Config, params: dict[str, Any], *, strict: bool) -> int:
             source=ClipSource(dataset, config.data),
             metric=metric,
             seed=config.search.seed,
-            params={"model_id": number, **params},
+            params=params,
             storage=config.kept,
+            events=config.folder / run_name(number, params),
         )
         while not run.training.finished:
             result = run.step()

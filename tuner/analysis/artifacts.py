@@ -169,22 +169,31 @@ def _finite(value: Any) -> Any:
 
 
 def write_confusion(
-    predictions: pd.DataFrame, classes: list[str], folder: Path, split: str
+    predictions: pd.DataFrame, classes: list[str], folder: Path, split: str, of: str
 ) -> None:
-    """``confusion_matrix.csv``, ``.png`` and ``_normalised.png``: rows true, columns predicted."""
+    """``confusion_matrix.csv``, ``.png`` and ``_normalised.png``: rows true, columns predicted.
+
+    Args:
+        of: which model, for the pictures' titles, as in ``model 7``.
+    """
     rows = predictions[(predictions["split"] == split) & predictions["label"].notna()]
     matrix = confusion(*_tensors(rows, classes), len(classes))
     frame = pd.DataFrame(matrix, index=pd.Index(classes, name="true \\ predicted"), columns=classes)
     frame.to_csv(folder / "confusion_matrix.csv")
-    plot_confusion(matrix, classes).savefig(folder / "confusion_matrix.png")
-    plot_confusion(matrix, classes, normalised=True).savefig(
-        folder / "confusion_matrix_normalised.png"
-    )
+    for name, what in (("", "labelled frames"), ("_normalised", "shares of each true class")):
+        title = f"{of}, {split} split\n{what}"
+        figure = plot_confusion(matrix, classes, title, normalised=bool(name))
+        figure.savefig(folder / f"confusion_matrix{name}.png")
 
 
-def write_curves(history: pd.DataFrame, folder: Path, best_epoch: int) -> None:
-    """``accuracy.png`` and ``loss.png`` over the epochs, with the best epoch and the rounds' ends."""
+def write_curves(history: pd.DataFrame, folder: Path, best_epoch: int, of: str) -> None:
+    """``accuracy.png`` and ``loss.png`` over the epochs, with the best epoch and the rounds' ends.
+
+    Args:
+        of: which model, for the titles, as in ``model 7``.
+    """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     for name in ("accuracy", "loss"):
         figure = Figure(figsize=(7, 4), dpi=100, layout="constrained")
@@ -194,6 +203,8 @@ def write_curves(history: pd.DataFrame, folder: Path, best_epoch: int) -> None:
         axes.axvline(best_epoch, color="grey", linestyle=":", label="best epoch")
         for end in history.groupby("round")["epoch"].max().iloc[:-1]:
             axes.axvline(end + 0.5, color="lightgrey", linewidth=0.8)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_title(f"{of}: {name} of the train and valid splits")
         axes.set_xlabel("epoch")
         axes.set_ylabel(name)
         axes.legend()

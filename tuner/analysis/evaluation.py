@@ -72,7 +72,7 @@ def evaluate(
     folder.mkdir(parents=True, exist_ok=True)
     predictions.to_csv(folder / PREDICTIONS, index=False)
     split = "test" if "test" in figures else "valid"
-    artifacts.write_confusion(predictions, model.classes, folder, split)
+    artifacts.write_confusion(predictions, model.classes, folder, split, _name(members))
     results = artifacts.results(
         model.config,
         best.summary,
@@ -87,20 +87,26 @@ def evaluate(
     )
     artifacts.write_json(folder / "results.json", results)
     for member, own in zip(members, loaded, strict=True):
-        _write_model(member, own)
+        _write_model(member, own, config)
     return results
 
 
-def _write_model(trained: Trained, model: models.VideoClassifier) -> None:
+def _write_model(trained: Trained, model: models.VideoClassifier, config: DataConfig) -> None:
     """What a model's folder holds that is of no split: curves, parameters, all of it in one file."""
     folder = trained.folder
     history = pd.read_csv(folder / HISTORY)
-    artifacts.write_curves(history, folder, int(trained.summary["best_epoch"]))
+    artifacts.write_curves(history, folder, int(trained.summary["best_epoch"]), _name([trained]))
     artifacts.write_json(folder / "params.json", dict(trained.params))
     complete = model.cpu()
     if models.uses_stored_features(model.config):
         complete = models.attach_backbone(complete)
-    models.save(complete, folder / MODEL, extra={**model.extra, "params": dict(trained.params)})
+    extra = {**model.extra, "fps": config.fps, "params": dict(trained.params)}
+    models.save(complete, folder / MODEL, extra=extra)
+
+
+def _name(members: Sequence[Trained]) -> str:
+    numbers = ", ".join(str(member.model_id) for member in members)
+    return f"model {numbers}" if len(members) == 1 else f"models {numbers}"
 
 
 def _times(name: str, start: datetime | None, end: datetime | None) -> dict[str, Any]:

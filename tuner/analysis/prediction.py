@@ -127,4 +127,4 @@ def with_labels(predictions: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     merged["error"] = (merged["prediction"] != merged["label"]).where(labelled)
     if labelled.all():
         merged["error"] = merged["error"].astype(bool)
-    return merged.drop(columns="time")
+    return merged

@@ -14,7 +14,6 @@ from tuner.study.store.database import without_password
 
 def summary(config: Config, store, seconds: float, unfinished: str) -> None:
     """Print how the search ended, and where everything is."""
-
     counts = store.counts()
     console.print(
         f"\nsearch '{config.name}': {counts['finished']} finished, {counts['pruned']} pruned, "
@@ -40,8 +39,10 @@ def summary(config: Config, store, seconds: float, unfinished: str) -> None:
     results = "" if config.results_url == default_results_url() else (
         f" --results {shlex.quote(url)}"
     )  # fmt: skip
+    console.print(f"results: {url}\nmodels:  {config.kept.url or config.folder}/models")
+    if not ranking:  # nothing to evaluate, nor a curve to look at
+        return
     console.print(
-        f"results: {url}\nmodels:  {config.kept.url or config.folder}/models\n"
         f"next:    python -m tuner.best{results} --search {shlex.quote(config.name)} --predict\n"
         f"         tensorboard --logdir {shlex.quote(storage)}"
     )

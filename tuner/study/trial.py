@@ -87,21 +87,23 @@ class Trial(tune.Trainable):
 
     def _open(self) -> Run:
         config = self.context.config
-        model, training = resolve(self.config["params"])
+        model_id, params = self.config["model_id"], self.config["params"]
+        model, training = resolve(params)
         if head := self.config.get("warm_start"):
             self.context.storage.fetch(Path(head).parent)  # another machine may have trained it
         training = training.model_copy(update={"warm_start": self.config.get("warm_start")})
         return Run(
-            folder=self.context.model_folder(self.config["model_id"]),
+            folder=self.context.model_folder(model_id),
             config=model,
             training_config=training,
             source=self.source,
             metric=config.search.metric,
             # Each its own: a lucky or unlucky start must not be that of all trials.
-            seed=config.search.seed * 10_000 + self.config["model_id"],
-            params={"model_id": self.config["model_id"], **self.config["params"]},
+            seed=config.search.seed * 10_000 + model_id,
+            params={name: params[name] for name in config.space},
             milestones=self.context.rungs,
             storage=self.context.storage,
+            events=self.context.events_folder(model_id, params),
         )
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:

@@ -1,0 +1,77 @@
+"""A trained model in its file: all that predicting videos takes, without the search that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+import models
+from data.console import Output, output
+from data.errors import DataError
+from tuner.analysis.new_videos import NewPredictions, predict_new
+from tuner.config.sections import DataConfig
+
+
+class TrainedModel:
+    """A model that predicts videos: ``TrainedModel("model.pt").predict("new_videos/")``.
+
+    Args:
+        path: of a ``model.pt`` or ``best.pt``, wherever it is.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not a model's.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).expanduser()
+        self.network = models.load(self.path)
+
+    @property
+    def classes(self) -> list[str]:
+        return self.network.classes
+
+    @property
+    def fps(self) -> float | None:
+        """Frames a second that it was trained at; None: each file's own rate, or not known."""
+        return self.network.extra.get("fps")
+
+    @property
+    def knows_fps(self) -> bool:
+        """Whether its file says what it was trained at; files of earlier versions don't."""
+        return "fps" in self.network.extra
+
+    def predict(
+        self, videos: str | Path | Sequence[str | Path], output: Output = output
+    ) -> pd.DataFrame:
+        """Predict every frame of videos, sampled as those that it was trained on.
+
+        Args:
+            videos: files, or folders of them, here or on S3.
+            output: where its progress is shown.
+
+        Returns:
+            a column a class with its probability, ``prediction``, ``video``, ``frame`` (from 0) and
+            ``time`` (seconds).
+
+        Those that don't decode are left out, which `output` says.
+
+        Raises:
+            DataError: there are no videos, or none of them decodes.
+        """
+        predictions = self.predict_all(videos, output)
+        if predictions.table.empty:
+            raise DataError([f"{one.path}: {one.reason}" for one in predictions.rejects])
+        for reject in predictions.rejects:
+            output.say(f"left out: {reject.video}: {reject.reason}")
+        return predictions.table
+
+    def predict_all(
+        self, videos: str | Path | Sequence[str | Path], output: Output = output
+    ) -> NewPredictions:
+        """As `predict`, with the videos that don't decode beside the table."""
+        paths = [videos] if isinstance(videos, str | Path) else videos
+        config = DataConfig(fps=self.fps)
+        return predict_new([self.network], [str(path) for path in paths], config, output)
