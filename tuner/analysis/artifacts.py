@@ -201,8 +201,9 @@ def write_curves(history: pd.DataFrame, folder: Path, best_epoch: int, of: str) 
         for split in ("train", "valid"):
             axes.plot(history["epoch"], history[f"{split}_{name}"], marker=".", label=split)
         axes.axvline(best_epoch, color="grey", linestyle=":", label="best epoch")
-        for end in history.groupby("round")["epoch"].max().iloc[:-1]:
-            axes.axvline(end + 0.5, color="lightgrey", linewidth=0.8)
+        for number, end in enumerate(history.groupby("round")["epoch"].max().iloc[:-1]):
+            label = None if number else "end of a round"
+            axes.axvline(end + 0.5, color="lightgrey", linewidth=0.8, label=label)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_title(f"{of}: {name} of the train and valid splits")
         axes.set_xlabel("epoch")

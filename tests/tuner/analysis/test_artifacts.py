@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from models import ModelConfig
 from tuner.analysis.artifacts import (
@@ -27,7 +28,7 @@ def predictions() -> pd.DataFrame:
     table["prediction"] = np.where(seal > 0.5, "seal", "noseal")
     table["video"] = ["a", "a", "a", "b", "b", "b"]
     table["frame"] = [0, 1, 2, 0, 1, 2]
-    return table.assign(time=0.0)
+    return table.assign(time=table["frame"] / 10)
 
 
 def labels() -> pd.DataFrame:
@@ -42,6 +43,7 @@ def test_labels_are_matched_by_video_and_frame():
     assert table["label"].isna().tolist() == [False, False, True, False, False, False]
     assert table["error"].tolist()[3:] == [False, True, False]
     assert pd.isna(table["error"][2]) and table["split"][2] == "train"
+    assert table["time"].tolist() == predictions()["time"].tolist()
 
 
 def test_figures_by_split():
@@ -130,12 +132,32 @@ def test_results_hold_the_new_figures_as_valid_json(tmp_path):
         assert read[f"fit_test_{name}"] is None
 
 
-def test_the_confusion_matrix_has_true_classes_as_rows(tmp_path):
-    write_confusion(with_labels(predictions(), labels()), CLASSES, tmp_path, "test")
+@pytest.fixture
+def figures(monkeypatch) -> dict[str, Figure]:
+    """The figures that are saved, by the names of their files."""
+    saved, save = {}, Figure.savefig
+
+    def keep(figure, path):
+        save(figure, path)
+        saved[path.name] = figure
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    return saved
+
+
+def test_the_confusion_matrix_has_true_classes_as_rows(tmp_path, figures):
+    write_confusion(with_labels(predictions(), labels()), CLASSES, tmp_path, "test", "model 7")
     matrix = pd.read_csv(tmp_path / "confusion_matrix.csv", index_col=0)
     assert matrix.loc["noseal", "seal"] == 1 and matrix.loc["seal", "noseal"] == 0
     assert matrix.index.name == "true \\ predicted"
     assert (tmp_path / "confusion_matrix_normalised.png").stat().st_size > 1000
+    assert len(figures) == 2
+    for figure in figures.values():
+        (title,) = figure.texts
+        assert "model 7" in title.get_text() and "test" in title.get_text()
+        left, _, right, top = title.get_window_extent().extents
+        assert left > 0 and right < figure.bbox.width  # all of it is to be seen
+        assert figure.axes[0].bbox.y1 < title.get_window_extent().y0 and top < figure.bbox.height
 
 
 def test_json_has_no_nan(tmp_path):
@@ -144,10 +166,16 @@ def test_json_has_no_nan(tmp_path):
     assert found == {"a": None, "b": [None, 1], "c": {"d": 0.5}}
 
 
-def test_curves(tmp_path):
-    epochs = range(1, 6)
-    history = pd.DataFrame({"epoch": epochs, "round": [1, 1, 2, 2, 2]})
+@pytest.mark.parametrize("last", [1, 3, 5])
+def test_curves(tmp_path, figures, last):
+    epochs = range(1, last + 1)
+    history = pd.DataFrame({"epoch": epochs, "round": [1, 1, 2, 2, 2][:last]})
     for name in ("train_loss", "valid_loss", "train_accuracy", "valid_accuracy"):
         history[name] = 0.5
-    write_curves(history, tmp_path, 3)
+    write_curves(history, tmp_path, 1, "model 7")
     assert (tmp_path / "loss.png").exists() and (tmp_path / "accuracy.png").exists()
+    for figure in figures.values():
+        (axes,) = figure.axes
+        assert "model 7" in axes.get_title()
+        assert {"train", "valid"} <= {text.get_text() for text in axes.get_legend().get_texts()}
+        assert all(tick == int(tick) for tick in axes.get_xticks())

@@ -40,7 +40,8 @@ def test_a_search_keeps_its_models_on_s3(
     assert "models:  s3://lab/team/small/models" in out and "tensorboard --logdir s3://lab" in out
     kept = keys("team/small/models/")
     assert sum(key.endswith("best.pt") for key in kept) == 2
-    assert sum("events.out.tfevents" in key for key in kept) >= 4
+    shown = {key.split("/")[0] for key in keys("team/small/") if "events.out.tfevents" in key}
+    assert len(shown) == 4 and all(name[:4] in ("000 ", "001 ", "002 ", "003 ") for name in shown)
     assert not any(key.endswith(("last.pt", ".tmp")) for key in kept)
     assert len(keys("team/.cache/features/")) == 3  # of all but the test video, for other machines
 
