@@ -7,7 +7,7 @@ import sys
 from data.console import console
 
 COMMANDS = {
-    "search": "search the best video classifier, over the machines that there are",
+    "search": "search the best video classifier",
     "best": "show a search's best model, evaluate it, predict new videos",
     "train": "train one model, without a search",
     "prepare": "decode all videos and compute all features ahead of a search",

@@ -73,9 +73,9 @@ class Search:
     def records(self) -> list[TrialRecord]:
         return ResultsStore.open(self.cluster.postgres.url, self.name).records()
 
-    def objects(self) -> dict[str, str]:
+    def objects(self, folder: str = "models/") -> dict[str, str]:
         """What is kept on S3: the address of each object by its name."""
-        s3, prefix = self.cluster.client("s3"), f"runs/{self.name}/models/"
+        s3, prefix = self.cluster.client("s3"), f"runs/{self.name}/{folder}"
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket="lab", Prefix=prefix)
         keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
         return {key.removeprefix(prefix): key for key in keys}
@@ -136,7 +136,7 @@ def test_a_search_over_machines_that_come_when_trials_ask_for_them(cluster, firs
     assert len(names) == 2 and first.hosts() == names
     kept = first.objects()
     assert sum(key.endswith("best.pt") for key in kept) == 4
-    assert sum("events.out.tfevents" in key for key in kept) >= 4
+    assert sum("events.out.tfevents" in key for key in first.objects(folder="")) >= 4
 
 
 def test_a_store_and_a_storage_that_are_away_are_waited_for(cluster, long):

@@ -204,7 +204,7 @@ def write_curves(history: pd.DataFrame, folder: Path, best_epoch: int, of: str) 
         for number, end in enumerate(history.groupby("round")["epoch"].max().iloc[:-1]):
             label = None if number else "end of a round"
             axes.axvline(end + 0.5, color="lightgrey", linewidth=0.8, label=label)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set_title(f"{of}: {name} of the train and valid splits")
         axes.set_xlabel("epoch")
         axes.set_ylabel(name)
