@@ -8,9 +8,9 @@ from data.console import console
 
 COMMANDS = {
     "search": "search the best video classifier",
-    "best": "show a search's best model, evaluate it, predict new videos",
+    "best": "show the best model, evaluate it, predict new videos",
     "train": "train one model, without a search",
-    "prepare": "decode all videos and compute all features ahead of a search",
+    "prepare": "decode videos and compute features before a search",
     "results": "list the searches of a results store, or copy them",
 }
 SESSION = (
