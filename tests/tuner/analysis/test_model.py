@@ -44,6 +44,22 @@ def test_a_file_predicts_at_the_rate_that_it_was_trained_at(file: Path, drawn: P
     assert table["time"].tolist() == pytest.approx(np.arange(12) / 5)
 
 
+def test_a_whole_model_needs_no_weights_from_elsewhere(
+    file: Path, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    whole = models.attach_backbone(models.load(file))
+    whole.config = whole.config.model_copy(update={"model_weights_path": "/nowhere/w.pth"})
+    models.save(whole, tmp_path / "model.pt")
+    expected = TrainedModel(file).predict(drawn / "c1.mp4")
+
+    def none(*_: object, **__: object) -> None:
+        raise AssertionError("it asks for weights that are not in the file")
+
+    monkeypatch.setattr("models.backbones.load.weights_key", none)
+    found = TrainedModel(tmp_path / "model.pt").predict(drawn / "c1.mp4")
+    assert np.allclose(found["seal"], expected["seal"], atol=1e-5)
+
+
 def test_a_video_that_does_not_decode_is_left_out(file: Path, drawn: Path, tmp_path: Path, capsys):
     (tmp_path / "broken.mp4").write_text("not a video")
     table = TrainedModel(file).predict([drawn / "c1.mp4", tmp_path / "broken.mp4"])

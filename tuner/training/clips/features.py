@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
@@ -56,6 +57,7 @@ def open_stores(
     augmented: Augmentation | None = None,
     view: int = 0,
     precision: str | None = None,
+    backbone: torch.nn.Module | None = None,
     on_frames: Advance | None = None,
 ) -> list[FeatureStore]:
     """The stored features that a frozen model needs: of frames, and with motion of motion images.
@@ -66,13 +68,14 @@ def open_stores(
         view: 0 are the frames as they are; any other is one draw of `augmented`, the same for all
             frames, so that a clip's frames match.
         precision: that of the backbone; None is what is fastest here.
+        backbone: that of a model's file; None is loaded by its name.
         on_frames: told the number of frames that have gone through the backbone.
     """
     device = best_device()
     precision = precision or backbone_precision(device)
     name = config.pretrained_model_name
     assert name is not None  # says ModelConfig, for architectures with a backbone
-    backbone = spec(name)
+    known_as = spec(name)
     if augmented:
         augmented = replace(augmented, time_jitter=0, frame_drop=0)  # not a matter of one frame
     transform = augmented.transform(view) if view and augmented else None
@@ -81,16 +84,17 @@ def open_stores(
     def build() -> Callable[[np.ndarray], np.ndarray]:
         from models.backbones.load import load_backbone
 
-        network = load_backbone(
+        network = backbone or load_backbone(
             name,
             pooling=config.pooling,
             pretrained=config.pretrained,
             weights_path=config.model_weights_path,
         )
-        quick = _folded(network, config)
+        quick = _folded(network.cpu().eval(), config)
         return backbone_callable(quick, device, transform, precision=precision, on_frames=on_frames)
 
-    key = f"{backbone.timm_name}:{_weights_key(config)}:{config.pooling}:folded"
+    weights = _weights_key(config) if backbone is None else _digest(backbone)
+    key = f"{known_as.timm_name}:{weights}:{config.pooling}:folded"
     if precision != "fp32":
         key += f":{precision}"
     return [
@@ -98,9 +102,9 @@ def open_stores(
             FrameStore(limit_bytes=data.limit_bytes),
             size=models.frame_size(config),
             backbone_key=f"{key}:view {view} of {augmented}" if transform else key,
-            num_features=backbone.num_features,
+            num_features=known_as.num_features,
             backbone=build,
-            window=(config.sequence_length, config.sequence_stride) if backbone.video else None,
+            window=(config.sequence_length, config.sequence_stride) if known_as.video else None,
             motion=motion,
             direct=data.frames == "direct",
             limit_bytes=data.limit_bytes,
@@ -108,6 +112,15 @@ def open_stores(
         )
         for motion in dict.fromkeys((None, reference(config)))
     ]
+
+
+def _digest(network: torch.nn.Module) -> str:
+    """Equal for equal weights."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _folded(network: torch.nn.Module, config: ModelConfig) -> torch.nn.Module:
@@ -140,11 +153,14 @@ def extractor(
     """What gives a model's features of every frame of a video, ``[N, F]``; None if it has none.
 
     They are stored, or computed with the model's own backbone over images: a frame goes through it
-    once, however many clips it is part of.
+    once, however many clips it is part of. Where a frozen model has its backbone with it, nothing
+    else is needed to compute what is not stored: neither a download nor a file of weights.
     """
     if models.uses_stored_features(model.config):
         precision = model.extra.get("feature_precision")  # that of what it was trained on
-        stores = open_stores(model.config, data, precision=precision, on_frames=on_frames)
+        stores = open_stores(
+            model.config, data, precision=precision, backbone=model.backbone, on_frames=on_frames
+        )
         return lambda video: stored_features(stores, [video])[0]
     if REGISTRY[model.config.architecture].backbone != "image":
         return None
