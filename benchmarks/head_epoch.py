@@ -12,8 +12,8 @@ import time
 import torch
 
 import models
-from benchmarks.peer_common import Head, epoch
 from benchmarks.report import report
+from benchmarks.scripts.common import Head, epoch
 from data.console import output
 from models import ModelConfig
 from tuner.config.parameters import TrainingConfig
