@@ -134,12 +134,16 @@ def files_of(room: str) -> Iterator[Path]:
         yield from ROOT.glob(f"{name}**/*.py" if name.endswith("/") else name)
 
 
-def rooms_of_modules() -> dict[str, list[str]]:
+def claims() -> dict[str, list[str]]:
+    """The rooms that name a module: one, if all is well."""
     rooms: dict[str, list[str]] = {module: [] for module in MODULES}
     for room in ROOMS:
         for path in files_of(room):
             rooms[dotted(path)].append(room)
     return rooms
+
+
+ROOM_OF = {module: rooms[0] for module, rooms in claims().items() if rooms}
 
 
 def beneath(room: str) -> set[str]:
@@ -149,9 +153,8 @@ def beneath(room: str) -> set[str]:
 
 def against_the_rooms() -> Iterator[tuple[Import, str]]:
     """Imports that run up or sideways, and what is said of each."""
-    rooms = {module: found[0] for module, found in rooms_of_modules().items() if found}
     for found in IMPORTS:
-        importer, imported = rooms.get(found.importer), rooms.get(found.imported)
+        importer, imported = ROOM_OF.get(found.importer), ROOM_OF.get(found.imported)
         if importer and imported and imported not in beneath(importer):
             yield found, f"{found.place}: room {importer!r} may not use room {imported!r}"
 
@@ -184,9 +187,9 @@ def in_circles(edges: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
 
 def test_every_module_belongs_to_one_room() -> None:
     wrong = [
-        f"{MODULES[module].relative_to(ROOT)}: {found or 'in no room'}"
-        for module, found in rooms_of_modules().items()
-        if len(found) != 1
+        f"{MODULES[module].relative_to(ROOT)}: {' and '.join(rooms) or 'in no room'}"
+        for module, rooms in claims().items()
+        if len(rooms) != 1
     ]
     assert not wrong, "name it in one room of ROOMS:\n" + "\n".join(wrong)
 
@@ -198,9 +201,8 @@ def test_imports_run_from_a_room_to_those_beneath_it() -> None:
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
     circles = in_circles(found.edge for found in IMPORTS if found.edge not in KNOWN)
-    rooms = rooms_of_modules()
     wrong = [
-        f"{found.place}: from room {rooms[found.importer]} to room {rooms[found.imported]}"
+        f"{found.place}: room {ROOM_OF.get(found.importer)!r} uses room {ROOM_OF.get(found.imported)!r}"
         for found in IMPORTS
         if found.edge in circles
     ]
