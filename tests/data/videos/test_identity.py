@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.videos.info import identity
+from data.files.store import identity
 
 MakeVideo = Callable[..., Path]
 FrameNumber = Callable[[np.ndarray], int]
