@@ -1,4 +1,8 @@
-"""S3: one client a process, waited for while it is away, and errors that say what to do."""
+"""S3: one client a process, waited for while it is away, and errors that say what to do.
+
+The client is boto3's: it checks the checksum that S3 keeps with an object, passes on S3's own words
+for an error, and finds credentials as every tool of AWS does.
+"""
 
 from __future__ import annotations
 
