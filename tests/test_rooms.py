@@ -71,8 +71,6 @@ KNOWN: set[tuple[str, str]] = {
     ("benchmarks.grid", "tuner.search"),
 }
 KNOWN_LONG = {
-    "tests/data/files/test_remote.py",
-    "tests/data/files/test_store.py",
     "tests/tuner/commands/test_search.py",
 }
 
