@@ -35,7 +35,7 @@ def main(epochs: int = 15) -> None:
     ours = models.build(CONFIG, dataset.classes, with_backbone=False)
     fit_normalisation(ours, train)
     settings = TrainingConfig(epochs=10_000, patience=10_000, rounds=1)
-    training = Training(ours, train, valid, config=settings, classes=len(dataset.classes))
+    training = Training(ours, train, valid, config=settings, task=source.task)
 
     theirs = Head("LSTM", 256)
     data = {
