@@ -17,8 +17,8 @@ from data.videos.rejects import Reject
 from models import VideoClassifier
 from tuner.config.sections import DataConfig
 from tuner.training.clips.batches import Clips, FeatureClips, all_logits
-from tuner.training.clips.features import extractor
 from tuner.training.clips.source import frame_clips
+from tuner.training.clips.stored import extractor
 from tuner.training.device import best_device
 from tuner.training.task import Multiclass, Task
 

@@ -10,7 +10,7 @@ from data import Dataset
 from data.files.storage import Storage
 from tuner.config.load import Config
 from tuner.runtime.notices import Notices
-from tuner.training.clips.features import Known
+from tuner.training.clips.stored import Known
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def _fit(
     from tuner.study.progress import Progress
     from tuner.study.recorder import Recorder
     from tuner.study.trial import Trial
-    from tuner.training.clips.features import known
+    from tuner.training.clips.stored import known
 
     for name in ("ray.tune", "ray.air", "ray.train"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -17,7 +17,7 @@ from tuner.config.parameters import TrainingConfig
 from tuner.config.sections import DataConfig
 from tuner.training.clips.augment import augmentation
 from tuner.training.clips.batches import Clips, DirectClips, FeatureClips, FrameClips
-from tuner.training.clips.features import open_stores, reference, stored_features
+from tuner.training.clips.stored import open_stores, reference, stored_features
 from tuner.training.task import Multiclass
 
 
