@@ -158,4 +158,4 @@ class Multiclass:
         return dict(zip(self.classes, values, strict=True))
 
 
-Task = Multiclass  # what other modules ask for; with a second kind, either of the two
+Task = Multiclass  # what other modules are handed; with a second kind, either of the two

@@ -32,7 +32,7 @@ def test_the_most_probable_class_is_decided_and_the_first_of_several():
     assert TASK.decode(TASK.decide(probabilities)).tolist() == ["gull", "whale", "seal", "gull"]
     assert torch.equal(TASK.decide(probabilities), TASK.decide(LOGITS))
     assert TASK.decide(torch.tensor([[0.4, 0.4, 0.2]])).tolist() == [0]
-    assert TASK.count_right(LOGITS, LABELS) == 2
+    assert TASK.count_right(LOGITS[:3], LABELS[:3]) == 2
 
 
 def test_an_epoch_reports_each_metric_that_may_be_selected_by():
