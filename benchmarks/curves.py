@@ -55,8 +55,7 @@ def main(videos: str, labels: str, trials: int = 200, epochs: int = 27) -> None:
             train, valid = (source.clips(model_config, split) for split in ("train", "valid"))
             model = models.build(model_config, dataset.classes, with_backbone=False)
             fit_normalisation(model, train)
-            classes = len(dataset.classes)
-            run = Training(model, train, valid, config=settings, classes=classes, seed=number)
+            run = Training(model, train, valid, config=settings, task=source.task, seed=number)
             try:
                 while not run.finished:
                     run.step()

@@ -106,7 +106,7 @@ def evaluate(store, config: Config, members: list, folder: Path) -> None:
     numbers = ", ".join(str(member.model_id) for member in members)
     store.set_note(f"results of model {numbers}", results)
     for changed in {folder, *(member.folder for member in members)}:
-        config.kept.keep(changed)
+        config.storage_folder.keep(changed)
     show_results(results, folder)
     looked = store.notes("results of model ")
     if len(looked) > 1:
@@ -222,7 +222,7 @@ def main() -> int:
         for record in chosen
     ]
     for member in members:
-        config.kept.fetch(member.folder)
+        config.storage_folder.fetch(member.folder)
         try:
             member.load()
         except FileNotFoundError as error:

@@ -131,7 +131,7 @@ def search(config: Config, *, resume: bool, strict: bool, command: str) -> int:
     start, again = time.monotonic(), config.folder.exists()
     ahead = every_cpu_trains(config)
     with only_one(config), RaySession(ahead=ahead) as session, cli.mistakes():
-        config.kept.check()
+        config.storage_folder.check()
         if not again:  # a search that has ended already needs none
             session.start()  # before anything else: it takes seconds, most of which it waits
         from tuner.preparation.cluster import prepare_all
@@ -152,7 +152,7 @@ def search(config: Config, *, resume: bool, strict: bool, command: str) -> int:
         store.set_note("classes", dataset.classes)
         store.set_note("rejects", [[r.video, str(r.path), r.reason] for r in dataset.rejects])
         interrupted = run_trials(config, space, dataset, store, console, session)
-        config.kept.keep_file(config.folder / "rejects.csv")
+        config.storage_folder.keep_file(config.folder / "rejects.csv")
     summary(config, store, time.monotonic() - start, command if interrupted else "")
     if interrupted:
         return 130

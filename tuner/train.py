@@ -81,7 +81,7 @@ def train(config: Config, params: dict[str, Any], *, strict: bool) -> int:
     folder = config.folder / "models" / str(number)
     if training.warm_start == "best":
         searched = ResultsStore.open(config.results_url, config.name.removesuffix("-train"))
-        source = best_frozen(searched, params, searched.config.kept)
+        source = best_frozen(searched, params, searched.config.storage_folder)
         training = training.model_copy(update={"warm_start": source and str(source.path)})
         console.print(
             f"warm start: {f'model {source.number}' if source else 'there is no such head'}"
@@ -97,7 +97,7 @@ def train(config: Config, params: dict[str, Any], *, strict: bool) -> int:
             metric=metric,
             seed=config.search.seed,
             params=params,
-            storage=config.kept,
+            storage=config.storage_folder,
             events=config.folder / run_name(number, params),
         )
         while not run.training.finished:
@@ -118,7 +118,7 @@ def train(config: Config, params: dict[str, Any], *, strict: bool) -> int:
     trained = Trained(number, folder, params, summary, record.started, record.ended)
     results = evaluate([trained], folder, dataset, config.data, output=output)
     store.set_note(f"results of model {number}", results)
-    config.kept.keep(folder)
+    config.storage_folder.keep(folder)
     show_results(results, folder)
     return 0
 

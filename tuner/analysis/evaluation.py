@@ -17,6 +17,7 @@ from tuner.analysis import artifacts
 from tuner.analysis.prediction import PREDICTIONS, predict, steps, with_labels
 from tuner.config.sections import DataConfig
 from tuner.training.run import BEST, HISTORY
+from tuner.training.task import Multiclass
 
 MODEL = "model.pt"
 
@@ -61,18 +62,19 @@ def evaluate(
     """
     loaded = [member.load() for member in members]
     best, model = members[0], loaded[0]
+    task = Multiclass(model.classes)
     begin = datetime.now()
     videos = list(dataset.videos.values())
     with output.bar("predicting", steps(loaded, videos)) as advance:
         predictions = predict(loaded, videos, config, on_frames=advance)
     predictions = with_labels(predictions, dataset.table)
-    thresholds = artifacts.choose_thresholds(predictions, model.classes)
-    figures = artifacts.evaluate(predictions, model.classes, thresholds)
+    thresholds = artifacts.choose_thresholds(predictions, task)
+    figures = artifacts.evaluate(predictions, task, thresholds)
     end = datetime.now()
     folder.mkdir(parents=True, exist_ok=True)
     predictions.to_csv(folder / PREDICTIONS, index=False)
     split = "test" if "test" in figures else "valid"
-    artifacts.write_confusion(predictions, model.classes, folder, split, _name(members))
+    artifacts.write_confusion(predictions, task, folder, split, _name(members))
     results = artifacts.results(
         model.config,
         best.summary,
@@ -80,7 +82,7 @@ def evaluate(
         model_id=best.model_id,
         ensemble=[member.model_id for member in members],
         batch_size=int(best.params["batch_size"]),
-        classes=model.classes,
+        task=task,
         folder=folder,
         times=_times("train", best.started, best.ended) | _times("test", begin, end),
         chosen=thresholds,

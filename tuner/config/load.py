@@ -9,9 +9,9 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
-from data.files.s3 import S3
+from data.files.path import S3Path, place
+from data.files.path import absolute as absolute_path
 from data.files.storage import Storage
-from data.files.store import default_folder
 from tuner.config.messages import ConfigError, Several, nearest, sentences
 from tuner.config.parameters import (
     PARAMETERS,
@@ -65,14 +65,12 @@ class Config(Section):
     @property
     def folder(self) -> Path:
         """Where this machine has the models and lists of this search."""
-        return _local(self.storage) / self.name
+        return self.storage_folder.folder
 
     @property
-    def kept(self) -> Storage:
+    def storage_folder(self) -> Storage:
         """The same, with S3 behind it if that is where they are kept."""
-        remote = self.storage.startswith(S3)
-        url = f"{self.storage.rstrip('/')}/{self.name}" if remote else None
-        return Storage(self.folder, url)
+        return Storage.of(self.storage, self.name)
 
     @property
     def results_url(self) -> str:
@@ -83,15 +81,10 @@ class Config(Section):
 
 def default_results_url(storage: str = "runs") -> str:
     """An SQLite file beside the models; of models on S3, in the folder that is there without it."""
-    folder = "runs" if storage.startswith(S3) else storage
-    return f"sqlite:///{Path(folder).expanduser().absolute() / 'results.db'}"
-
-
-def _local(storage: str) -> Path:
-    """The folder that `storage` names, or where this machine works on what is kept on S3."""
-    if storage.startswith(S3):
-        return default_folder() / "s3" / storage.removeprefix(S3)
-    return Path(storage).expanduser().absolute()
+    folder = place(storage)
+    if isinstance(folder, S3Path):
+        folder = Path("runs")
+    return f"sqlite:///{folder.absolute() / 'results.db'}"
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -166,19 +159,15 @@ def absolute(config: Config) -> Config:
     data = config.data
     if data.videos != "sample":
         paths = {"videos": data.videos, "labels": data.labels}
-        resolved = {k: _absolute(v) for k, v in paths.items() if v}
+        resolved = {k: absolute_path(v) for k, v in paths.items() if v}
         data = data.model_copy(update=resolved)
     model = config.model
     if model.model_weights_path:
-        path = _absolute(model.model_weights_path)
+        path = absolute_path(model.model_weights_path)
         model = model.model_copy(update={"model_weights_path": path})
-    storage = _absolute(config.storage)
+    storage = absolute_path(config.storage)
     if data.shared_cache:
-        data = data.model_copy(update={"shared_cache": _absolute(data.shared_cache)})
-    elif storage.startswith(S3):  # machines that come later fetch what others have computed
-        data = data.model_copy(update={"shared_cache": f"{storage.rstrip('/')}/.cache"})
+        data = data.model_copy(update={"shared_cache": absolute_path(data.shared_cache)})
+    elif isinstance(folder := place(storage), S3Path):  # later machines fetch what others computed
+        data = data.model_copy(update={"shared_cache": str(folder / ".cache")})
     return config.model_copy(update={"data": data, "model": model, "storage": storage})
-
-
-def _absolute(path: str) -> str:
-    return path if path.startswith(S3) else str(Path(path).expanduser().absolute())

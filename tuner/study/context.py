@@ -11,7 +11,7 @@ from data.files.storage import Storage
 from tuner.config.load import Config
 from tuner.runtime.notices import Notices
 from tuner.study.space.describe import run_name
-from tuner.training.clips.features import Known
+from tuner.training.clips.stored import Known
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def run_trials(
     from tuner.study.sampler import StudySearcher
 
     at_once = config.resources.trials_at_once
-    searcher = StudySearcher(store, space, config.search, config.kept, at_once=at_once)
+    searcher = StudySearcher(store, space, config.search, config.storage_folder, at_once=at_once)
     if searcher.remaining == 0:
         console.print(f"all {searcher.total} trials have ended already")
         return False
@@ -75,7 +75,7 @@ def _fit(
     from tuner.study.progress import Progress
     from tuner.study.recorder import Recorder
     from tuner.study.trial import Trial
-    from tuner.training.clips.features import known
+    from tuner.training.clips.stored import known
 
     for name in ("ray.tune", "ray.air", "ray.train"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -91,7 +91,7 @@ def _fit(
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(min(workers, searcher.remaining) + 1)
     scheduler = make_scheduler(config, store, searcher)
     rungs = tuple(scheduler.rungs.levels) if isinstance(scheduler, ASHA) else ()
-    context = SearchContext(config, dataset, config.kept, rungs, known())
+    context = SearchContext(config, dataset, config.storage_folder, rungs, known())
     budget = TimeBudget(config.search.time_budget)
     metric = config.search.metric
     recorder = Recorder(store, context)

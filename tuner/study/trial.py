@@ -13,8 +13,8 @@ from ray import tune
 from data.files import patience
 from tuner.study.context import Report, SearchContext
 from tuner.study.space.space import resolve
-from tuner.training.clips.features import remember
 from tuner.training.clips.source import ClipSource
+from tuner.training.clips.stored import remember
 from tuner.training.device import OutOfMemory
 from tuner.training.loop import Diverged
 from tuner.training.run import Run

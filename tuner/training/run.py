@@ -66,10 +66,10 @@ class Run:
     def __post_init__(self) -> None:
         torch.manual_seed(self.seed)
         self.folder.mkdir(parents=True, exist_ok=True)
-        classes = self.source.dataset.classes
+        task = self.source.task
         train = self.source.clips(self.config, "train", self.training_config)
         valid = self.source.clips(self.config, "valid")
-        self.model = models.build(self.config, classes, with_backbone=False)
+        self.model = models.build(self.config, task.classes, with_backbone=False)
         if self.training_config.warm_start is None:
             fit_normalisation(self.model, train)
         else:
@@ -79,7 +79,7 @@ class Run:
             train,
             valid,
             config=self.training_config,
-            classes=len(classes),
+            task=task,
             metric=self.metric,
             seed=self.seed,
             device=best_device(),

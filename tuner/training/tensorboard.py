@@ -15,10 +15,7 @@ from torch.utils.tensorboard.summary import hparams
 from tuner.objective import METRICS
 from tuner.training.pictures import fill_confusion, plot_confusion
 
-_SCALARS = (
-    *("train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "valid_f1"),
-    *("learning_rate", "seconds", "data_wait"),
-)
+_NO_SCALARS = ("epoch", "round")  # of what an epoch reports
 # The HPARAMS tab shows the first five scalars by name: these come after the best values and losses.
 _OF_TRAINING = ("learning_rate", "seconds", "data_wait")
 
@@ -52,8 +49,9 @@ class TrialWriter:
     def epoch(self, result: Mapping[str, Any], best: Mapping[str, Any]) -> None:
         """Add the scalars of an epoch, and the figures of the best epoch so far."""
         step = result["epoch"]
-        for name in _SCALARS:
-            self.writer.add_scalar(_tag(name), result[name], step)
+        for name, value in result.items():
+            if name not in _NO_SCALARS:
+                self.writer.add_scalar(_tag(name), value, step)
         for name in METRICS:
             self.writer.add_scalar(f"best/{name}", best[name], step)
 

@@ -17,8 +17,9 @@ from tuner.analysis.artifacts import (
     write_json,
 )
 from tuner.analysis.prediction import with_labels
+from tuner.training.task import Multiclass
 
-CLASSES = ["noseal", "seal"]
+TASK = Multiclass(["noseal", "seal"])
 
 
 def predictions() -> pd.DataFrame:
@@ -47,7 +48,7 @@ def test_labels_are_matched_by_video_and_frame():
 
 
 def test_figures_by_split():
-    figures = evaluate(with_labels(predictions(), labels()), CLASSES)
+    figures = evaluate(with_labels(predictions(), labels()), TASK)
     assert figures["train"]["acc"] == 1 and figures["train"]["rows"] == 2
     assert figures["test"]["acc"] == pytest.approx(2 / 3)
     assert figures["test"]["recall"] == {"noseal": pytest.approx(2 / 3)}
@@ -67,9 +68,9 @@ def three_splits() -> pd.DataFrame:
 
 def test_figures_at_the_thresholds_of_the_valid_split():
     table = three_splits()
-    chosen = choose_thresholds(table, CLASSES)
+    chosen = choose_thresholds(table, TASK)
     assert chosen == {"noseal": pytest.approx(0.65), "seal": pytest.approx(0.35)}
-    figures = evaluate(table, CLASSES, chosen)
+    figures = evaluate(table, TASK, chosen)
     assert figures["valid"]["precision_at_threshold"] == {"noseal": 1, "seal": 1}
     assert figures["valid"]["recall_at_threshold"] == {"noseal": 1, "seal": 1}
     assert figures["valid"]["recall"] == {"noseal": 1, "seal": 0.5}
@@ -80,7 +81,7 @@ def test_figures_at_the_thresholds_of_the_valid_split():
 
 
 def test_average_precision_by_class_and_their_mean():
-    figures = evaluate(three_splits(), CLASSES)
+    figures = evaluate(three_splits(), TASK)
     assert figures["valid"]["average_precision_by_class"] == {"noseal": 1, "seal": 1}
     assert figures["test"]["average_precision_by_class"] == {"noseal": 0.5, "seal": 0.5}
     assert figures["test"]["average_precision"] == 0.5
@@ -91,31 +92,31 @@ def test_average_precision_by_class_and_their_mean():
 
 def test_other_splits_play_no_part_in_the_thresholds():
     table = three_splits()
-    chosen = choose_thresholds(table, CLASSES)
+    chosen = choose_thresholds(table, TASK)
     others = table["split"] != "valid"
     changed = table.copy()
     changed.loc[others, "label"] = ["seal", "noseal", "noseal"]
     changed.loc[others, "seal"] = [0.01, 0.99, 0.5]
     changed.loc[others, "noseal"] = [0.99, 0.01, 0.5]
-    assert choose_thresholds(changed, CLASSES) == chosen
-    assert choose_thresholds(table[~others], CLASSES) == chosen
-    assert choose_thresholds(table[others], CLASSES) is None
+    assert choose_thresholds(changed, TASK) == chosen
+    assert choose_thresholds(table[~others], TASK) == chosen
+    assert choose_thresholds(table[others], TASK) is None
 
 
 def test_results_hold_the_new_figures_as_valid_json(tmp_path):
     table = three_splits()
     table = table[table["split"] != "test"]
-    chosen = choose_thresholds(table, CLASSES)
+    chosen = choose_thresholds(table, TASK)
     summary = {"stopped_epochs": [3], "model_param_count": 1, "num_features": 2, "seed": 0}
     summary |= {"best_epoch": 1, "best_round": 1, "epochs": 3}
     found = results(
         ModelConfig(architecture="image_mlp_frozen", pretrained_model_name="resnet50"),
         summary,
-        evaluate(table, CLASSES, chosen),
+        evaluate(table, TASK, chosen),
         model_id=1,
         ensemble=[1],
         batch_size=2,
-        classes=CLASSES,
+        task=TASK,
         folder=tmp_path,
         times={},
         chosen=chosen,
@@ -146,7 +147,7 @@ def figures(monkeypatch) -> dict[str, Figure]:
 
 
 def test_the_confusion_matrix_has_true_classes_as_rows(tmp_path, figures):
-    write_confusion(with_labels(predictions(), labels()), CLASSES, tmp_path, "test", "model 7")
+    write_confusion(with_labels(predictions(), labels()), TASK, tmp_path, "test", "model 7")
     matrix = pd.read_csv(tmp_path / "confusion_matrix.csv", index_col=0)
     assert matrix.loc["noseal", "seal"] == 1 and matrix.loc["seal", "noseal"] == 0
     assert matrix.index.name == "true \\ predicted"

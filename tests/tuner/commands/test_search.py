@@ -24,8 +24,8 @@ from tuner.analysis.prediction import PREDICTIONS
 from tuner.config.load import load
 from tuner.preparation.dataset import load_dataset
 from tuner.study.space.space import resolve
-from tuner.training.clips.features import open_stores
 from tuner.training.clips.source import ClipSource
+from tuner.training.clips.stored import open_stores
 from tuner.training.run import Run
 
 ROOT = Path(__file__).parents[3]

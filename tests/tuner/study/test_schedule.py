@@ -24,7 +24,7 @@ def toy_config(folder, **search):
 
 def make(config, *, resume=False):
     store = ResultsStore.create(config, resume=resume)
-    searcher = StudySearcher(store, Space(config), config.search, config.kept)
+    searcher = StudySearcher(store, Space(config), config.search, config.storage_folder)
     return make_scheduler(config, store, searcher)
 
 

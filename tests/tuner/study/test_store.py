@@ -111,12 +111,12 @@ def suggest_all(searcher: StudySearcher) -> list[dict]:
 def test_a_grid_gives_each_model_once_also_when_resumed(tmp_path):
     settings = config(tmp_path, space=GRID, search={"sampler": "grid", "trials": None})
     store, space = ResultsStore.create(settings, resume=False), Space(settings)
-    first = StudySearcher(store, space, settings.search, settings.kept)
+    first = StudySearcher(store, space, settings.search, settings.storage_folder)
     assert first.total == 4
     begun = [first.suggest("t") for _ in range(2)]
     finish(store, begun[0]["model_id"], 0.5)  # and the other is unfinished
     again = ResultsStore.create(settings, resume=True)
-    rest = suggest_all(StudySearcher(again, space, settings.search, settings.kept))
+    rest = suggest_all(StudySearcher(again, space, settings.search, settings.storage_folder))
     assert [trial["model_id"] for trial in rest] == [1, 2, 3]
     models = [begun[0]["params"], *(trial["params"] for trial in rest)]
     expected = [(p["layer_1_size"], p["layer_2_size"]) for p in space.enumerate()]
@@ -127,13 +127,13 @@ def test_a_grid_gives_each_model_once_also_when_resumed(tmp_path):
 def test_a_resumed_search_ends_with_the_trials_asked_for(sampler, tmp_path):
     settings = config(tmp_path, search={"trials": 6, "sampler": sampler, "startup_trials": 2})
     store, space = ResultsStore.create(settings, resume=False), Space(settings)
-    first = StudySearcher(store, space, settings.search, settings.kept)
+    first = StudySearcher(store, space, settings.search, settings.storage_folder)
     for number in range(3):
         first.suggest("t")
         if number != 1:
             finish(store, number, 0.5)
     again = ResultsStore.create(settings, resume=True)
-    rest = suggest_all(StudySearcher(again, space, settings.search, settings.kept))
+    rest = suggest_all(StudySearcher(again, space, settings.search, settings.storage_folder))
     assert [trial["model_id"] for trial in rest] == [1, 3, 4, 5]
     assert rest[0]["params"] == store.record(1).params
 
@@ -147,12 +147,12 @@ def test_tpe_learns_from_the_trials_before_a_resume(tmp_path):
     search = {"trials": 60, "startup_trials": 20}
     settings = config(tmp_path, space=space_of, search=search)
     store, space = ResultsStore.create(settings, resume=False), Space(settings)
-    first = StudySearcher(store, space, settings.search, settings.kept)
+    first = StudySearcher(store, space, settings.search, settings.storage_folder)
     for _ in range(40):
         trial = first.suggest("t")
         finish(store, trial["model_id"], -abs(trial["params"]["dropout"] - 0.2))
     again = ResultsStore.create(settings, resume=True)
-    searcher = StudySearcher(again, space, settings.search, settings.kept)
+    searcher = StudySearcher(again, space, settings.search, settings.storage_folder)
     drawn = []
     for _ in range(15):
         trial = searcher.suggest("t")

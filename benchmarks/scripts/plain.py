@@ -13,7 +13,7 @@ from decord import VideoReader
 from torch import nn
 from torch.utils.data import ConcatDataset, DataLoader, Dataset
 
-from benchmarks.peer_common import BATCH, SIZE, Head, backbone, splits, windows
+from benchmarks.scripts.common import BATCH, SIZE, Head, backbone, splits, windows
 
 
 class Clips(Dataset):

@@ -9,7 +9,7 @@ from pathlib import Path
 import optuna
 import torch
 
-from benchmarks.peer_common import CELLS, Head, epoch, extract
+from benchmarks.scripts.common import CELLS, Head, epoch, extract
 
 
 def main(videos: str, labels: str, trials: list[dict], epochs: int) -> None:

@@ -14,7 +14,7 @@ from ray.tune.search.optuna import OptunaSearch
 def train(config: dict, fixed: dict) -> None:
     import torch
 
-    from benchmarks.peer_common import Head, epoch, extract
+    from benchmarks.scripts.common import Head, epoch, extract
 
     torch.set_num_threads(1)
     data = extract(Path(fixed["videos"]), Path(fixed["labels"]))
