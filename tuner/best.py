@@ -33,8 +33,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--model",
         metavar="ID",
-        help="another model than the best, by its model_id; or a model.pt from anywhere, which "
-        "needs no results store",
+        help="another model than the best, by its model_id; or a model.pt from anywhere, "
+        "or its folder, which needs no results store",
     )
     parser.add_argument(
         "--ensemble",
@@ -124,12 +124,12 @@ def predict(config: Config, members: list, paths: list[str], out: Path) -> int:
     return report(predict_new(loaded, paths, config.data, output), out)
 
 
-def predict_with(path: Path, paths: list[str], out: Path) -> int:
+def predict_with(path: Path, paths: list[str], out: Path | None) -> int:
     """Predict with a model's file alone."""
-    from tuner.analysis.model import TrainedModel
+    from tuner.analysis.model import load_model
 
     try:
-        model = TrainedModel(path)
+        model = load_model(path)
     except (FileNotFoundError, ValueError) as error:
         raise UserError(
             f"--model: {error}; give a model_id, or the path of a model.pt, which "
@@ -141,7 +141,7 @@ def predict_with(path: Path, paths: list[str], out: Path) -> int:
             "sampled: every frame of the new ones is taken (a search with data.fps: its results "
             "store knows)"
         )
-    return report(model.predict_all(paths), out)
+    return report(model.predict_all(paths), out or model.path.parent / "new_videos")
 
 
 def report(found, out: Path) -> int:
@@ -164,8 +164,8 @@ def report(found, out: Path) -> int:
     return 0
 
 
-def of_file(args: argparse.Namespace) -> tuple[Path, list[str], Path]:
-    """The model's file, the videos and where their predictions go.
+def of_file(args: argparse.Namespace) -> tuple[Path, list[str], Path | None]:
+    """The model's file, the videos, and where their predictions go if that is given.
 
     Raises:
         UserError: a file alone can't do what is asked.
@@ -179,7 +179,7 @@ def of_file(args: argparse.Namespace) -> tuple[Path, list[str], Path]:
             f"--model {path} is a file, which predicts new videos: add --predict --videos PATH "
             "(for its figures and its own data give its model_id, and --search)"
         )
-    return path, args.videos, args.out or path.parent / "new_videos"
+    return path, args.videos, args.out
 
 
 def main() -> int:

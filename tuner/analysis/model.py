@@ -10,24 +10,33 @@ import pandas as pd
 import models
 from data.console import Output, output
 from data.errors import DataError
+from tuner.analysis.evaluation import MODEL, Trained
 from tuner.analysis.new_videos import NewPredictions, predict_new
 from tuner.config.sections import DataConfig
+from tuner.training.run import BEST
 
 
-class TrainedModel:
-    """A model that predicts videos: ``TrainedModel("model.pt").predict("new_videos/")``.
+def load_model(source: str | Path | Trained) -> TrainedModel:
+    """A model that predicts videos: ``load_model("model.pt").predict("new_videos/")``.
 
     Args:
-        path: of a ``model.pt`` or ``best.pt``, wherever it is.
+        source: a ``model.pt`` or ``best.pt``, wherever it is; a model's folder; or what a search left.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it is not a model's.
     """
+    path = source.folder if isinstance(source, Trained) else Path(source).expanduser()
+    if path.is_dir():
+        path = next((path / name for name in (MODEL, BEST) if (path / name).is_file()), path / BEST)
+    return TrainedModel(path)
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path).expanduser()
-        self.network = models.load(self.path)
+
+class TrainedModel:
+    """A model of which the file is all that there is; `load_model` reads it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.network = path, models.load(path)
 
     @property
     def classes(self) -> list[str]:

@@ -12,7 +12,8 @@ import pytest
 import models
 from data.console import output
 from models import ModelConfig
-from tuner.analysis.model import TrainedModel
+from tuner.analysis.evaluation import MODEL, Trained
+from tuner.analysis.model import load_model
 from tuner.config.parameters import TrainingConfig
 from tuner.config.sections import DataConfig
 from tuner.preparation.dataset import load_dataset
@@ -39,9 +40,19 @@ def file(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_file_predicts_at_the_rate_that_it_was_trained_at(file: Path, drawn: Path):
-    table = TrainedModel(file).predict(drawn / "c1.mp4")
+    table = load_model(file).predict(drawn / "c1.mp4")
     assert list(table.columns) == COLUMNS
     assert table["time"].tolist() == pytest.approx(np.arange(12) / 5)
+
+
+def test_a_folder_s_whole_model_comes_before_its_weights(file: Path, tmp_path: Path):
+    with pytest.raises(FileNotFoundError, match=r"best\.pt"):
+        load_model(tmp_path)
+    shutil.copy(file, tmp_path / BEST)
+    trained = Trained(0, tmp_path, {}, {}, None, None)
+    assert load_model(tmp_path).path == load_model(trained).path == tmp_path / BEST
+    shutil.copy(file, tmp_path / MODEL)
+    assert load_model(str(tmp_path)).path == tmp_path / MODEL
 
 
 def test_a_whole_model_needs_no_weights_from_elsewhere(
@@ -50,22 +61,22 @@ def test_a_whole_model_needs_no_weights_from_elsewhere(
     whole = models.attach_backbone(models.load(file))
     whole.config = whole.config.model_copy(update={"model_weights_path": "/nowhere/w.pth"})
     models.save(whole, tmp_path / "model.pt")
-    expected = TrainedModel(file).predict(drawn / "c1.mp4")
+    expected = load_model(file).predict(drawn / "c1.mp4")
 
     def none(*_: object, **__: object) -> None:
         raise AssertionError("it asks for weights that are not in the file")
 
     monkeypatch.setattr("models.backbones.load.weights_key", none)
-    found = TrainedModel(tmp_path / "model.pt").predict(drawn / "c1.mp4")
+    found = load_model(tmp_path / "model.pt").predict(drawn / "c1.mp4")
     assert np.allclose(found["seal"], expected["seal"], atol=1e-5)
 
 
 def test_a_video_that_does_not_decode_is_left_out(file: Path, drawn: Path, tmp_path: Path, capsys):
     (tmp_path / "broken.mp4").write_text("not a video")
-    table = TrainedModel(file).predict([drawn / "c1.mp4", tmp_path / "broken.mp4"])
+    table = load_model(file).predict([drawn / "c1.mp4", tmp_path / "broken.mp4"])
     assert set(table["video"]) == {"c1.mp4"} and "left out: broken.mp4" in capsys.readouterr().out
     with pytest.raises(ValueError, match=r"broken\.mp4"):
-        TrainedModel(file).predict(tmp_path / "broken.mp4")
+        load_model(file).predict(tmp_path / "broken.mp4")
 
 
 def test_best_takes_a_file_and_needs_no_results_store(
