@@ -119,17 +119,20 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Config:
         problems += _override(tree, override)
     if problems:
         raise ConfigError(str(path), problems)
-    return parse(tree, str(path))
+    return parse(tree, str(path), imports=True)
 
 
-def parse(tree: dict[str, Any], source: str) -> Config:
+def parse(tree: dict[str, Any], source: str, *, imports: bool = False) -> Config:
     """Validate what was read.
+
+    Args:
+        imports: also whether there are the samplers and schedulers that it names as ``module:Class``.
 
     Raises:
         ConfigError: everything that is wrong with it, at once.
     """
     try:
-        return Config.model_validate(tree)
+        return Config.model_validate(tree, context={"imports": imports})
     except ValidationError as error:
         raise ConfigError(source, list(dict.fromkeys(sentences(error, Config)))) from error
 

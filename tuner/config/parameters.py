@@ -110,6 +110,7 @@ class Domain(Section):
         return self
 
 
+Params = dict[str, Any]  # of one trial: the value of each of the parameters, by name
 PARAMETERS: dict[str, type[BaseModel]] = {
     **dict.fromkeys(FixedModel.model_fields, FixedModel),
     **dict.fromkeys(TrainingConfig.model_fields, TrainingConfig),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.files.storage import Storage
-from tuner.study.space.space import Params
+from tuner.config.parameters import Params
 from tuner.study.store.results import ResultsStore
 from tuner.training.run import BEST
 

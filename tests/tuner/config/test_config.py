@@ -31,7 +31,10 @@ def test_every_shipped_configuration_is_valid(path):
         (minimal(dta={}), ["dta", "unknown key", "did you mean 'data'"]),
         (minimal(search={"trails": 3}), ["search.trails", "did you mean 'trials'"]),
         (minimal(search={"trials": "many"}), ["search.trials", "integer", "'many'"]),
-        (minimal(search={"sampler": "foo"}), ["search.sampler", "'tpe'", "'grid'", "'foo'"]),
+        (
+            minimal(search={"sampler": "foo"}),
+            ["search.sampler", "tpe", "grid", "'foo'", "module:Class"],
+        ),
         (minimal(search={"time_budget": "3x"}), ["search.time_budget", "'3x'", "1h30m"]),
         (minimal(data={"videos": "v", "labels": "l", "fps": -1}), ["data.fps", "-1"]),
         (minimal(data={"videos": "v"}), ["data.labels is missing"]),

@@ -15,15 +15,21 @@ from models.config import ModelConfig
 from models.registry import ARCHITECTURES, REGISTRY
 from tuner.config.load import Config
 from tuner.config.messages import ConfigError
-from tuner.config.parameters import PARAMETERS, Domain, FixedModel, TrainingConfig, number_kind
+from tuner.config.parameters import (
+    PARAMETERS,
+    Domain,
+    FixedModel,
+    Params,
+    TrainingConfig,
+    number_kind,
+)
 from tuner.study.space.domains import fixed, only, same, values_of
 from tuner.study.space.rules import sequence_layers, takes, unused_parameters
 
-Params = dict[str, Any]
 COUNT_LIMIT = 1_000_000
 
 
-class Trial(Protocol):
+class Suggests(Protocol):
     """The part of an Optuna trial that define-by-run needs."""
 
     def suggest_categorical(self, name: str, choices: list[Any]) -> Any: ...
@@ -113,14 +119,14 @@ class Space:
         )
         return int(min(domain.choices) if domain.choices else domain.low or 1)
 
-    def sample(self, trial: Trial) -> Params:
+    def sample(self, trial: Suggests) -> Params:
         """Let an Optuna trial choose (define-by-run); returns every parameter of model and training."""
         params: Params = {}
         for name in PARAMETERS:
             params[name] = self._suggest(trial, name, self.domain(name, params))
         return params
 
-    def _suggest(self, trial: Trial, name: str, domain: Domain) -> Any:
+    def _suggest(self, trial: Suggests, name: str, domain: Domain) -> Any:
         label = self._label(name, domain)
         if domain.choices is not None:
             if len(domain.choices) == 1:
