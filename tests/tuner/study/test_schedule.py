@@ -4,7 +4,14 @@ from types import SimpleNamespace
 
 from tuner.config.load import parse
 from tuner.objective import Objective
-from tuner.study.halving.schedule import ASHA, TimeBudget, make_rungs, make_scheduler
+from tuner.study.halving.schedule import (
+    ASHA,
+    TimeBudget,
+    decisions,
+    make_rungs,
+    make_scheduler,
+    watchers,
+)
 from tuner.study.space.space import Space
 from tuner.study.store.results import ResultsStore
 
@@ -151,3 +158,21 @@ def test_the_time_budget_ends_a_search():
     assert not TimeBudget(None).stop_all()
     assert not TimeBudget(100).stop_all()
     assert TimeBudget(0).stop_all()
+
+
+def test_trials_that_another_scheduler_pauses_wait(tmp_path):
+    search = {"scheduler": "ray.tune.schedulers:HyperBandScheduler"}
+    config = toy_config(tmp_path, **search)
+    rungs = make_rungs(config, ResultsStore.create(config, resume=False))
+    (watcher,) = watchers(config, rungs)
+    waiting = rungs.waiting  # what sampler and progress were given
+    trials = [
+        SimpleNamespace(config={"model_id": n}, status=status)
+        for n, status in enumerate(["RUNNING", "PAUSED", "PAUSED", "TERMINATED"])
+    ]
+    watcher.on_step_end(0, trials)
+    assert set(waiting) == {1, 2}
+    trials[1].status = "RUNNING"
+    watcher.on_step_end(1, trials)
+    assert set(waiting) == {2}
+    assert decisions(config, rungs) == tuple(range(1, 10))  # it is asked after every epoch

@@ -193,3 +193,57 @@ def test_a_second_writer_of_a_study_is_found_out(tmp_path):
     store.ask(Space(settings).sample)
     with pytest.raises(RuntimeError, match="another process"):
         other.ask(Space(settings).sample)
+
+
+def test_the_study_names_its_metric_and_kind(tmp_path):
+    settings = config(tmp_path, search={"metric": "valid_loss", "trials": 3})
+    ResultsStore.create(settings, resume=False)
+    study = optuna.load_study(study_name="a", storage=settings.results_url)
+    assert study.metric_names == ["valid_loss"]
+    assert ResultsStore.open(settings.results_url, "a").kind == "search"
+    ResultsStore.create(config(tmp_path, name="b"), resume=True, kind="train")
+    assert ResultsStore.open(settings.results_url, "b").kind == "train"
+    with pytest.raises(StoreError, match="'b' is a series of single trainings"):
+        ResultsStore.create(config(tmp_path, name="b"), resume=True)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a", "search"), ("a-train", "train")])
+def test_a_study_of_an_earlier_version_tells_its_kind_by_its_name(name, kind, tmp_path):
+    settings = config(tmp_path, name=name, search={"metric": "valid_loss", "trials": 3})
+    study = optuna.create_study(study_name=name, storage=settings.results_url, direction="minimize")
+    study.set_user_attr("started", "2026-01-01T00:00:00")
+    study.set_user_attr("config", settings.model_dump(mode="json"))
+    for value in (0.4, 0.2):
+        trial = study.ask()
+        trial.set_user_attr("best_value", value)
+        study.tell(trial, value)
+    old = ResultsStore.open(settings.results_url, name)
+    assert old.kind == kind and [r.number for r in old.ranking()] == [1, 0]
+    again = ResultsStore.create(settings, resume=True, kind=kind)
+    assert again.study.metric_names == ["valid_loss"] and len(again.records()) == 2
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    ["TPESampler", "NSGAIISampler", "BruteForceSampler"],
+)
+def test_samplers_of_optuna_propose_in_a_space_with_conditions(sampler, tmp_path):
+    space_of = {
+        "architecture": ["image_mlp_frozen", "video_lrcnn_frozen"],
+        "sequence_length": [2, 3],
+        "sequence_model": ["GRU", "LSTM"],
+        "layer_1_size": [8],
+    }
+    search = {"trials": 30, "sampler": f"optuna.samplers:{sampler}", "startup_trials": 3}
+    settings = config(tmp_path, space=space_of, search=search)
+    store, space = ResultsStore.create(settings, resume=False), Space(settings)
+    searcher = StudySearcher(store, space, settings.search, settings.kept)
+    seen = []
+    while isinstance(trial := searcher.suggest("t"), dict):
+        seen.append(str(trial["params"]))
+        finish(store, trial["model_id"], 0.5)
+    distinct = space.count()
+    if sampler == "BruteForceSampler":  # it knows when it has tried all
+        assert len(seen) == len(set(seen)) == distinct
+    else:
+        assert len(seen) == 30 and len(set(seen)) > distinct / 2

@@ -22,6 +22,7 @@ from tuner.study.store.record import STATES, TrialRecord
 
 # Trials that a sampler proposes for a configuration's space, or single trainings.
 Kind = Literal["search", "train"]
+_WORDS = {"search": "search", "train": "series of single trainings"}
 TRAIN = "-train"  # ends the name of the study that has the single trainings
 
 
@@ -99,8 +100,8 @@ class ResultsStore:
     def _check_kind(self, kind: Kind) -> None:
         if self.study.user_attrs.get("kind", kind) != kind:
             raise StoreError(
-                f"'{self.name}' is the name of a {self.kind} in this results store: "
-                f"--set name=ANOTHER for a {kind}"
+                f"'{self.name}' is a {_WORDS[self.kind]} in this results store: "
+                f"--set name=ANOTHER for a {_WORDS[kind]}"
             )
 
     def _check_same(self, config: Config) -> None:
