@@ -110,8 +110,11 @@ class ResultsStore:
         fixed = ["data", "model", "training", "space"]
         parts = [(section, new[section], old.get(section)) for section in fixed]
         parts += [
-            (f"search.{key}", new["search"][key], old.get("search", {}).get(key))
-            for key in ("metric", "seed", "sampler")
+            (f"search.{key}", new["search"][key], old.get("search", {}).get(key, default))
+            for key, default in (
+                *(("metric", None), ("seed", None), ("sampler", None)),
+                ("sampler_options", {}),  # earlier versions had none
+            )
         ]
         changed = []
         for section, mine, theirs in parts:
