@@ -237,7 +237,7 @@ def test_samplers_of_optuna_propose_in_a_space_with_conditions(sampler, tmp_path
     search = {"trials": 30, "sampler": f"optuna.samplers:{sampler}", "startup_trials": 3}
     settings = config(tmp_path, space=space_of, search=search)
     store, space = ResultsStore.create(settings, resume=False), Space(settings)
-    searcher = StudySearcher(store, space, settings.search, settings.kept)
+    searcher = StudySearcher(store, space, settings.search, settings.storage_folder)
     seen = []
     while isinstance(trial := searcher.suggest("t"), dict):
         seen.append(str(trial["params"]))
