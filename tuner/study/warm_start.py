@@ -6,15 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.files.storage import Storage
-from tuner.config.parameters import Params
+from models.registry import REGISTRY
+from tuner.config.parameters import ROWS, Params
 from tuner.study.store.results import ResultsStore
 from tuner.training.run import BEST
-
-_HEAD = (
-    *("sequence_length", "sequence_stride", "frame_size", "pretrained_model_name", "pretrained"),
-    *("model_weights_path", "pooling", "sequence_model", "bidirectional", "sequence_model_layers"),
-    *("layer_1_size", "layer_2_size", "layer_3_size", "convolution_kernel_size"),
-)
 
 
 @dataclass(frozen=True)
@@ -31,11 +26,12 @@ def best_frozen(store: ResultsStore, params: Params, storage: Storage) -> Source
     Args:
         storage: of the search's models.
     """
-    counterpart = str(params["architecture"]).replace("_trainable", "_frozen")
+    twin = REGISTRY[params["architecture"]].frozen_twin
+    equal = [name for name, row in ROWS.items() if row.shapes in ("features", "head")]
     for record in store.ranking():
         path = storage.folder / "models" / str(record.number) / BEST
-        if record.params["architecture"] == counterpart and all(
-            record.params.get(name) == params.get(name) for name in _HEAD
+        if record.params["architecture"] == twin and all(
+            record.params.get(name) == params.get(name) for name in equal
         ):
             storage.fetch(path.parent)
             if path.exists():
