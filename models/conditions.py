@@ -112,9 +112,10 @@ def _wrong_kind(params: Params) -> str:
 
 def _no_backbone_left(params: Params) -> str:
     takes = _OVER_CLIPS if over_clips(params) else f"networks of images, such as {_OVER_IMAGES}"
+    size = params.get("frame_size") if over_clips(params) else None
     return (
         f"none of the choices is for {params['architecture']} with clips of"
-        f" {params['sequence_length']} frames; it takes {takes}"
+        f" {params['sequence_length']} frames{f' of {size}' if size else ''}; it takes {takes}"
     )
 
 

@@ -124,6 +124,11 @@ PARAMETERS: dict[str, type[BaseModel]] = {
 ROWS: dict[str, Row] = {**MODEL_ROWS, **table(TrainingConfig.model_fields)}
 
 
+def shaping(*parts: str) -> list[str]:
+    """The parameters that shape one of these parts of a model (see `Row.shapes`)."""
+    return [name for name, row in ROWS.items() if row.shapes in parts]
+
+
 def number_kind(name: str) -> type[int] | type[float] | None:
     """Which numbers a parameter takes, None aside; None if it takes something else."""
     annotation = PARAMETERS[name].model_fields[name].annotation

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from data.files.storage import Storage
 from models.registry import REGISTRY
-from tuner.config.parameters import ROWS, Params
+from tuner.config.parameters import Params, shaping
 from tuner.study.store.results import ResultsStore
 from tuner.training.run import BEST
 
@@ -27,13 +28,18 @@ def best_frozen(store: ResultsStore, params: Params, storage: Storage) -> Source
         storage: of the search's models.
     """
     twin = REGISTRY[params["architecture"]].frozen_twin
-    equal = [name for name, row in ROWS.items() if row.shapes in ("features", "head")]
+    names = shaping("features", "head")
     for record in store.ranking():
         path = storage.folder / "models" / str(record.number) / BEST
         if record.params["architecture"] == twin and all(
-            record.params.get(name) == params.get(name) for name in equal
+            _plain(record.params.get(name)) == _plain(params.get(name)) for name in names
         ):
             storage.fetch(path.parent)
             if path.exists():
                 return Source(record.number, path)
     return None
+
+
+def _plain(value: Any) -> Any:
+    """A value as the store gives it: what was a pair in this run is a list in its JSON."""
+    return list(value) if isinstance(value, tuple) else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from models.rules import Limit, Params
@@ -29,6 +30,9 @@ def keeping(limit: Limit, domain: Domain, params: Params) -> Domain:
     return only(domain, lambda value: limit.allows(value, params))
 
 
+@lru_cache(
+    typed=True
+)  # most parameters are fixed: making their domains took most of a sample's time
 def fixed(value: Any) -> Domain:
     return Domain.model_construct(choices=[value])
 
