@@ -77,9 +77,9 @@ class Row:
 
     def default_for(self, architecture: str) -> Any:
         """Return the value where nothing else is said."""
-        return (
-            self.of_architecture(REGISTRY[architecture]) if self.of_architecture else self.default
-        )
+        if self.of_architecture:
+            return self.of_architecture(REGISTRY[architecture])
+        return self.default
 
     def unused_after(self, params: Params) -> Unused | None:
         """Return why the parameter makes no difference after the choices, or None if it does."""

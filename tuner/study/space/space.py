@@ -60,13 +60,10 @@ class Space:
 
     def domain(self, name: str, params: Params) -> Domain:
         """What `name` may be after the choices in `params`; no choices at all if none is possible."""
-        domain, row, architecture = (
-            self._written(name, params),
-            ROWS[name],
-            params.get("architecture"),
-        )
+        domain, architecture = self._written(name, params), params.get("architecture")
         if architecture is None:
             return domain
+        row = ROWS[name]
         if row.unused_after(params) or (row.of_architecture and not self._says(name)):
             return fixed(row.default_for(architecture))
         brings = _BRINGS[name]
