@@ -83,8 +83,8 @@ def show(store, chosen) -> None:
     table = Table("", "model", metric, "epochs", "state", "parameters", box=None, pad_edge=False)
     for place, record in enumerate(store.ranking()[:10], 1):
         epochs = str(record.results.get("epochs", ""))
-        row = [str(place), str(record.number), f"{record.value:.4f}", epochs, record.state]
-        table.add_row(*row, describe(record.params))
+        cells = [str(place), str(record.number), f"{record.value:.4f}", epochs, record.state]
+        table.add_row(*cells, describe(record.params))
     console.print("\nthe ten best:")
     console.print(table)
 
