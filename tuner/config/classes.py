@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tuner.config.messages import nearest
+from tuner.config.messages import hint
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Kind:
         module, _, attribute = name.partition(":")
         if name not in self.words and not (module and attribute):
             raise ValueError(
-                f"unknown {self.name} '{name}'{nearest(name, self.words)}, "
+                f"unknown {self.name} '{name}'{hint(name, self.words)}, "
                 f"or a class as module:Class, such as {self.example}"
             )
 
@@ -73,7 +73,7 @@ class Kind:
         if not any(p.kind == p.VAR_KEYWORD for p in parameters):
             for option in options:
                 if option not in takes:
-                    raise ValueError(f"{name} takes no '{option}'{nearest(option, takes)}")
+                    raise ValueError(f"{name} takes no '{option}'{hint(option, takes)}")
         given = {key: value for key, value in offers.items() if key in takes}
         try:
             return made(**{**given, **options})
@@ -94,8 +94,8 @@ def _attribute(path: str) -> type[Any]:
     found = getattr(module, name, None)
     if not isinstance(found, type):
         classes = [n for n, value in vars(module).items() if isinstance(value, type)]
-        hint = nearest(name, classes) if classes else ""
-        raise ValueError(f"'{path}': {module_name} has no class {name}{hint}")
+        known = hint(name, classes) if classes else ""
+        raise ValueError(f"'{path}': {module_name} has no class {name}{known}")
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from tuner.config.classes import SAMPLERS, SCHEDULERS
-from tuner.config.messages import Several, nearest
+from tuner.config.messages import Several, hint
 from tuner.config.parameters import Section
 from tuner.objective import METRICS, Objective
 
@@ -111,7 +111,7 @@ class SearchConfig(Section):
     @classmethod
     def _metric(cls, value: str) -> str:
         if value not in METRICS:
-            raise ValueError(f"unknown metric '{value}'{nearest(value, METRICS)}")
+            raise ValueError(f"unknown metric '{value}'{hint(value, METRICS)}")
         return value
 
     @model_validator(mode="after")
