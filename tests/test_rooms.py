@@ -41,8 +41,8 @@ ROOMS: dict[str, list[str]] = {
     "models/layers/": ["models/errors.py", "models/patches.py"],
     "models/backbones/": ["models/errors.py", "models/patches.py"],
     "models/registry.py": ["models/layers/", "models/backbones/"],
-    "models/rules.py": ["models/registry.py"],
-    "models/config.py": ["models/rules.py"],
+    "models/rules.py models/conditions.py": ["models/registry.py"],
+    "models/config.py": ["models/rules.py models/conditions.py"],
     "models/architectures/": ["models/config.py"],
     "models/assembly.py": ["models/architectures/"],
     "models/files.py": ["models/assembly.py"],
@@ -65,9 +65,6 @@ ROOMS: dict[str, list[str]] = {
 
 # What is still to be removed; nothing may be added. Imports against the rules: importer and imported.
 KNOWN: set[tuple[str, str]] = {
-    ("models.rules", "models.config"),
-    ("tuner.study.store.results", "tuner.study.space.space"),
-    ("tuner.study.halving.schedule", "tuner.study.sampler"),
     ("benchmarks.grid", "tuner.search"),
 }
 KNOWN_LONG = {

@@ -61,18 +61,18 @@ def arguments() -> argparse.ArgumentParser:
 
 def show(store, chosen) -> None:
     """Print the chosen model and the ten best."""
-    from tuner.config.parameters import PARAMETERS
+    from models.rules import Row
+    from tuner.config.parameters import ROWS
     from tuner.study.space.describe import describe
-    from tuner.study.space.rules import unused_parameters
 
     counts = ", ".join(f"{count} {state}" for state, count in store.counts().items() if count)
     metric = store.config.search.metric
     console.print(f"search '{store.name}': {counts}")
     console.print(f"\nmodel {chosen.number} ({chosen.state}): {metric} {chosen.value:.4f}")
-    space, irrelevant = store.config.space, unused_parameters(chosen.params)
+    space = store.config.space
     for name, value in chosen.params.items():
-        default = PARAMETERS[name].model_fields[name].default if name in PARAMETERS else None
-        if (name in space or value != default) and name not in irrelevant:
+        row = ROWS.get(name, Row())  # an earlier version may have had others
+        if (name in space or value != row.default) and not row.unused_after(chosen.params):
             console.print(
                 f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}"
             )
@@ -87,8 +87,8 @@ def show(store, chosen) -> None:
     table = Table("", "model", metric, "epochs", "state", "parameters", box=None, pad_edge=False)
     for place, record in enumerate(store.ranking()[:10], 1):
         epochs = str(record.results.get("epochs", ""))
-        row = [str(place), str(record.number), f"{record.value:.4f}", epochs, record.state]
-        table.add_row(*row, describe(record.params))
+        cells = [str(place), str(record.number), f"{record.value:.4f}", epochs, record.state]
+        table.add_row(*cells, describe(record.params))
     console.print("\nthe ten best:")
     console.print(table)
 

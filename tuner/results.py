@@ -37,7 +37,7 @@ def show(url: str) -> int:
     from tuner.study.store.results import ResultsStore
 
     table = Table("search", "started", "finished", "pruned", "failed", "running", "best", box=None)
-    for name, started, _ in searches(url):
+    for name, started in searches(url):
         store = ResultsStore.open(url, name)
         counts, ranking = store.counts(), store.ranking()
         metric = store.config.search.metric
@@ -52,7 +52,7 @@ def copy(source: str, target: str, search: str | None) -> int:
     """Copy one search or all; each is there as a whole, or not at all where it was before."""
     from tuner.study.store import database
 
-    names = [search] if search else [name for name, _, _ in database.searches(source)]
+    names = [search] if search else [name for name, _ in database.searches(source)]
     with progress("copying searches", len(names)) as advance:
         for name in names:
             database.copy(source, target, name)

@@ -16,7 +16,7 @@ from models.registry import REGISTRY
 from tuner import cli
 from tuner.config.load import Config, absolute, load
 from tuner.config.messages import UserError
-from tuner.study.space.checks import check, searched_models
+from tuner.study.space.checks import check, remarks, searched_models
 from tuner.study.space.space import Space
 
 EXAMPLES = """
@@ -83,6 +83,8 @@ def dry_run(config: Config, space: Space, dataset) -> int:
     )
     if space.continuous():
         console.print(f"  continuous: {', '.join(space.continuous())}")
+    for line in remarks(space):
+        console.print(f"  {line}")
     asked = min(trials or count or 0, count or trials or 0)
     resources = config.resources
     here = {"CPU": os.cpu_count() or 1, "GPU": gpus_here()}
@@ -128,6 +130,8 @@ def search(config: Config, *, resume: bool, strict: bool, command: str) -> int:
     from tuner.runtime.session import RaySession, every_cpu_trains
 
     space = check(config)
+    for line in remarks(space):
+        console.print(line)
     start, again = time.monotonic(), config.folder.exists()
     ahead = every_cpu_trains(config)
     with only_one(config), RaySession(ahead=ahead) as session, cli.mistakes():

@@ -11,6 +11,7 @@ from tuner import cli
 from tuner.config.load import Config, absolute, load
 from tuner.config.messages import ConfigError
 from tuner.config.parameters import PARAMETERS
+from tuner.objective import METRICS
 
 EXAMPLES = """
 python -m tuner.train configs/seals.yaml --set model.architecture=image_mlp_frozen
@@ -67,52 +68,50 @@ def train(config: Config, params: dict[str, Any], *, strict: bool) -> int:
     from tuner.preparation.dataset import prepare
     from tuner.study.space.describe import run_name
     from tuner.study.space.space import resolve
-    from tuner.study.store.results import ResultsStore
+    from tuner.study.store.results import TRAIN, ResultsStore
     from tuner.study.warm_start import best_frozen
     from tuner.training.clips.source import ClipSource
     from tuner.training.run import Run
 
     model, training = resolve(params)
     # Single trainings have a study of their own: they are no trials that a sampler proposed.
-    config = config.model_copy(update={"name": f"{config.name}-train"})
+    searched_name = config.name
+    config = config.model_copy(update={"name": f"{searched_name}{TRAIN}"})
     dataset = prepare(config.data, [model], config.folder, output, strict=strict)
-    store = ResultsStore.create(config, resume=True, same=False)
-    number, params = store.ask(None, params)
+    store = ResultsStore.create(config, resume=True, kind="train")
+    number, params = store.ask(lambda _: params)
     folder = config.folder / "models" / str(number)
     if training.warm_start == "best":
-        searched = ResultsStore.open(config.results_url, config.name.removesuffix("-train"))
+        searched = ResultsStore.open(config.results_url, searched_name)
         source = best_frozen(searched, params, searched.config.storage_folder)
         training = training.model_copy(update={"warm_start": source and str(source.path)})
         console.print(
             f"warm start: {f'model {source.number}' if source else 'there is no such head'}"
         )
     console.print(f"model {number}: {folder}")
-    metric = config.search.metric
     try:
         run = Run(
             folder=folder,
             config=model,
             training_config=training,
             source=ClipSource(dataset, config.data),
-            metric=metric,
+            metric=config.search.metric,
             seed=config.search.seed,
             params=params,
             storage=config.storage_folder,
             events=config.folder / run_name(number, params),
         )
+        objective = run.training.objective
         while not run.training.finished:
             result = run.step()
-            store.report(number, {result["epoch"]: result[metric]})
-            console.print(
-                f"epoch {result['epoch']:3} (round {result['round']}): "
-                f"train_loss {result['train_loss']:.4f}, valid_loss {result['valid_loss']:.4f}, "
-                f"valid_accuracy {result['valid_accuracy']:.4f}, valid_f1 {result['valid_f1']:.4f}"
-            )
+            store.report(number, {result["epoch"]: objective.value(result)})
+            figures = ", ".join(f"{name} {result[name]:.4f}" for name in ("train_loss", *METRICS))
+            console.print(f"epoch {result['epoch']:3} (round {result['round']}): {figures}")
         run.close()
     except BaseException as error:  # whatever ends it, the store must not say that it still runs
         store.fail(number, f"{type(error).__name__}: {error}".strip(": "))
         raise
-    summary, value = run.summary(), run.training.best[metric]
+    summary, value = run.summary(), objective.value(run.training.best)
     store.finish(number, pruned=False, results=summary, value=value)
     record = store.record(number)
     trained = Trained(number, folder, params, summary, record.started, record.ended)

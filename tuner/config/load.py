@@ -12,11 +12,11 @@ from pydantic import Field, ValidationError, field_validator
 from data.files.path import S3Path, place
 from data.files.path import absolute as absolute_path
 from data.files.storage import Storage
-from tuner.config.messages import ConfigError, Several, nearest, sentences
+from models.config import ModelParameters
+from tuner.config.messages import ConfigError, Several, hint, sentences
 from tuner.config.parameters import (
     PARAMETERS,
     Domain,
-    FixedModel,
     Section,
     TrainingConfig,
     alternatives,
@@ -30,7 +30,7 @@ class Config(Section):
 
     name: str = Field(pattern=r"^[\w][\w.\- ]*$")
     data: DataConfig = DataConfig()
-    model: FixedModel = FixedModel()
+    model: ModelParameters = ModelParameters()
     training: TrainingConfig = TrainingConfig()
     space: dict[str, list[Domain]] = Field(default_factory=dict)
     search: SearchConfig = SearchConfig()
@@ -48,7 +48,7 @@ class Config(Section):
         space: dict[str, list[Domain]] = {}
         for name, written in value.items():
             if name not in PARAMETERS:
-                problems.append(f"space.{name}: unknown parameter{nearest(name, PARAMETERS)}")
+                problems.append(f"space.{name}: unknown parameter{hint(name, PARAMETERS)}")
                 continue
             space[name] = []
             for item in alternatives(written):
@@ -108,8 +108,9 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Config:
     try:
         tree = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
     except OSError as error:
-        hint = nearest(path.name, [p.name for p in path.parent.glob("*.yaml")] or ["no YAML there"])
-        raise ConfigError(str(path), [f"can't be read: {error.strerror}{hint}"]) from error
+        files = [p.name for p in path.parent.glob("*.yaml")] or ["no YAML there"]
+        problem = f"can't be read: {error.strerror}{hint(path.name, files)}"
+        raise ConfigError(str(path), [problem]) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), [f"is not valid YAML: {error}"]) from error
     if not isinstance(tree, dict):
@@ -119,17 +120,20 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Config:
         problems += _override(tree, override)
     if problems:
         raise ConfigError(str(path), problems)
-    return parse(tree, str(path))
+    return parse(tree, str(path), imports=True)
 
 
-def parse(tree: dict[str, Any], source: str) -> Config:
+def parse(tree: dict[str, Any], source: str, *, imports: bool = False) -> Config:
     """Validate what was read.
+
+    Args:
+        imports: also whether there are the samplers and schedulers that it names as ``module:Class``.
 
     Raises:
         ConfigError: everything that is wrong with it, at once.
     """
     try:
-        return Config.model_validate(tree)
+        return Config.model_validate(tree, context={"imports": imports})
     except ValidationError as error:
         raise ConfigError(source, list(dict.fromkeys(sentences(error, Config)))) from error
 

@@ -51,9 +51,9 @@ class Trial(tune.Trainable):
 
         Returns:
             the last ``epoch``, and the selection metric in it by its name; ``best_value`` and
-            ``best_loss``, the selection metric and ``valid_loss`` of the best epoch so far;
-            ``finished`` when the training has come to its end, ``report`` with all epochs; or, when
-            it can't go on, ``failed`` with the reason alone.
+            ``score``, what `Objective` makes of the best epoch so far; ``finished`` when the training
+            has come to its end, ``report`` with all epochs; or, when it can't go on, ``failed`` with
+            the reason alone.
         """
         try:
             return self._step()
@@ -63,10 +63,11 @@ class Trial(tune.Trainable):
             return {"failed": reason, "done": True}
 
     def _step(self) -> dict[str, Any]:
-        metric, start = self.context.config.search.metric, time.monotonic()
+        start = time.monotonic()
         if self.run is None:
             self.run, self.reported = self._open(), 0
         training = self.run.training
+        objective = training.objective
         while not training.finished:
             self.run.step()
             if training.epoch in self.context.rungs:
@@ -77,12 +78,14 @@ class Trial(tune.Trainable):
         self.reported = training.epoch
         return {
             "epoch": training.epoch,
-            metric: new[-1][metric],
-            "best_value": training.best[metric],
-            "best_loss": training.best["valid_loss"],
+            objective.metric: objective.value(new[-1]),
+            "best_value": objective.value(training.best),
+            "score": objective.score(training.best),
             "finished": training.finished,
             "done": training.finished,
-            "report": Report({entry["epoch"]: entry[metric] for entry in new}, self.run.summary()),
+            "report": Report(
+                {entry["epoch"]: objective.value(entry) for entry in new}, self.run.summary()
+            ),
         }
 
     def _open(self) -> Run:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from models import VideoClassifier
 from tuner.config.parameters import TrainingConfig
-from tuner.objective import METRICS
+from tuner.objective import Objective
 from tuner.training.clips.augment import augmentation
 from tuner.training.clips.batches import Clips, FeatureClips, all_logits
 from tuner.training.device import precision
@@ -41,7 +41,7 @@ class Training:
         model: what is trained; parameters that need no gradient stay as they are.
         train, valid: clips to learn from and to select on.
         task: what is to be told of a clip.
-        metric: the best weights are those with the best value of it; ties go to the lower loss.
+        metric: the best weights are those of the epoch that is best by it, as `Objective` has it.
         seed: with the same seed, parameters and clips, the same figures on one CPU thread.
     """
 
@@ -60,8 +60,8 @@ class Training:
         self.device = device or torch.device("cpu")
         self.model = model.to(self.device)
         self.train, self.valid = train.to(self.device), valid.to(self.device)
-        self.config, self.task, self.metric, self.seed = config, task, metric, seed
-        self.sign = 1.0 if METRICS[metric] == "maximize" else -1.0
+        self.config, self.task, self.seed = config, task, seed
+        self.objective = Objective(metric)
         self.stored = isinstance(train, FeatureClips)
         self.precision = precision(config.precision, self.device, self.model, stored=self.stored)
         self.augmentation = augmentation(config)
@@ -132,7 +132,7 @@ class Training:
         result["seconds"] = time.perf_counter() - start
         result["data_wait"] = waited / result["seconds"]
         self.history.append(result)
-        if self.best_epoch == 0 or self._better(result, self.best):
+        if self.best_epoch == 0 or self.objective.better(result, self.best):
             self.best_epoch = self.epoch
             with self.evaluated():
                 self.best_weights = copy.deepcopy(trained_state(self.model))
@@ -198,20 +198,15 @@ class Training:
         """Of the learning rates, `done` being the share of the current epoch."""
         return rate_factor(self.config, epoch=self.epoch + done, number=self.round)
 
-    def _better(self, result: dict[str, Any], other: dict[str, Any]) -> bool:
-        mine, theirs = self.sign * result[self.metric], self.sign * other[self.metric]
-        return mine > theirs or (mine == theirs and result["valid_loss"] < other["valid_loss"])
-
     def _end_round_if_due(self) -> None:
         if self.config.schedule == "cosine":
             self.finished = self.epoch >= self.config.epochs
             return
         own = self.history[self.round_start :]
-        best = 0
-        for number, entry in enumerate(own):
-            if self._better(entry, own[best]):
-                best = number
-        if len(own) - 1 - best < self.config.patience and len(own) < self.config.epochs:
+        if (
+            len(own) - 1 - self.objective.best(own) < self.config.patience
+            and len(own) < self.config.epochs
+        ):
             return
         if self.round == self.config.rounds:
             self.finished = True
