@@ -18,12 +18,12 @@ def test_the_next_command_is_named_only_where_there_is_a_model(
     monkeypatch.chdir(tmp_path)
     config = load(write_config())
     store = ResultsStore.create(config, resume=False)
-    number, _ = store.ask(Space(config))
+    number, _ = store.ask(Space(config).sample)
     store.fail(number, "loss is nan")
     summary(config, store, 1.0, "")
     out = capsys.readouterr().out
     assert "1 failed" in out and "loss is nan" in out and "next:" not in out
-    number, _ = store.ask(Space(config))
+    number, _ = store.ask(Space(config).sample)
     store.finish(number, pruned=False, results={"best_epoch": 1}, value=0.5)
     summary(config, store, 1.0, "")
     assert "next:    python -m tuner.best" in capsys.readouterr().out
