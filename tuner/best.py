@@ -184,7 +184,7 @@ def of_file(args: argparse.Namespace) -> tuple[Path, list[str], Path | None]:
 
 def main() -> int:
     args = arguments().parse_args()
-    from tuner.analysis.evaluation import Trained
+    from tuner.api import trained
     from tuner.study.store.results import ResultsStore
 
     if args.videos and not args.predict:
@@ -210,17 +210,7 @@ def main() -> int:
         console.print(f"\nensemble: the probabilities of models {numbers} are averaged")
     if not args.predict:
         return 0
-    members = [
-        Trained(
-            record.number,
-            config.folder / "models" / str(record.number),
-            record.params,
-            record.results,
-            record.started,
-            record.ended,
-        )
-        for record in chosen
-    ]
+    members = [trained(config, record) for record in chosen]
     for member in members:
         config.storage_folder.fetch(member.folder)
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,21 @@ MODEL = "model.pt"
 
 @dataclass(frozen=True)
 class Trained:
-    """A model that a trial left in its folder, and what the results store knows of it."""
+    """A model that a trial left in its folder, and what the results store knows of it.
+
+    Attributes:
+        value: of the metric that selects, at the best epoch.
+        params: its parameters, by name.
+        summary: as `Run.summary` gives it.
+    """
 
     model_id: int
     folder: Path
-    params: Mapping[str, Any]
-    summary: Mapping[str, Any]
-    started: datetime | None
-    ended: datetime | None
+    value: float | None
+    params: Mapping[str, Any] = field(repr=False)
+    summary: Mapping[str, Any] = field(repr=False)
+    started: datetime | None = field(repr=False)
+    ended: datetime | None = field(repr=False)
 
     def load(self) -> models.VideoClassifier:
         """The model over stored features.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 import models
-from data.console import Output, output
+from data.console import Output, for_python
 from data.errors import DataError
 from tuner.analysis.evaluation import MODEL, Trained
 from tuner.analysis.new_videos import NewPredictions, predict_new
@@ -53,19 +54,20 @@ class TrainedModel:
         return "fps" in self.network.extra
 
     def predict(
-        self, videos: str | Path | Sequence[str | Path], output: Output = output
+        self, videos: str | Path | Sequence[str | Path], output: Output | None = None
     ) -> pd.DataFrame:
         """Predict every frame of videos, sampled as those that it was trained on.
 
         Args:
             videos: files, or folders of them, here or on S3.
-            output: where its progress is shown.
+            output: where progress is shown; None: in a notebook, and nowhere else.
 
         Returns:
             a column a class with its probability, ``prediction``, ``video``, ``frame`` (from 0) and
             ``time`` (seconds).
 
-        Those that don't decode are left out, which `output` says.
+        Warns:
+            UserWarning: of each video that is left out because it does not decode.
 
         Raises:
             DataError: there are no videos, or none of them decodes.
@@ -74,13 +76,15 @@ class TrainedModel:
         if predictions.table.empty:
             raise DataError([f"{one.path}: {one.reason}" for one in predictions.rejects])
         for reject in predictions.rejects:
-            output.say(f"left out: {reject.video}: {reject.reason}")
+            warnings.warn(f"left out: {reject.video}: {reject.reason}", stacklevel=2)
         return predictions.table
 
     def predict_all(
-        self, videos: str | Path | Sequence[str | Path], output: Output = output
+        self, videos: str | Path | Sequence[str | Path], output: Output | None = None
     ) -> NewPredictions:
         """As `predict`, with the videos that don't decode beside the table."""
         paths = [videos] if isinstance(videos, str | Path) else videos
         config = DataConfig(fps=self.fps)
-        return predict_new([self.network], [str(path) for path in paths], config, output)
+        return predict_new(
+            [self.network], [str(path) for path in paths], config, output or for_python()
+        )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
@@ -62,6 +62,20 @@ class Config(Section):
             raise Several(problems)
         return space
 
+    @classmethod
+    def load(cls, path: str | Path, overrides: Mapping[str, Any] | Sequence[str] = ()) -> Config:
+        """Read a YAML file; relative paths in it are of the working folder.
+
+        Args:
+            overrides: values in place of the file's, by dotted key as in
+                ``{"search.trials": 40, "data.videos": "VIDEOS"}``; or texts such as
+                ``search.trials=40``, whose values are YAML.
+
+        Raises:
+            ConfigError: everything that is wrong with it, at once.
+        """
+        return absolute(load(Path(path), overrides))
+
     @property
     def folder(self) -> Path:
         """Where this machine has the models and lists of this search."""
@@ -99,8 +113,8 @@ class _UniqueKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def load(path: Path, overrides: Sequence[str] = ()) -> Config:
-    """Read a YAML file and apply ``key=value`` overrides (keys dotted, values YAML).
+def load(path: Path, overrides: Mapping[str, Any] | Sequence[str] = ()) -> Config:
+    """As `Config.load`, with relative paths left as they are.
 
     Raises:
         ConfigError: everything that is wrong with it, at once.
@@ -116,8 +130,13 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Config:
     if not isinstance(tree, dict):
         raise ConfigError(str(path), ["is not a mapping of keys such as name:, data:, space:"])
     problems = []
-    for override in overrides:
-        problems += _override(tree, override)
+    if isinstance(overrides, Mapping):
+        for key, value in overrides.items():
+            plain = str(value) if isinstance(value, PurePath) else value
+            problems += _override(tree, key, plain, f"override {key}")
+    else:
+        for text in overrides:
+            problems += _override_text(tree, text)
     if problems:
         raise ConfigError(str(path), problems)
     return parse(tree, str(path), imports=True)
@@ -138,7 +157,7 @@ def parse(tree: dict[str, Any], source: str, *, imports: bool = False) -> Config
         raise ConfigError(source, list(dict.fromkeys(sentences(error, Config)))) from error
 
 
-def _override(tree: dict[str, Any], override: str) -> list[str]:
+def _override_text(tree: dict[str, Any], override: str) -> list[str]:
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
         return [f"--set {override}: write it as key=value, as in --set search.trials=40"]
@@ -146,14 +165,19 @@ def _override(tree: dict[str, Any], override: str) -> list[str]:
         value = yaml.load(text, _UniqueKeys)
     except yaml.YAMLError:
         value = text
-    *sections, last = key.strip().split(".")
+    return _override(tree, key.strip(), value, f"--set {override}")
+
+
+def _override(tree: dict[str, Any], key: str, value: Any, where: str) -> list[str]:
+    """Set a value in `tree`; the problem if there is no place for it."""
+    *sections, last = key.split(".")
     node = tree
     for section in sections:
         if node.get(section) is None:
             node[section] = {}
         node = node[section]
         if not isinstance(node, dict):
-            return [f"--set {override}: '{section}' is a value, it has no keys below it"]
+            return [f"{where}: '{section}' is a value, it has no keys below it"]
     node[last] = value
     return []
 

@@ -7,18 +7,26 @@ from collections.abc import Collection
 from functools import partial
 from typing import Any
 
-from ray.tune import Callback
+from ray.tune import Callback, ProgressReporter
 from rich.console import Console, Group
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from data.console import duration
+from data.console import Latest, duration
 from tuner.runtime.failures import reason_of
 from tuner.runtime.notices import Notices
 from tuner.study.space.describe import describe
 from tuner.study.store.results import ResultsStore
+
+
+class NoReports(ProgressReporter):
+    """In place of Tune's own table, which in a notebook would delete all that was shown before."""
+
+    def should_report(self, trials: list[Any], done: bool = False) -> bool:
+        return False
+
+    def report(self, trials: list[Any], done: bool, *sys_info: str) -> None: ...
 
 
 class Progress(Callback):
@@ -55,20 +63,14 @@ class Progress(Callback):
         self.waiting = waiting
         self.epochs, self.start, self.every = 0, time.monotonic(), every
         self.last_line = self.start
-        self.live = (
-            Live(console=console, auto_refresh=False, transient=True)
-            if console.is_terminal
-            else None
-        )
+        self.latest = Latest(console)
 
     def __enter__(self) -> Progress:
-        if self.live:
-            self.live.start()
+        self.latest.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self.live:
-            self.live.stop()
+        self.latest.__exit__(*error)
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune's own snapshots are not used
@@ -122,10 +124,9 @@ class Progress(Callback):
         if self.notices and now - self.noticed >= 1:
             self.noticed = now
             self.notices.show(partial(self.console.print, soft_wrap=True))
-        if self.live:
-            if now - self.last_line >= 0.5:
-                self.last_line = now
-                self.live.update(self._table(), refresh=True)
+        if self.latest.shows:
+            if self.latest.due:
+                self.latest.draw(self._table())
         elif now - self.last_line >= self.every:
             self.last_line = now
             self.console.print(self.line(), soft_wrap=True)

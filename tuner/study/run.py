@@ -82,7 +82,7 @@ def _fit(
 
     from tuner.study.context import SearchContext
     from tuner.study.halving.schedule import TimeBudget, decisions, make_scheduler, watchers
-    from tuner.study.progress import Progress
+    from tuner.study.progress import NoReports, Progress
     from tuner.study.recorder import Recorder
     from tuner.study.trial import Trial
     from tuner.training.clips.stored import known
@@ -133,6 +133,7 @@ def _fit(
                 storage_path=str(config.folder),
                 stop=budget,
                 verbose=0,
+                progress_reporter=NoReports(),
                 callbacks=[*watchers(config, rungs), recorder, progress, *callbacks],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=config.search.retries),
