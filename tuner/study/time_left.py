@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 _WINDOW = 60.0  # seconds: how fast a search is now, not how fast it was
 
@@ -21,9 +22,7 @@ class TimeLeft:
         longest: epochs of a training that nothing stops.
     """
 
-    def __init__(
-        self, total: int, *, levels: Sequence[int], factor: float, longest: int
-    ) -> None:
+    def __init__(self, total: int, *, levels: Sequence[int], factor: float, longest: int) -> None:
         self.total, self.levels, self.factor = total, list(levels), factor
         # As a first guess, early stopping ends a training half way.
         self._finished = [longest / 2]
@@ -96,7 +95,7 @@ class TimeLeft:
         bounds = [epochs, *following, length]
         return sum(
             (end - begin) / self.factor**passed
-            for passed, (begin, end) in enumerate(zip(bounds, bounds[1:], strict=False))
+            for passed, (begin, end) in enumerate(pairwise(bounds))
         )
 
     def _after_rung(self, epochs: int) -> float:

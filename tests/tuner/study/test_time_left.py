@@ -60,9 +60,7 @@ def test_through_a_whole_search_it_is_about_right(seed):
             done[trial] += 1
             left.trained(1, now)
             waiting = [e for t, e in done.items() if e and t != trial and t not in ended]
-            found = left.seconds(
-                now, 0.0, running=[done[trial]], waiting=waiting, ended=len(ended)
-            )
+            found = left.seconds(now, 0.0, running=[done[trial]], waiting=waiting, ended=len(ended))
             told.append((now, found))
         last = level == 2 or trial not in goes_on[level + 1]
         if last and level == 2:
