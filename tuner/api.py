@@ -192,6 +192,7 @@ def trained(config: Config, record: TrialRecord) -> Trained:
         summary=record.results,
         started=record.started,
         ended=record.ended,
+        storage=config.storage_folder,
     )
 
 

@@ -212,7 +212,7 @@ def main() -> int:
         return 0
     members = [trained(config, record) for record in chosen]
     for member in members:
-        config.storage_folder.fetch(member.folder)
+        member.fetch()
         try:
             member.load()
         except FileNotFoundError as error:

@@ -13,6 +13,7 @@ import pandas as pd
 import models
 from data import Dataset
 from data.console import Output
+from data.files.storage import Storage
 from tuner.analysis import artifacts
 from tuner.analysis.prediction import PREDICTIONS, predict, steps, with_labels
 from tuner.config.sections import DataConfig
@@ -30,6 +31,7 @@ class Trained:
         value: of the metric that selects, at the best epoch.
         params: its parameters, by name.
         summary: as `Run.summary` gives it.
+        storage: of its search, where that is not this machine.
     """
 
     model_id: int
@@ -39,6 +41,12 @@ class Trained:
     summary: Mapping[str, Any] = field(repr=False)
     started: datetime | None = field(repr=False)
     ended: datetime | None = field(repr=False)
+    storage: Storage | None = field(default=None, repr=False)
+
+    def fetch(self) -> None:
+        """Bring its folder to this machine, if it is kept elsewhere."""
+        if self.storage is not None:
+            self.storage.fetch(self.folder)
 
     def load(self) -> models.VideoClassifier:
         """The model over stored features.

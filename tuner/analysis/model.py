@@ -27,7 +27,10 @@ def load_model(source: str | Path | Trained) -> TrainedModel:
         FileNotFoundError: there is no such file.
         ValueError: it is not a model's.
     """
-    path = source.folder if isinstance(source, Trained) else Path(source).expanduser()
+    if isinstance(source, Trained):
+        source.fetch()
+        source = source.folder
+    path = Path(source).expanduser()
     if path.is_dir():
         path = next((path / name for name in (MODEL, BEST) if (path / name).is_file()), path / BEST)
     return TrainedModel(path)
