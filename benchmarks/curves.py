@@ -17,7 +17,7 @@ import torch
 
 import models
 from benchmarks.report import FOLDER
-from data.console import output, progress
+from data.console import output
 from tuner.config.load import absolute, load
 from tuner.preparation.dataset import prepare
 from tuner.study.space.space import Space, resolve
@@ -48,15 +48,14 @@ def main(videos: str, labels: str, trials: int = 200, epochs: int = 27) -> None:
     dataset = prepare(config.data, [resolve(proposed[0])[0]], FOLDER, output)
     source = ClipSource(dataset, config.data)
     curves = []
-    with progress("training", trials) as advance:
+    with output.bar("training", trials) as advance:
         for number, params in enumerate(proposed):
             model_config, settings = resolve(params)
             torch.manual_seed(number)
             train, valid = (source.clips(model_config, split) for split in ("train", "valid"))
             model = models.build(model_config, dataset.classes, with_backbone=False)
             fit_normalisation(model, train)
-            classes = len(dataset.classes)
-            run = Training(model, train, valid, config=settings, classes=classes, seed=number)
+            run = Training(model, train, valid, config=settings, task=source.task, seed=number)
             try:
                 while not run.finished:
                     run.step()

@@ -12,8 +12,8 @@ import time
 import torch
 
 import models
-from benchmarks.peer_common import Head, epoch
 from benchmarks.report import report
+from benchmarks.scripts.common import Head, epoch
 from data.console import output
 from models import ModelConfig
 from tuner.config.parameters import TrainingConfig
@@ -35,7 +35,7 @@ def main(epochs: int = 15) -> None:
     ours = models.build(CONFIG, dataset.classes, with_backbone=False)
     fit_normalisation(ours, train)
     settings = TrainingConfig(epochs=10_000, patience=10_000, rounds=1)
-    training = Training(ours, train, valid, config=settings, classes=len(dataset.classes))
+    training = Training(ours, train, valid, config=settings, task=source.task)
 
     theirs = Head("LSTM", 256)
     data = {

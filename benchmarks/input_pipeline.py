@@ -41,7 +41,7 @@ def data_wait() -> float:
     train, valid = (source.clips(CONFIG, split) for split in ("train", "valid"))
     model = models.build(CONFIG, dataset.classes)
     config = TrainingConfig(epochs=100, patience=100, rounds=1)
-    training = Training(model, train, valid, config=config, classes=len(dataset.classes))
+    training = Training(model, train, valid, config=config, task=source.task)
     return statistics.median(training.step()["data_wait"] for _ in range(3))
 
 

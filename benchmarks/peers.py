@@ -73,7 +73,7 @@ def drawn(folder: str) -> str:
 
 def peer(kind: str, videos: Path, labels: Path, trials: str) -> float:
     """Seconds of one of the scripts."""
-    script = [sys.executable, "-m", f"benchmarks.peer_{kind}"]
+    script = [sys.executable, "-m", f"benchmarks.scripts.{kind}"]
     return timed([*script, str(videos), str(labels), trials, str(EPOCHS)])
 
 

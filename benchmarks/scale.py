@@ -46,7 +46,7 @@ class Sleeper(tune.Trainable):
             "epoch": self.epoch,
             "valid_f1": value,
             "best_value": value,
-            "best_loss": 1 - value,
+            "score": (value, value - 1),
             "finished": done,
             "done": done,
             # Not a Report: its module imports torch, and 64 workers would not fit into memory.

@@ -7,15 +7,32 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.jupyter import JupyterMixin
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-# A file or a pipe has no width that a table would have to fit.
-_WIDTH = None if sys.stdout.isatty() else 160
-# No markup: names of videos and classes may have brackets.
-console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=_WIDTH)
+_REFRESH = 0.5  # seconds between two drawings of what changes all the time
+
+
+def drawn_on(console: Console) -> bool:
+    """Whether what is there can be drawn over: a terminal's lines, or a notebook's output."""
+    return (console.is_terminal or console.is_jupyter) and not console.quiet
+
+
+def _console() -> Console:
+    # No markup: names of videos and classes may have brackets.
+    plain: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}
+    console = Console(soft_wrap=True, **plain)
+    if not drawn_on(console):  # a file or a pipe has no width that a table would have to fit
+        console.width = 160
+    return console
+
+
+console = _console()
 
 
 class Advance(Protocol):
@@ -26,32 +43,108 @@ class Advance(Protocol):
 
 @dataclass(frozen=True)
 class Output:
-    """Where to say things: `say` a line, and `bar` (text, total) to show the steps of a long work."""
+    """Where to say things.
+
+    Attributes:
+        say: a line.
+        bar: (text, total) shows the steps of a long work; its context gives what is called after each.
+        console: the same place, for what is drawn again and again.
+    """
 
     say: Callable[[str], None]
     bar: Callable[[str, int | None], AbstractContextManager[Advance]]
+    console: Console
+
+
+def output_to(console: Console) -> Output:
+    return Output(console.print, partial(_bar, console), console)
+
+
+class Latest:
+    """The latest of what changes, drawn in one place of a terminal or a notebook; elsewhere nothing.
+
+    Args:
+        stays: whether it is left there at the end.
+    """
+
+    def __init__(self, console: Console, *, stays: bool = False) -> None:
+        self.shows = drawn_on(console)
+        self._stays, self._drawn = stays, 0.0
+        self._live: Live | None = None
+        self._handle: Any = None
+        if self.shows and not console.is_jupyter:
+            self._live = Live(console=console, auto_refresh=False, transient=not stays)
+
+    def __enter__(self) -> Latest:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._live:
+            self._live.stop()
+        elif self._handle and not self._stays:
+            self._handle.update(_InNotebook(""))
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to draw again."""
+        return self.shows and time.monotonic() - self._drawn >= _REFRESH
+
+    def draw(self, content: RenderableType) -> None:
+        """Show `content` in place of what was shown before."""
+        self._drawn = time.monotonic()
+        if self._live:
+            self._live.update(content, refresh=True)
+        elif self.shows and self._handle is None:
+            from IPython.display import display
+
+            self._handle = display(_InNotebook(content), display_id=True)
+        elif self.shows:
+            self._handle.update(_InNotebook(content))
+
+
+class _InNotebook(JupyterMixin):
+    """Anything that rich can draw, as a notebook shows it; rich's own way needs widgets there."""
+
+    def __init__(self, content: RenderableType) -> None:
+        self.content = content
+
+    def __rich__(self) -> RenderableType:
+        return self.content
 
 
 @contextmanager
-def progress(text: str, total: int | None) -> Iterator[Advance]:
-    """Show the steps of a long work: a bar on a terminal, elsewhere a line every half minute.
+def _bar(console: Console, text: str, total: int | None) -> Iterator[Advance]:
+    """The steps of a long work: a bar on a terminal or in a notebook, elsewhere a line now and then.
 
     Yields:
         what is to be called after each step, or with the number of steps done.
     """
-    if not console.is_terminal:
-        yield _lines(text, total)
+    if not drawn_on(console):
+        yield _lines(console, text, total)
         return
     columns: list[Any] = [
         *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
         TimeRemainingColumn(),
     ]
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(text, total=total)
-        yield lambda count=1: bar.advance(task, count)
+    bar = Progress(*columns, console=console, transient=True)
+    task = bar.add_task(text, total=total)
+    if not console.is_jupyter:
+        with bar:
+            yield lambda count=1: bar.advance(task, count)
+        return
+    with Latest(console) as latest:
+
+        def advance(count: int = 1) -> None:
+            bar.advance(task, count)
+            if latest.due:
+                latest.draw(bar.get_renderable())
+
+        yield advance
 
 
-def _lines(text: str, total: int | None, every: float = 30) -> Advance:
+def _lines(console: Console, text: str, total: int | None, every: float = 30) -> Advance:
     done, last = 0, time.monotonic()
 
     def step(count: int = 1) -> None:
@@ -85,4 +178,10 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-output = Output(say=console.print, bar=progress)
+output = output_to(console)
+quiet = output_to(Console(quiet=True))
+
+
+def for_python() -> Output:
+    """Where functions that a person calls say things: in a notebook, and nowhere in a script."""
+    return output if console.is_jupyter else quiet

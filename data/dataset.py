@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from data.errors import DataError, some
-from data.files.download import OnChunk
-from data.files.path import File
+from data.files.path import File, OnChunk
 from data.labels.splits import check_splits
 from data.labels.table import expand, read_labels, with_splits
 from data.videos.find import find_files, match_files

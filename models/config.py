@@ -1,7 +1,7 @@
 """The parameters of a model, as written under ``model:`` in a YAML file, and their rules."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import (
     BaseModel,
@@ -15,9 +15,27 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from models.backbones.names import DEFAULT_BACKBONES, backbone_name
-from models.errors import match, nearest
+from models.conditions import (
+    BACKBONES_OF_ITS_KIND,
+    FROM_SCRATCH,
+    MOTION_BY_ITSELF,
+    NEEDS_SEQUENCE_MODEL,
+    NO_BACKBONE,
+    NO_CONVOLUTION,
+    NO_DIRECTION,
+    NO_TRAINED_BACKBONE,
+    NO_WEIGHTS,
+    NOT_OVER_IMAGES,
+    NOT_SEQUENTIAL,
+    ONE_FRAME,
+    POOLS,
+    SINGLE_FRAME,
+    WITHIN_THE_CLIP,
+    layer,
+)
+from models.errors import UnknownName, match
 from models.registry import ARCHITECTURES, REGISTRY, SEQUENCE_MODELS
-from models.rules import broken_rules
+from models.rules import Row, broken_rules, table
 
 Size = tuple[int, int]
 SequenceModel = Literal[
@@ -25,35 +43,83 @@ SequenceModel = Literal[
 ]
 
 
-class ModelConfig(BaseModel):
-    """What determines a model, apart from its classes. Names are matched whatever their case.
+class ModelParameters(BaseModel):
+    """Some or all parameters of a model, each right by itself. Names are matched whatever their case.
+
+    A field says all that holds for its parameter: the type, the default and the range of its value,
+    and in its `Row` the rules between it and others, which `ModelConfig` checks. A parameter is chosen
+    after those above it.
 
     Raises:
-        pydantic.ValidationError: with one entry for every field that is wrong and for every
-            rule that is broken, all together; each names the field it is about.
+        pydantic.ValidationError: with one entry for every field that is wrong.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    architecture: str
-    sequence_length: int = Field(default=1, ge=1)  # unless the architecture has its own
-    sequence_stride: int = Field(default=1, ge=1)  # frames from one of a clip to the next
-    frame_size: Size | None = None  # height, width; None is the backbone's own
-    pretrained_model_name: str | None = "efficientnet_lite0"  # likewise
-    pretrained: bool = True
-    model_weights_path: str | None = None
-    pooling: Literal["max", "avg"] = "max"
-    motion: Literal["none", "background", "previous"] = "none"  # images of it beside the frames
-    trainable_layers: int | Literal["all"] = "all"  # last stages of a backbone that is not frozen
-    gradient_checkpointing: bool = False  # of it: less memory, more time
-    sequence_model: SequenceModel | None = None
-    bidirectional: bool = False  # of recurrent layers
-    sequence_model_layers: int = Field(default=1, ge=1, le=3)
-    layer_1_size: int = Field(default=256, ge=0)
-    layer_2_size: int = Field(default=0, ge=0)
-    layer_3_size: int = Field(default=0, ge=0)
-    dropout: float = Field(default=0.2, ge=0, lt=1)
-    convolution_kernel_size: int = Field(default=3, ge=1)
+    architecture: Annotated[str | None, Row(shapes="network")] = None
+    sequence_length: Annotated[
+        int,
+        Field(ge=1),
+        Row(unused=(SINGLE_FRAME,), of_architecture=lambda its: its.length, shapes="head"),
+    ] = 1
+    # frames from one of a clip to the next
+    sequence_stride: Annotated[int, Field(ge=1), Row(unused=(ONE_FRAME,), shapes="head")] = 1
+    # height, width; None is the backbone's own
+    frame_size: Annotated[Size | None, Row(shapes="features")] = None
+    pretrained_model_name: Annotated[
+        str | None,
+        Row(
+            unused=(FROM_SCRATCH,),
+            limits=BACKBONES_OF_ITS_KIND,
+            of_architecture=lambda its: DEFAULT_BACKBONES[its.backbone],
+            shapes="features",
+        ),
+    ] = DEFAULT_BACKBONES["image"]
+    pretrained: Annotated[bool, Row(unused=(NO_BACKBONE,), shapes="features")] = True
+    model_weights_path: Annotated[str | None, Row(unused=(NO_WEIGHTS,), shapes="features")] = None
+    pooling: Annotated[
+        Literal["max", "avg"],
+        Row(unused=(NOT_OVER_IMAGES,), shapes="features"),
+    ] = "max"
+    # images of it beside the frames
+    motion: Annotated[
+        Literal["none", "background", "previous"],
+        Row(unused=(MOTION_BY_ITSELF,), shapes="features"),
+    ] = "none"
+    # last stages of a backbone that is not frozen
+    trainable_layers: Annotated[
+        int | Literal["all"], Row(unused=(NO_TRAINED_BACKBONE,), shapes="network")
+    ] = "all"
+    # of a backbone that is not frozen: less memory, more time
+    gradient_checkpointing: Annotated[
+        bool, Row(unused=(NO_TRAINED_BACKBONE,), shapes="network")
+    ] = False
+    sequence_model: Annotated[
+        SequenceModel | None,
+        Row(unused=(NOT_SEQUENTIAL,), limits=(NEEDS_SEQUENCE_MODEL,), shapes="head"),
+    ] = None
+    # of recurrent layers
+    bidirectional: Annotated[
+        bool,
+        Row(unused=(NOT_SEQUENTIAL, NO_DIRECTION), shapes="head"),
+    ] = False
+    sequence_model_layers: Annotated[
+        int, Field(ge=1, le=3), Row(unused=(NOT_SEQUENTIAL, POOLS), shapes="head")
+    ] = 1
+    layer_1_size: Annotated[int, Field(ge=0), layer(1)] = 256
+    layer_2_size: Annotated[int, Field(ge=0), layer(2)] = 0
+    layer_3_size: Annotated[int, Field(ge=0), layer(3)] = 0
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    convolution_kernel_size: Annotated[
+        int,
+        Field(ge=1),
+        Row(
+            unused=(NO_CONVOLUTION,),
+            limits=(WITHIN_THE_CLIP,),
+            brought_by="sequence_model",
+            shapes="head",
+        ),
+    ] = 3
 
     @property
     def layer_sizes(self) -> tuple[int, int, int]:
@@ -62,11 +128,12 @@ class ModelConfig(BaseModel):
 
     @field_validator("architecture")
     @classmethod
-    def _canonical_architecture(cls, value: str) -> str:
+    def _canonical_architecture(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         if name := match(value, REGISTRY):
             return name
-        near = nearest(value, REGISTRY)
-        raise ValueError(f"unknown architecture {value!r}.{near} Known are {', '.join(REGISTRY)}.")
+        raise UnknownName("architecture", value, ARCHITECTURES)
 
     @field_validator("pretrained_model_name")
     @classmethod
@@ -108,13 +175,22 @@ class ModelConfig(BaseModel):
         name = match(given, REGISTRY) if isinstance(given, str) else None
         if name is None:
             return data
-        architecture = REGISTRY[name]
-        backbone = DEFAULT_BACKBONES[architecture.backbone]
-        return {
-            "sequence_length": architecture.length,
-            "pretrained_model_name": backbone,
-            **data,
-        }
+        own = {n: row.default_for(name) for n, row in MODEL_ROWS.items() if row.of_architecture}
+        return {**own, **data}
+
+
+MODEL_ROWS = table(ModelParameters.model_fields)
+
+
+class ModelConfig(ModelParameters):
+    """What determines a model, apart from its classes.
+
+    Raises:
+        pydantic.ValidationError: with one entry for every field that is wrong and for every
+            rule that is broken, all together; each names the field it is about.
+    """
+
+    architecture: str
 
     @model_validator(mode="wrap")
     @classmethod
@@ -133,7 +209,7 @@ class ModelConfig(BaseModel):
                 model = handler({"architecture": ARCHITECTURES[0], **rest})
             except (AttributeError, ValidationError):  # not even a mapping
                 raise error from None
-        for fields, rule in broken_rules(model):
+        for fields, rule in broken_rules(MODEL_ROWS, dict(model)):
             if faulty.isdisjoint(fields):
                 kind = PydanticCustomError("broken_rule", "{rule}", {"rule": rule})
                 value = getattr(model, fields[0])

@@ -1,20 +1,35 @@
 """What this package raises beyond ValueError."""
 
-import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class WeightsError(ValueError):
     """The weights of a backbone can't be had, or don't fit it. The message says what to do."""
 
 
+class UnknownName(ValueError):
+    """A name that nothing is known by; the message lists what is.
+
+    Args:
+        kind (str): of thing that was named, for the message.
+        value (str): the name.
+        known (Sequence[str]): all names that it could have been.
+        listed (str): a sentence on what is known; "" lists all of ``known``.
+    """
+
+    def __init__(self, kind: str, value: str, known: Sequence[str], listed: str = "") -> None:
+        super().__init__(kind, value, known, listed)
+        self.kind, self.value, self.known = kind, value, known
+        self.listed = listed or f"Known are {', '.join(known)}."
+
+    def __str__(self) -> str:
+        return self.sentence()
+
+    def sentence(self, suggestion: str = "") -> str:
+        """Return the message, with what was probably meant after the name."""
+        return f"unknown {self.kind} {self.value!r}{suggestion}. {self.listed}"
+
+
 def match(value: str, known: Iterable[str]) -> str | None:
     """Return the known name that equals ``value`` but for upper and lower case, or None."""
     return next((name for name in known if name.lower() == value.strip().lower()), None)
-
-
-def nearest(value: str, known: Iterable[str], *, count: int = 3) -> str:
-    """Return " Did you mean a, b?" with the known names closest to ``value``, or nothing."""
-    by_lower = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(value.strip().lower(), by_lower, n=count, cutoff=0.6)
-    return f" Did you mean {', '.join(by_lower[name] for name in close)}?" if close else ""

@@ -20,16 +20,23 @@ class Architecture:
     length: int = 1  # sequence_length unless given
     layers: bool = True  # has the layers of layer_1_size to layer_3_size
     frame_size: tuple[int, int] | None = None  # unless given; None is the backbone's own
+    frozen_twin: str | None = None  # the architecture of the same head over a frozen backbone
 
 
 # To add an architecture: a subclass of models.architectures.base.VideoClassifier, and one line here.
 # fmt: off
 REGISTRY: dict[str, Architecture] = {
     "image_mlp_frozen": Architecture(model="frame:Frame", frozen=True, single_frame=True),
-    "image_mlp_trainable": Architecture(model="frame:Frame", frozen=False, single_frame=True),
+    "image_mlp_trainable": Architecture(
+        model="frame:Frame", frozen=False, single_frame=True,
+        frozen_twin="image_mlp_frozen",
+    ),
     "video_mlp_concat": Architecture(model="concat:Concat", frozen=True),
     "video_lrcnn_frozen": Architecture(model="lrcn:LRCN", frozen=True, sequential=True),
-    "video_lrcnn_trainable": Architecture(model="lrcn:LRCN", frozen=False, sequential=True),
+    "video_lrcnn_trainable": Architecture(
+        model="lrcn:LRCN", frozen=False, sequential=True,
+        frozen_twin="video_lrcnn_frozen",
+    ),
     "c3d": Architecture(
         model="conv3d:C3D", frozen=False,
         backbone=None, length=16, layers=False, frame_size=(112, 112),
@@ -42,7 +49,8 @@ REGISTRY: dict[str, Architecture] = {
         model="video3d:Video3D", frozen=True, backbone="video", length=16
     ),
     "video_3d_trainable": Architecture(
-        model="video3d:Video3D", frozen=False, backbone="video", length=16
+        model="video3d:Video3D", frozen=False, backbone="video", length=16,
+        frozen_twin="video_3d_frozen",
     ),
 }
 # fmt: on

@@ -1,143 +1,122 @@
-"""The rules between the parameters of a model."""
+"""What the rules of a parameter are made of, and how parameters are checked against them.
+
+The table of the rules is the fields of `models.config.ModelParameters`, and those of the tuner's
+`TrainingConfig`: a field has the type, the default and the range of a value, and a `Row` that says
+what holds between it and other parameters. The check of a model, the search space and their messages
+read it. Conditions take the parameters as a mapping, where those that are chosen later may be missing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
-from models.backbones.names import CLIP_SHAPES, SHORTEST_CLIPS, VIDEO_BACKBONES
-from models.registry import POOLING_MODELS, RECURRENT_MODELS, REGISTRY, SEQUENCE_MODELS
+from models.registry import REGISTRY, Architecture
 
-if TYPE_CHECKING:
-    from models.config import ModelConfig
-
+Params = Mapping[str, Any]
 Broken = tuple[tuple[str, ...], str]  # the fields of a rule, and what is wrong
 
 
-def broken_rules(model: ModelConfig) -> Iterator[Broken]:
-    """Yield, for every rule that ``model`` breaks, its fields and what is wrong."""
-    architecture = REGISTRY[model.architecture]
-    length = model.sequence_length
-    if architecture.layers:
-        yield from _layers(model)
-    yield from _backbone(model)
-    if model.motion != "none" and architecture.backbone != "image":
-        yield (
-            ("motion", "architecture"),
-            f"motion ({model.motion}) must be none for {model.architecture},"
-            " which sees motion by itself",
-        )
-    if architecture.single_frame and length != 1:
-        yield (
-            ("sequence_length", "architecture"),
-            f"sequence_length ({length}) must be 1 for {model.architecture},"
-            " which sees one frame at a time",
-        )
-    if architecture.sequential:
-        yield from _sequence(model)
-    kernel = model.convolution_kernel_size
-    if model.sequence_model == "Convolution1D" and kernel > length:
-        yield (
-            ("convolution_kernel_size", "sequence_length", "sequence_model"),
-            f"convolution_kernel_size ({kernel}) must not exceed sequence_length ({length})",
-        )
+@dataclass(frozen=True, kw_only=True)
+class Unused:
+    """Choices after which a parameter makes no difference: it has its default then.
+
+    Attributes:
+        after: whether the choices are such.
+        reads: the parameters that `after` looks at, apart from the architecture.
+        refused: what is wrong with another value than the default; None: it is ignored.
+    """
+
+    after: Callable[[Params], bool]
+    reads: tuple[str, ...] = ("architecture",)
+    refused: Callable[[Params], str] | None = None
 
 
-def _layers(model: ModelConfig) -> Iterator[Broken]:
-    sizes = model.layer_sizes
-    for i in (1, 2):
-        if sizes[i] and not sizes[i - 1]:
-            later, earlier = f"layer_{i + 1}_size", f"layer_{i}_size"
-            yield (
-                (later, earlier),
-                f"{later} ({sizes[i]}) must be 0 because {earlier} is 0:"
-                " no layer comes after one that is absent",
-            )
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """What a parameter that is used must keep to.
+
+    Attributes:
+        allows: whether a value does, after the choices of the other parameters.
+        reads: the other parameters that `allows` looks at.
+        broken: what is wrong with the parameters, of which one does not.
+        none_left: what is wrong where not one of the values to choose from does.
+        about: the parameter that `broken` is about; None: the row's own.
+    """
+
+    allows: Callable[[Any, Params], bool]
+    reads: tuple[str, ...]
+    broken: Callable[[Params], str]
+    none_left: Callable[[Params], str]
+    about: str | None = None
 
 
-def _backbone(model: ModelConfig) -> Iterator[Broken]:
-    """Make sure that the backbone is of the kind that the architecture is built on."""
-    kind, name = REGISTRY[model.architecture].backbone, model.pretrained_model_name
-    fields = ("pretrained_model_name", "architecture")
-    over_clips = ", ".join(VIDEO_BACKBONES)
-    if kind is None:
-        if name is not None:
-            yield (
-                fields,
-                f"pretrained_model_name ({name}) must be null for {model.architecture},"
-                " which has no backbone and learns from scratch: leave it out",
-            )
-        if model.model_weights_path is not None:
-            yield (
-                ("model_weights_path", "architecture"),
-                f"model_weights_path ({model.model_weights_path}) must be null for"
-                f" {model.architecture}, which has no backbone: leave it out",
-            )
-    elif name is None:
-        example = over_clips if kind == "video" else "for example efficientnet_lite0"
-        yield fields, f"{model.architecture} needs a pretrained_model_name, {example}"
-    elif kind == "video" and name not in VIDEO_BACKBONES:
-        yield (
-            fields,
-            f"pretrained_model_name ({name}) is a network over images, and {model.architecture}"
-            f" needs one over clips: {over_clips}",
-        )
-    elif kind == "image" and name in VIDEO_BACKBONES:
-        yield (
-            fields,
-            f"pretrained_model_name ({name}) is a network over clips, as are {over_clips}, and"
-            f" {model.architecture} needs one over images, for example efficientnet_lite0",
-        )
-    elif kind == "video":
-        yield from _clip_shape(model)
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What holds for one parameter, given those that are chosen before it.
+
+    Attributes:
+        unused: the first that applies decides.
+        limits: of its values where it is used.
+        shapes: what it is a part of: the ``features`` that a head is trained over, the ``network``
+            that gives them (and is fine-tuned), or the tensors of the ``head``; None: of neither.
+        of_architecture: its default, where each architecture has another.
+        brought_by: the earlier parameter whose choice brings it in. A choice there that would leave
+            no value here is no choice.
+        name, default: of the field; `table` fills them in.
+    """
+
+    unused: tuple[Unused, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    shapes: Literal["features", "network", "head"] | None = None
+    of_architecture: Callable[[Architecture], Any] | None = None
+    brought_by: str | None = None
+    name: str = ""
+    default: Any = None
+
+    def default_for(self, architecture: str) -> Any:
+        """Return the value where nothing else is said."""
+        if self.of_architecture:
+            return self.of_architecture(REGISTRY[architecture])
+        return self.default
+
+    def unused_after(self, params: Params) -> Unused | None:
+        """Return why the parameter makes no difference after the choices, or None if it does."""
+        for unused in self.unused:
+            if unused.after(params):
+                return unused
+        return None
 
 
-def _clip_shape(model: ModelConfig) -> Iterator[Broken]:
-    """Make sure that a network over clips takes clips of this length and size."""
-    name, length = model.pretrained_model_name or "", model.sequence_length
-    frames, *size = CLIP_SHAPES.get(name, (length,))
-    if length != frames:
-        yield (
-            ("sequence_length", "pretrained_model_name", "architecture"),
-            f"sequence_length ({length}) must be {frames} for {name}, which takes no other",
-        )
-    if size and model.frame_size not in (None, tuple(size)):
-        yield (
-            ("frame_size", "pretrained_model_name", "architecture"),
-            f"frame_size {model.frame_size} does not go with {name}, which takes"
-            f" {tuple(size)} only: leave frame_size out",
-        )
-    shortest, smallest = SHORTEST_CLIPS.get(name, (1, 1))
-    if length < shortest:
-        yield (
-            ("sequence_length", "pretrained_model_name", "architecture"),
-            f"sequence_length ({length}) must be at least {shortest} for {name}",
-        )
-    if min(model.frame_size or (smallest,)) < smallest:
-        yield (
-            ("frame_size", "pretrained_model_name", "architecture"),
-            f"frame_size {model.frame_size} must be at least {(smallest, smallest)} for {name}",
-        )
+def table(fields: Mapping[str, Any]) -> dict[str, Row]:
+    """Return the row of each field of a pydantic model; one that was given none has no rules."""
+    rows = {}
+    for name, field in fields.items():
+        row = next((item for item in field.metadata if isinstance(item, Row)), Row())
+        rows[name] = replace(row, name=name, default=field.default)
+    return rows
 
 
-def _sequence(model: ModelConfig) -> Iterator[Broken]:
-    """Make sure that an architecture with a sequence model has all that this needs."""
-    kind, layers = model.sequence_model, model.sequence_model_layers
-    if kind is None:
-        yield (
-            ("sequence_model", "architecture"),
-            f"{model.architecture} needs a sequence_model: {', '.join(SEQUENCE_MODELS)}",
-        )
-    elif model.bidirectional and kind not in RECURRENT_MODELS:
-        yield (
-            ("bidirectional", "sequence_model", "architecture"),
-            f"bidirectional must be false for sequence_model {kind}:"
-            f" only {', '.join(RECURRENT_MODELS)} have a direction",
-        )
-    absent = [f"layer_{i + 1}_size" for i in range(layers) if not model.layer_sizes[i]]
-    if absent and kind not in POOLING_MODELS:
-        yield (
-            ("sequence_model_layers", "architecture", *absent),
-            f"sequence_model_layers ({layers}) needs as many layer sizes that are not 0,"
-            f" but {', '.join(absent)} {'is' if len(absent) == 1 else 'are'} 0",
-        )
+def broken_rules(rows: Mapping[str, Row], params: Params) -> Iterator[Broken]:
+    """Yield, for every rule that the parameters break, its fields and what is wrong.
+
+    The first of the fields is the one that the sentence is about.
+    """
+    said = set()
+    for name, row in rows.items():
+        for fields, sentence in _broken(name, row, params):
+            if sentence not in said:  # one rule may stand in the rows of several parameters
+                said.add(sentence)
+                yield fields, sentence
+
+
+def _broken(name: str, row: Row, params: Params) -> Iterator[Broken]:
+    value, unused = params[name], row.unused_after(params)
+    if unused is not None:
+        if unused.refused and value != row.default_for(params["architecture"]):
+            yield (name, *unused.reads), unused.refused(params)
+        return
+    for limit in row.limits:
+        if not limit.allows(value, params):
+            yield (limit.about or name, name, *limit.reads), limit.broken(params)

@@ -1,1 +1,53 @@
-"""The commands: ``python -m tuner.search``, ``tuner.best``, ``tuner.train``."""
+"""Videos and labels in, the best video classifier out.
+
+    from tuner import Config, search, train, load_model, open_results
+
+    config = Config.load("configs/seals.yaml", {"data.videos": "VIDEOS", "data.labels": "labels.csv"})
+    result = search(config)
+    table = load_model(result.best).predict("NEW_VIDEOS")
+
+The same as commands: ``python -m tuner`` lists them. Importing this package costs little: Ray, Optuna
+and PyTorch are imported when first needed.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tuner.api import load_model, open_results, search, train
+    from tuner.config.load import Config
+
+__all__ = ["Config", "load_model", "open_results", "search", "train"]
+
+_HOMES = {
+    "Config": "tuner.config.load",
+    **dict.fromkeys(("load_model", "open_results", "search", "train"), "tuner.api"),
+}
+
+
+class _Package(ModuleType):
+    """Has the functions `search` and `train` under these names, also once the commands are imported."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        # Two libraries miss widgets in notebooks, which are not used here.
+        warnings.filterwarnings("ignore", "IProgress not found")
+        logging.getLogger("ray.widgets").setLevel(logging.WARNING)
+        return getattr(import_module(_HOMES[name]), name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *__all__})
+
+
+sys.modules[__name__].__class__ = _Package

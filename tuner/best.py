@@ -18,6 +18,7 @@ python -m tuner.best --predict
 python -m tuner.best --predict --ensemble 3
 python -m tuner.best --predict --videos new_videos/ another.mp4
 python -m tuner.best --results sqlite:///runs/results.db --search seals --model 7 --predict
+python -m tuner.best --model copies/model.pt --predict --videos new_videos/
 """
 
 
@@ -30,7 +31,10 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("--search", metavar="NAME", help="the search (default: the latest)")
     parser.add_argument(
-        "--model", type=int, metavar="ID", help="another model than the best, by its model_id"
+        "--model",
+        metavar="ID",
+        help="another model than the best, by its model_id; or a model.pt from anywhere, "
+        "or its folder, which needs no results store",
     )
     parser.add_argument(
         "--ensemble",
@@ -57,18 +61,18 @@ def arguments() -> argparse.ArgumentParser:
 
 def show(store, chosen) -> None:
     """Print the chosen model and the ten best."""
-    from tuner.config.parameters import PARAMETERS
+    from models.rules import Row
+    from tuner.config.parameters import ROWS
     from tuner.study.space.describe import describe
-    from tuner.study.space.rules import unused_parameters
 
     counts = ", ".join(f"{count} {state}" for state, count in store.counts().items() if count)
     metric = store.config.search.metric
     console.print(f"search '{store.name}': {counts}")
     console.print(f"\nmodel {chosen.number} ({chosen.state}): {metric} {chosen.value:.4f}")
-    space, irrelevant = store.config.space, unused_parameters(chosen.params)
+    space = store.config.space
     for name, value in chosen.params.items():
-        default = PARAMETERS[name].model_fields[name].default if name in PARAMETERS else None
-        if (name in space or value != default) and name not in irrelevant:
+        row = ROWS.get(name, Row())  # an earlier version may have had others
+        if (name in space or value != row.default) and not row.unused_after(chosen.params):
             console.print(
                 f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}"
             )
@@ -83,8 +87,8 @@ def show(store, chosen) -> None:
     table = Table("", "model", metric, "epochs", "state", "parameters", box=None, pad_edge=False)
     for place, record in enumerate(store.ranking()[:10], 1):
         epochs = str(record.results.get("epochs", ""))
-        row = [str(place), str(record.number), f"{record.value:.4f}", epochs, record.state]
-        table.add_row(*row, describe(record.params))
+        cells = [str(place), str(record.number), f"{record.value:.4f}", epochs, record.state]
+        table.add_row(*cells, describe(record.params))
     console.print("\nthe ten best:")
     console.print(table)
 
@@ -102,7 +106,7 @@ def evaluate(store, config: Config, members: list, folder: Path) -> None:
     numbers = ", ".join(str(member.model_id) for member in members)
     store.set_note(f"results of model {numbers}", results)
     for changed in {folder, *(member.folder for member in members)}:
-        config.kept.keep(changed)
+        config.storage_folder.keep(changed)
     show_results(results, folder)
     looked = store.notes("results of model ")
     if len(looked) > 1:
@@ -115,11 +119,37 @@ def evaluate(store, config: Config, members: list, folder: Path) -> None:
 def predict(config: Config, members: list, paths: list[str], out: Path) -> int:
     """Predict videos that nobody labelled, and say what they show."""
     from tuner.analysis.new_videos import predict_new
+
+    loaded = [member.load() for member in members]
+    return report(predict_new(loaded, paths, config.data, output), out)
+
+
+def predict_with(path: Path, paths: list[str], out: Path | None) -> int:
+    """Predict with a model's file alone."""
+    from tuner.analysis.model import load_model
+
+    try:
+        model = load_model(path)
+    except (FileNotFoundError, ValueError) as error:
+        raise UserError(
+            f"--model: {error}; give a model_id, or the path of a model.pt, which "
+            "`tuner.best --predict` writes into the model's folder"
+        ) from error
+    if not model.knows_fps:
+        console.print(
+            f"note: {path} is of an earlier version, and does not say at what rate its videos were "
+            "sampled: every frame of the new ones is taken (a search with data.fps: its results "
+            "store knows)"
+        )
+    return report(model.predict_all(paths), out or model.path.parent / "new_videos")
+
+
+def report(found, out: Path) -> int:
+    """Write predictions of new videos, and say what the videos show."""
     from tuner.analysis.prediction import PREDICTIONS
 
     folder = out.absolute()
-    loaded = [member.load() for member in members]
-    found = predict_new(loaded, paths, config.data, folder, output)
+    listed = found.write(folder)
     for video, rows in found.table.groupby("video"):
         shares = rows["prediction"].value_counts(normalize=True)
         text = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
@@ -127,20 +157,40 @@ def predict(config: Config, members: list, paths: list[str], out: Path) -> int:
     for reject in found.rejects:
         console.print(f"left out: {reject.video}: {reject.reason}")
     console.print(f"predictions: {folder / PREDICTIONS}")
-    if found.listed:
-        console.print(f"{len(found.rejects)} videos don't decode: {found.listed}")
+    if listed:
+        console.print(f"{len(found.rejects)} videos don't decode: {listed}")
     if found.table.empty:
         raise UserError(f"none of the {len(found.rejects)} videos decodes")
     return 0
 
 
+def of_file(args: argparse.Namespace) -> tuple[Path, list[str], Path | None]:
+    """The model's file, the videos, and where their predictions go if that is given.
+
+    Raises:
+        UserError: a file alone can't do what is asked.
+    """
+    path = Path(args.model).expanduser()
+    given = [name for name in ("results", "search", "ensemble") if getattr(args, name) is not None]
+    if given:
+        raise UserError(f"--model {path} is a file, which stands alone: leave out --{given[0]}")
+    if not args.predict or not args.videos:
+        raise UserError(
+            f"--model {path} is a file, which predicts new videos: add --predict --videos PATH "
+            "(for its figures and its own data give its model_id, and --search)"
+        )
+    return path, args.videos, args.out
+
+
 def main() -> int:
     args = arguments().parse_args()
-    from tuner.analysis.evaluation import Trained
+    from tuner.api import trained
     from tuner.study.store.results import ResultsStore
 
     if args.videos and not args.predict:
         raise UserError("--videos says what to predict: add --predict")
+    if args.model is not None and not args.model.isdecimal():
+        return predict_with(*of_file(args))
     store = ResultsStore.open(args.results or default_results_url(), args.search)
     ranking = store.ranking()
     if not ranking:
@@ -150,7 +200,7 @@ def main() -> int:
         wanted = config.search.ensemble if args.ensemble is None else args.ensemble
         chosen = ranking[: max(1, wanted)]
     else:
-        chosen = [store.record(args.model)]
+        chosen = [store.record(int(args.model))]
     best = chosen[0]
     if best.value is None:
         raise UserError(f"model {best.number} is {best.state}: {best.reason or 'no epoch'}")
@@ -160,19 +210,9 @@ def main() -> int:
         console.print(f"\nensemble: the probabilities of models {numbers} are averaged")
     if not args.predict:
         return 0
-    members = [
-        Trained(
-            record.number,
-            config.folder / "models" / str(record.number),
-            record.params,
-            record.results,
-            record.started,
-            record.ended,
-        )
-        for record in chosen
-    ]
+    members = [trained(config, record) for record in chosen]
     for member in members:
-        config.kept.fetch(member.folder)
+        member.fetch()
         try:
             member.load()
         except FileNotFoundError as error:

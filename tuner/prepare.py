@@ -8,7 +8,7 @@ from pathlib import Path
 
 from data.console import console, output
 from tuner import cli
-from tuner.config.load import Config, absolute, load
+from tuner.config.load import Config
 from tuner.study.space.checks import check, searched_models
 
 EXAMPLES = """
@@ -57,7 +57,7 @@ def run(config: Config, *, strict: bool) -> int:
 
 def main() -> int:
     args = arguments().parse_args()
-    return run(absolute(load(args.config, args.overrides)), strict=args.strict)
+    return run(Config.load(args.config, args.overrides), strict=args.strict)
 
 
 if __name__ == "__main__":

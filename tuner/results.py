@@ -6,7 +6,7 @@ import argparse
 
 from rich.table import Table
 
-from data.console import console, progress
+from data.console import console, output
 from tuner import cli
 from tuner.config.load import default_results_url
 
@@ -33,17 +33,15 @@ def arguments() -> argparse.ArgumentParser:
 
 def show(url: str) -> int:
     """Print a row a search."""
-    from tuner.study.store.database import searches
-    from tuner.study.store.results import ResultsStore
+    from tuner.api import open_results
 
-    table = Table("search", "started", "finished", "pruned", "failed", "running", "best", box=None)
-    for name, started, _ in searches(url):
-        store = ResultsStore.open(url, name)
-        counts, ranking = store.counts(), store.ranking()
-        metric = store.config.search.metric
-        best = f"model {ranking[0].number}, {metric} {ranking[0].value:.4f}" if ranking else "-"
-        row = [str(counts[state]) for state in ("finished", "pruned", "failed", "running")]
-        table.add_row(name, f"{started:%Y-%m-%d %H:%M}" if started else "-", *row, best)
+    states = ("finished", "pruned", "failed", "running")
+    table = Table("search", "started", *states, "best", box=None)
+    for row in open_results(url).searches().to_dict("records"):
+        best, started = row["best"], row["started"]
+        text = "-" if best is None else f"model {best}, {row['metric']} {row['value']:.4f}"
+        when = f"{started:%Y-%m-%d %H:%M}" if started else "-"
+        table.add_row(row["search"], when, *(str(row[state]) for state in states), text)
     console.print(table)
     return 0
 
@@ -52,8 +50,8 @@ def copy(source: str, target: str, search: str | None) -> int:
     """Copy one search or all; each is there as a whole, or not at all where it was before."""
     from tuner.study.store import database
 
-    names = [search] if search else [name for name, _, _ in database.searches(source)]
-    with progress("copying searches", len(names)) as advance:
+    names = [search] if search else [name for name, _ in database.searches(source)]
+    with output.bar("copying searches", len(names)) as advance:
         for name in names:
             database.copy(source, target, name)
             advance()

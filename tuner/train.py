@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
-from data.console import console, output
+from data.console import output
 from tuner import cli
-from tuner.config.load import Config, absolute, load
-from tuner.config.messages import ConfigError
-from tuner.config.parameters import PARAMETERS
+from tuner.config.load import Config
 
 EXAMPLES = """
 python -m tuner.train configs/seals.yaml --set model.architecture=image_mlp_frozen
@@ -31,100 +28,15 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def parameters(config: Config) -> dict[str, Any]:
-    """Every parameter of the one model.
-
-    Raises:
-        ConfigError: they don't make a model.
-    """
-    from pydantic import ValidationError
-
-    from tuner.study.space.space import Space, resolve
-
-    if config.model.architecture is None:
-        raise ConfigError(
-            config.name, ["model.architecture: is missing; add --set model.architecture=NAME"]
-        )
-    fixed = config.model_copy(update={"space": {}})
-    params: dict[str, Any] = {}
-    space = Space(fixed)
-    for name in PARAMETERS:
-        choices = space.domain(name, params).choices
-        # What a rule forbids is left as it was written, for the message of the model's own check.
-        params[name] = choices[0] if choices else getattr(config.model, name)
-    try:
-        resolve(params)
-    except ValidationError as error:
-        problems = [f"model.{e['loc'][0]}: {e['msg']}" for e in error.errors()]
-        raise ConfigError(config.name, problems) from error
-    return params
-
-
-def train(config: Config, params: dict[str, Any], *, strict: bool) -> int:
-    """Train, record and evaluate one model; returns the exit status."""
-    from tuner.analysis.evaluation import Trained, evaluate
-    from tuner.analysis.summary import show_results
-    from tuner.preparation.dataset import prepare
-    from tuner.study.space.space import resolve
-    from tuner.study.store.results import ResultsStore
-    from tuner.study.warm_start import best_frozen
-    from tuner.training.clips.source import ClipSource
-    from tuner.training.run import Run
-
-    model, training = resolve(params)
-    # Single trainings have a study of their own: they are no trials that a sampler proposed.
-    config = config.model_copy(update={"name": f"{config.name}-train"})
-    dataset = prepare(config.data, [model], config.folder, output, strict=strict)
-    store = ResultsStore.create(config, resume=True, same=False)
-    number, params = store.ask(None, params)
-    folder = config.folder / "models" / str(number)
-    if training.warm_start == "best":
-        searched = ResultsStore.open(config.results_url, config.name.removesuffix("-train"))
-        source = best_frozen(searched, params, searched.config.kept)
-        training = training.model_copy(update={"warm_start": source and str(source.path)})
-        console.print(
-            f"warm start: {f'model {source.number}' if source else 'there is no such head'}"
-        )
-    console.print(f"model {number}: {folder}")
-    metric = config.search.metric
-    try:
-        run = Run(
-            folder=folder,
-            config=model,
-            training_config=training,
-            source=ClipSource(dataset, config.data),
-            metric=metric,
-            seed=config.search.seed,
-            params={"model_id": number, **params},
-            storage=config.kept,
-        )
-        while not run.training.finished:
-            result = run.step()
-            store.report(number, {result["epoch"]: result[metric]})
-            console.print(
-                f"epoch {result['epoch']:3} (round {result['round']}): "
-                f"train_loss {result['train_loss']:.4f}, valid_loss {result['valid_loss']:.4f}, "
-                f"valid_accuracy {result['valid_accuracy']:.4f}, valid_f1 {result['valid_f1']:.4f}"
-            )
-        run.close()
-    except BaseException as error:  # whatever ends it, the store must not say that it still runs
-        store.fail(number, f"{type(error).__name__}: {error}".strip(": "))
-        raise
-    summary, value = run.summary(), run.training.best[metric]
-    store.finish(number, pruned=False, results=summary, value=value)
-    record = store.record(number)
-    trained = Trained(number, folder, params, summary, record.started, record.ended)
-    results = evaluate([trained], folder, dataset, config.data, output=output)
-    store.set_note(f"results of model {number}", results)
-    config.kept.keep(folder)
-    show_results(results, folder)
-    return 0
-
-
 def main() -> int:
     args = arguments().parse_args()
-    config = absolute(load(args.config, args.overrides))
-    return train(config, parameters(config), strict=args.strict)
+    config = Config.load(args.config, args.overrides)
+    from tuner.analysis.summary import show_results
+    from tuner.api import train
+
+    result = train(config, strict=args.strict, output=output)
+    show_results(result.figures, result.model.folder)
+    return 0
 
 
 if __name__ == "__main__":

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 
 import numpy as np
 
-from data.clips.index import clip_indices
 from data.clips.transforms import resize
 from data.videos.decode import read_frames
 from data.videos.video import Video
@@ -38,36 +37,6 @@ def read_clips(
     windows = np.asarray(windows, dtype=np.int64)
     _check(video, windows)
     return _decode(video, windows, size)
-
-
-def read_clips_at(
-    video: Video,
-    frames: Sequence[int] | np.ndarray,
-    *,
-    length: int,
-    stride: int = 1,
-    size: tuple[int, int],
-) -> Generator[tuple[int, np.ndarray], None, None]:
-    """The clips that end at `frames`, in increasing order of frames; what is wanted twice comes twice.
-
-    Args:
-        frames: ``[M]`` numbers at the sampling rate, in any order.
-        length, stride: as of `clip_indices`.
-        size: height and width.
-
-    Returns:
-        Pairs of a frame's number and its clip, uint8 ``[length, H, W, 3]``: the pixels that the frame
-        store has for the same numbers.
-
-    Raises:
-        ValueError: a frame is not of the video; at once.
-        VideoError: the video does not decode as far as it is needed; while iterating.
-    """
-    wanted = np.sort(np.asarray(frames, dtype=np.int64))
-    _check(video, wanted)  # clips of negative numbers would repeat the first frame
-    windows = clip_indices(wanted, length, stride)
-    clips = read_clips(video, windows, size=size)
-    return ((int(wanted[row]), clip) for row, clip in clips)
 
 
 def _check(video: Video, numbers: np.ndarray) -> None:

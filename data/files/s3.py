@@ -1,16 +1,21 @@
-"""S3: one client a process, waited for while it is away, and errors that say what to do."""
+"""S3: one client a process, waited for while it is away, and errors that say what to do.
+
+The client is boto3's: it checks the checksum that S3 keeps with an object, passes on S3's own words
+for an error, and finds credentials as every tool of AWS does.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from data.files.patience import patiently
 
-S3 = "s3://"
-CREDENTIALS = "credentials come from the environment, ~/.aws or the machine's role"
+# S3's words for an object that is not there, and for one with another content than is asked for.
+GONE, CHANGED = ("NoSuchKey", "404"), ("PreconditionFailed", "412")
+_CREDENTIALS = "credentials come from the environment, ~/.aws or the machine's role"
 
 T = TypeVar("T")
 
@@ -22,53 +27,39 @@ class S3Error(Exception):
         code: S3's own word for it, such as ``NoSuchKey``, or the name of botocore's exception.
     """
 
-    code = ""
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
-def ask(action: Callable[[bool], T], what: str, *, rights: str) -> T:
-    """What `action` returns, waiting `patiently` while S3 is away.
+def ask(action: Callable[[Any], T], what: str, rights: str, *, wait: bool = True) -> T:
+    """What `action` returns, given the `client`.
 
     Args:
         what: the URL that it is about, for messages.
         rights: those that it needs, such as ``s3:GetObject``.
+        wait: `patiently`, while S3 is away.
 
     Raises:
         S3Error: S3 refuses, or stays away.
     """
-    client()  # what it lacks is said as it is, and is not S3's
+    s3 = client()
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        return patiently(action, away, what)
+        return patiently(lambda _: action(s3), _away, what) if wait else action(s3)
     except (Boto3Error, BotoCoreError, ClientError) as error:
-        raise explained(error, what, rights) from error
-
-
-def explained(error: Exception, what: str, rights: str) -> S3Error:
-    """An exception of boto3's as a sentence that says what to do."""
-    from botocore.exceptions import ClientError
-
-    code = type(error).__name__
-    if isinstance(error, ClientError):
-        code = error.response.get("Error", {}).get("Code", "")
-    advice = f"{CREDENTIALS}, and need {rights}"
-    if code == "NoSuchBucket":
-        advice = "look at the bucket's name"
-    elif code in ("NoSuchKey", "404"):
-        advice = "look at the path"
-    elif away(error):
-        advice = "look at the network, and at AWS_ENDPOINT_URL if it is set"
-    found = S3Error(f"{what}: {str(error).splitlines()[0]}; {advice}")
-    found.code = code
-    return found
-
-
-def objects(bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
-    """Every object whose key starts with `prefix`: its ``Key``, ``Size``, ``ETag``..."""
-    pages = client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    for page in pages:
-        yield from page.get("Contents", [])
+        reply = error.response if isinstance(error, ClientError) else {}
+        code = reply.get("Error", {}).get("Code", "") if reply else type(error).__name__
+        advice = f"{_CREDENTIALS}, and need {rights}"
+        if code == "NoSuchBucket":
+            advice = "look at the bucket's name"
+        elif code in GONE:
+            advice = "look at the path"
+        elif _away(error):
+            advice = "look at the network, and at AWS_ENDPOINT_URL if it is set"
+        raise S3Error(f"{what}: {str(error).splitlines()[0]}; {advice}", code) from error
 
 
 _clients: dict[int, Any] = {}
@@ -92,7 +83,7 @@ def client() -> Any:
         return _clients[os.getpid()]
 
 
-def away(error: Exception) -> str | None:
+def _away(error: Exception) -> str | None:
     """Why S3 does not answer; None for what waiting does not mend, such as missing rights."""
     from boto3.exceptions import S3UploadFailedError
     from botocore import exceptions

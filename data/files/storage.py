@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from data.files.s3 import CREDENTIALS, S3, ask, client, objects
-
-_AT_ONCE = 1000  # objects that S3 deletes with one request
-_RIGHTS = "s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket"
-
-
-class StorageError(OSError):
-    """The storage can't be used; the message says why and what to do."""
+from data.files.download import PART, copy
+from data.files.path import S3Path, place, relative
+from data.files.store import default_folder
 
 
 @dataclass
@@ -26,97 +19,68 @@ class Storage:
 
     Attributes:
         folder: on this machine.
-        url: ``s3://bucket/prefix`` that mirrors `folder`, or None.
+        remote: what `folder` is a copy of, or None.
     """
 
     folder: Path
-    url: str | None = None
-    _kept: dict[str, tuple[int, int]] = field(default_factory=dict, repr=False)
+    remote: S3Path | None = None
+    _sent: dict[Path, tuple[int, int]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.remote:
+            self.remote = replace(self.remote, called=f"the storage {self.remote}")
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"folder": self.folder, "url": self.url, "_kept": {}}
+        return {"folder": self.folder, "remote": self.remote, "_sent": {}}
+
+    @classmethod
+    def of(cls, text: str, name: str) -> Storage:
+        """That of a search called `name`, in the place that a user has named."""
+        named = place(text)
+        if isinstance(named, Path):
+            return cls(named.absolute() / name)
+        return cls(default_folder() / "s3" / named.pure / name, named / name)
 
     def check(self) -> None:
-        """Write and delete a small object, so that what is missing is known before the first trial.
-
-        Raises:
-            StorageError: it can't be written to.
-        """
-        if self.url is None:
-            return
-        bucket, prefix = self._place()
-        ask_once = client()
-        try:
-            ask_once.put_object(Bucket=bucket, Key=f"{prefix}.check", Body=b"")
-            ask_once.delete_object(Bucket=bucket, Key=f"{prefix}.check")
-        except Exception as error:  # botocore's are of many kinds
-            raise StorageError(
-                f"storage: {self.url} can't be written to: {str(error).splitlines()[0]}; {CREDENTIALS}, "
-                f"and need {_RIGHTS}"
-            ) from error
+        """Raise `S3Error` if S3 can't be written to, so that it is known before the first trial."""
+        if self.remote:
+            self.remote.check_writable()
 
     def fetch(self, folder: Path) -> None:
         """Bring down what is kept of `folder`, which replaces what is there."""
-        if self.url is None:
+        if self.remote is None:
             return
-        bucket, prefix = self._place()
-        start = f"{prefix}{self._relative(folder)}/"
-        for key in self._ask(lambda _: [entry["Key"] for entry in objects(bucket, start)]):
-            self._fetch(bucket, key, self.folder / key.removeprefix(prefix))
-
-    def _fetch(self, bucket: str, key: str, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        self._ask(lambda _: client().download_file(bucket, key, str(part)))
-        os.replace(part, path)
-        self._kept[key] = _version(path)
+        for file in (self.remote / folder.relative_to(self.folder)).below():
+            name = relative(file, self.remote)
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            copy(self.remote / name, path)  # as it is now, if it has changed since it was listed
+            self._sent[path] = _version(path)
 
     def keep(self, folder: Path) -> None:
         """Send what has changed in `folder`, and the checkpoint after what it refers to."""
-        if self.url is None:
+        if self.remote is None:
             return
-        files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".tmp"]
+        files = [p for p in folder.rglob("*") if p.is_file() and p.suffix not in (".tmp", PART)]
         for path in sorted(files, key=lambda path: (path.name == "last.pt", path)):
             self.keep_file(path)
 
     def keep_file(self, path: Path) -> None:
         """Send a file, if it is there and has changed."""
-        if self.url is None or not path.exists():
+        if self.remote is None or not path.exists():
             return
-        bucket, prefix = self._place()
-        key, version = f"{prefix}{self._relative(path)}", _version(path)
-        if self._kept.get(key) != version:
-            self._ask(lambda _: client().upload_file(str(path), bucket, key))
-            self._kept[key] = version
+        version = _version(path)
+        if self._sent.get(path) != version:
+            copy(path, self.remote / path.relative_to(self.folder))
+            self._sent[path] = version
 
     def remove(self, *paths: Path) -> None:
         """Delete files here and where they are kept; some may be gone already."""
         for path in paths:
             path.unlink(missing_ok=True)
-        if self.url is None:
-            return
-        bucket, prefix = self._place()
-        keys = [f"{prefix}{self._relative(path)}" for path in paths]
-        for key in keys:
-            self._kept.pop(key, None)
-        for start in range(0, len(keys), _AT_ONCE):
-            self._remove(bucket, keys[start : start + _AT_ONCE])
-
-    def _remove(self, bucket: str, keys: list[str]) -> None:
-        request = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
-        self._ask(lambda _: client().delete_objects(Bucket=bucket, Delete=request))
-
-    def _place(self) -> tuple[str, str]:
-        """Bucket, and prefix with its slash."""
-        assert self.url is not None
-        bucket, _, prefix = self.url.removeprefix(S3).partition("/")
-        return bucket, f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-
-    def _relative(self, path: Path) -> str:
-        return path.relative_to(self.folder).as_posix()
-
-    def _ask(self, action: Callable[[bool], Any]) -> Any:
-        return ask(action, f"the storage {self.url}", rights=_RIGHTS)
+            self._sent.pop(path, None)
+        if self.remote:
+            self.remote.delete([path.relative_to(self.folder).as_posix() for path in paths])
 
 
 def _version(path: Path) -> tuple[int, int]:

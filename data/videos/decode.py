@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from data.errors import VideoError
-from data.files.download import local
+from data.files.video_cache import local
 from data.prefetch import prefetched
 from data.videos.info import VideoInfo
 from data.videos.times import clean_times

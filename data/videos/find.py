@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from data.errors import DataError, nearest, some
-from data.files.path import File, S3Path, relative
+from data.files.path import File, listed, relative
 from data.videos.info import EXTENSIONS
-
-
-def _listed(folder: File) -> Sequence[File]:
-    if isinstance(folder, S3Path):
-        return folder.files()
-    if folder.is_file():
-        return [folder]
-    if not folder.is_dir():
-        raise DataError([f"data.videos: there is no folder '{folder}'"])
-    return [*folder.rglob("*")]
 
 
 def find_files(folder: File) -> list[File]:
@@ -27,16 +17,19 @@ def find_files(folder: File) -> list[File]:
     Raises:
         DataError: the folder isn't there, or holds none.
     """
-    listed = _listed(folder)
-    if listed == [folder]:
-        return [*listed]
+    try:
+        there = listed(folder)
+    except FileNotFoundError:
+        raise DataError([f"data.videos: there is no folder '{folder}'"]) from None
+    if there == [folder]:
+        return there
     files = [
         path
-        for path in sorted(listed)
+        for path in sorted(there)
         if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".") and path.is_file()
     ]
     if not files:
-        found = sorted({path.suffix.lower() or path.name for path in listed if "." in path.name})
+        found = sorted({path.suffix.lower() or path.name for path in there if "." in path.name})
         raise DataError(
             [
                 f"data.videos: no videos under '{folder}' and its subfolders; searched for files "

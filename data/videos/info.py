@@ -1,13 +1,12 @@
-"""What a video file is before it is decoded: its times, rate, size, and a key of its content."""
+"""What a video file is before it is decoded: its times, rate and size."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 
-from data.files.path import File, S3Path
+from data.files.path import File
 
 # Containers that our users' cameras write; told apart from labels and notes in the same folder.
 EXTENSIONS = frozenset(
@@ -40,16 +39,3 @@ class VideoInfo:
     def duration(self) -> float:
         """Seconds from the start of the first frame to the end of the last."""
         return float(self.times[-1] + 1 / self.fps)
-
-
-def identity(path: File) -> str:
-    """A key that changes with the file: its size, its time of change, and samples of its bytes."""
-    if isinstance(path, S3Path):
-        return path.identity
-    stat = path.stat()
-    digest = hashlib.sha256(f"{stat.st_size}:{stat.st_mtime_ns}".encode())
-    with path.open("rb") as file:
-        for start in (0, stat.st_size // 2, max(0, stat.st_size - 65536)):
-            file.seek(start)
-            digest.update(file.read(65536))
-    return digest.hexdigest()[:32]

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import VideoError
-from data.files.download import OnChunk, local, missing_chunks
-from data.files.path import File, S3Path
-from data.files.store import Store, make_key
+from data.files.path import File, OnChunk, S3Path
+from data.files.store import Store, identity, make_key
+from data.files.video_cache import local, missing_chunks
 from data.videos.decode import probe
-from data.videos.info import VideoInfo, identity
+from data.videos.info import VideoInfo
 from data.videos.rejects import Reject
 from data.videos.times import sample_indices
 
@@ -91,7 +91,7 @@ def _probe_remote(file: S3Path, on_chunk: OnChunk) -> VideoInfo:
 
 def _opened(file: S3Path) -> tuple[Store, str]:
     """Where what was found out of a video is kept: ``fps, width, height, decoder, *times``."""
-    return Store("opened", limit_bytes=file.limit_bytes), make_key(file.identity, _FORMAT)
+    return Store("opened", limit_bytes=file.limit_bytes), make_key(identity(file), _FORMAT)
 
 
 def _to_bring(file: File) -> int:

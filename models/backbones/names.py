@@ -1,6 +1,6 @@
 """The names of backbones that a user may write, and what is known of them without importing any."""
 
-from models.errors import match, nearest
+from models.errors import UnknownName, match
 
 # Short names of backbones, and what timm calls them. Any other timm name may be used as it is.
 BACKBONES: dict[str, str] = {
@@ -31,7 +31,7 @@ def backbone_name(value: str) -> str:
             model, with or without its weights' tag (``resnet50``, ``resnet50.tv_in1k``).
 
     Raises:
-        ValueError: if nothing is known by this name; the message holds the nearest names.
+        UnknownName: if nothing is known by this name.
     """
     if alias := match(value, (*BACKBONES, *VIDEO_BACKBONES)):
         return alias
@@ -44,11 +44,13 @@ def backbone_name(value: str) -> str:
         if timm.is_model_pretrained(name) if tagged else timm.is_model(name):
             return name
     architecture = value.split(".")[0]
-    tags = timm.list_pretrained(f"{architecture}.*") if timm.is_model(architecture) else []
-    known = [*BACKBONES, *VIDEO_BACKBONES, *(tags or timm.list_models())]
-    raise ValueError(
-        f"unknown backbone {value!r}.{nearest(value, known)}"
-        f" Known short names are {', '.join(BACKBONES)};"
+    if timm.is_model(architecture):  # the tag of its weights is wrong
+        raise UnknownName("backbone", value, timm.list_pretrained(f"{architecture}.*"))
+    raise UnknownName(
+        "backbone",
+        value,
+        [*BACKBONES, *VIDEO_BACKBONES, *timm.list_models()],
+        f"Known short names are {', '.join(BACKBONES)};"
         " any name that timm.list_models() gives works too."
-        f" Networks over clips are {', '.join(VIDEO_BACKBONES)}."
+        f" Networks over clips are {', '.join(VIDEO_BACKBONES)}.",
     )

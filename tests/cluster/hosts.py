@@ -7,10 +7,8 @@ may write to without changing this one; all else is the machine's. Nothing that 
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -21,10 +19,11 @@ from pathlib import Path
 import filelock
 import pytest
 
+from tests.cluster.machine import end_namespace, missing, quiet, run, which
+
 USER = "ubuntu"
 HOME = f"/home/{USER}"
 AWS = 31  # 172.31.0.0/16 is the default VPC of AWS
-PROGRAMS = ("ip", "iptables-restore", "rsync", "setpriv", "ssh", "ssh-keygen", "sshd", "unshare")
 
 _INIT = """
 set -e
@@ -42,26 +41,6 @@ echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6
 mkdir -p /run/sshd
 {sshd} -D -f {own}/sshd_config -E {own}/sshd.log &
 wait
-"""
-
-
-def missing() -> str | None:
-    """Why there can't be hosts here; None if there can."""
-    if sys.platform != "linux" or os.getuid() != 0:
-        return "hosts are network and mount namespaces, which only root makes, on Linux"
-    absent = [name for name in PROGRAMS if not _which(name)]
-    if absent:
-        return f"no {', '.join(absent)} (apt-get install openssh-server iproute2 iptables rsync)"
-    tried = _quiet("unshare", "-m", "-n", "-p", "-f", "--mount-proc", "-u", "sh", "-c", _TRIED)
-    if tried.returncode:
-        return f"this machine allows no namespaces or overlays: {tried.stderr.strip()}"
-    return None
-
-
-_TRIED = """
-mount -t tmpfs none /mnt && mkdir /mnt/u /mnt/w &&
-mount -t overlay -o lowerdir=/home,upperdir=/mnt/u,workdir=/mnt/w none /home &&
-ip link add tuner-try type veth peer name tuner-yrt
 """
 
 
@@ -93,12 +72,12 @@ class Network:
         self._lock.acquire()
         self._sweep()  # what a run left behind that was killed
         self.folder.mkdir()
-        _run("mount", "-t", "tmpfs", "tuner-hosts", str(self.folder))
+        run("mount", "-t", "tmpfs", "tuner-hosts", str(self.folder))
         for path in (self.key, self.folder / "host_key"):
-            _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", USER, "-f", str(path))
-        _run("ip", "link", "add", self.bridge, "type", "bridge")
-        _run("ip", "address", "add", f"{self.gateway}/16", "dev", self.bridge)
-        _run("ip", "link", "set", self.bridge, "up")
+            run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", USER, "-f", str(path))
+        run("ip", "link", "add", self.bridge, "type", "bridge")
+        run("ip", "address", "add", f"{self.gateway}/16", "dev", self.bridge)
+        run("ip", "link", "set", self.bridge, "up")
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -111,12 +90,12 @@ class Network:
 
     def _sweep(self) -> None:
         """Remove all that a network of this block has made."""
-        for line in _quiet("ip", "netns", "list").stdout.splitlines():
+        for line in quiet("ip", "netns", "list").stdout.splitlines():
             if line.startswith(f"tuner-172.{self.block}."):
-                _end(line.split()[0])
-        _quiet("ip", "link", "delete", self.bridge)
+                end_namespace(line.split()[0])
+        quiet("ip", "link", "delete", self.bridge)
         if self.folder.exists():
-            _quiet("umount", "-l", str(self.folder))
+            quiet("umount", "-l", str(self.folder))
             self.folder.rmdir()
 
     def host(
@@ -208,16 +187,16 @@ class Host:
             settings.append(f"SetEnv {' '.join(pairs)}")
         (self.folder / "sshd_config").write_text("\n".join(settings) + "\n")
         script = _INIT.format(
-            own=self.folder, prefix=sys.prefix, home=HOME, name=self.name, sshd=_which("sshd")
+            own=self.folder, prefix=sys.prefix, home=HOME, name=self.name, sshd=which("sshd")
         )
         (self.folder / "init").write_text(script)
 
     def _plug_in(self) -> None:
         inside = ("ip", "-n", self._namespace)
-        _run("ip", "netns", "add", self._namespace)
+        run("ip", "netns", "add", self._namespace)
         # The kernel removes that of a host that has ended in its own time.
-        _quiet("ip", "link", "delete", self._link)
-        _run(
+        quiet("ip", "link", "delete", self._link)
+        run(
             "ip",
             "link",
             "add",
@@ -229,12 +208,12 @@ class Host:
             "netns",
             self._namespace,
         )
-        _run("ip", "link", "set", self._link, "master", self.network.bridge, "up")
-        _run(*inside, "address", "add", f"{self.address}/16", "dev", "eth0")
-        _run(*inside, "link", "set", "lo", "up")
-        _run(*inside, "link", "set", "eth0", "up")
+        run("ip", "link", "set", self._link, "master", self.network.bridge, "up")
+        run(*inside, "address", "add", f"{self.address}/16", "dev", "eth0")
+        run(*inside, "link", "set", "lo", "up")
+        run(*inside, "link", "set", "eth0", "up")
         # It finds its own address by a route to everywhere; nobody has this one, and nothing goes there.
-        _run(*inside, "route", "add", "default", "via", self.network.address(255, 254))
+        run(*inside, "route", "add", "default", "via", self.network.address(255, 254))
 
     def allow(self, rules: Iterable[tuple[str, int | None]]) -> None:
         """Let in what `rules` name, addresses and a TCP port or None for all, and nothing else."""
@@ -244,7 +223,7 @@ class Host:
             narrow = "" if port is None else f" -p tcp --dport {port}"
             lines.append(f"-A INPUT -s {source}{narrow} -j ACCEPT")
         text = "\n".join([*lines, "COMMIT", ""])
-        command = ["ip", "netns", "exec", self._namespace, _which("iptables-restore") or ""]
+        command = ["ip", "netns", "exec", self._namespace, which("iptables-restore") or ""]
         subprocess.run(command, input=text, text=True, check=True)
 
     def ssh(self, command: str) -> list[str]:
@@ -279,11 +258,11 @@ class Host:
         *words, _ = self.ssh("")
         *ssh, address = words
         self.run(f"mkdir -p {shlex.quote(target)}")
-        _run("rsync", "-a", "-e", shlex.join(ssh), f"{source}/", f"{address}:{target}/")
+        run("rsync", "-a", "-e", shlex.join(ssh), f"{source}/", f"{address}:{target}/")
 
     def processes(self) -> list[str]:
         """Command lines of all that runs on it."""
-        numbers = _quiet("ip", "netns", "pids", self._namespace).stdout.split()
+        numbers = quiet("ip", "netns", "pids", self._namespace).stdout.split()
         found = []
         for number in numbers:
             with contextlib.suppress(OSError):  # it has ended meanwhile
@@ -292,7 +271,7 @@ class Host:
 
     def kill(self) -> None:
         """Lose it as by a power cut: its peers hear nothing more of it."""
-        _quiet("ip", "link", "set", self._link, "down")
+        quiet("ip", "link", "set", self._link, "down")
         self.stop()
 
     def stop(self) -> None:
@@ -300,35 +279,6 @@ class Host:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-        _end(self._namespace)
+        end_namespace(self._namespace)
         if self.network.hosts.get(self.address) is self:
             del self.network.hosts[self.address]
-
-
-def _which(name: str) -> str | None:
-    return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
-
-
-def _quiet(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [_which(command[0]) or command[0], *command[1:]], capture_output=True, text=True
-    )
-
-
-def _run(*command: str) -> None:
-    done = _quiet(*command)
-    if done.returncode:
-        raise RuntimeError(f"{shlex.join(command)}: {done.stderr.strip()}")
-
-
-def _end(namespace: str) -> None:
-    """End what runs in a network namespace, and the namespace."""
-    end = time.monotonic() + 30
-    while numbers := _quiet("ip", "netns", "pids", namespace).stdout.split():
-        for number in numbers:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(number), signal.SIGKILL)
-        if time.monotonic() > end:
-            raise RuntimeError(f"{namespace}: processes {', '.join(numbers)} don't end")
-        time.sleep(0.05)
-    _quiet("ip", "netns", "delete", namespace)

@@ -20,7 +20,8 @@ from tests.cluster.person import ROOT, ray, wait_for
 from tests.conftest import small_search
 from tuner.cluster import local
 from tuner.config.messages import StoreError
-from tuner.study.store.results import ResultsStore, TrialRecord
+from tuner.study.store.record import TrialRecord
+from tuner.study.store.results import ResultsStore
 
 BLOCK = 30  # of addresses
 MACHINES = 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,24 +13,40 @@ import pandas as pd
 import models
 from data import Dataset
 from data.console import Output
+from data.files.storage import Storage
 from tuner.analysis import artifacts
 from tuner.analysis.prediction import PREDICTIONS, predict, steps, with_labels
 from tuner.config.sections import DataConfig
 from tuner.training.run import BEST, HISTORY
+from tuner.training.task import Multiclass
 
 MODEL = "model.pt"
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A model that a trial left in its folder, and what the results store knows of it."""
+    """A model that a trial left in its folder, and what the results store knows of it.
+
+    Attributes:
+        value: of the metric that selects, at the best epoch.
+        params: its parameters, by name.
+        summary: as `Run.summary` gives it.
+        storage: of its search, where that is not this machine.
+    """
 
     model_id: int
     folder: Path
-    params: Mapping[str, Any]
-    summary: Mapping[str, Any]
-    started: datetime | None
-    ended: datetime | None
+    value: float | None
+    params: Mapping[str, Any] = field(repr=False)
+    summary: Mapping[str, Any] = field(repr=False)
+    started: datetime | None = field(repr=False)
+    ended: datetime | None = field(repr=False)
+    storage: Storage | None = field(default=None, repr=False)
+
+    def fetch(self) -> None:
+        """Bring its folder to this machine, if it is kept elsewhere."""
+        if self.storage is not None:
+            self.storage.fetch(self.folder)
 
     def load(self) -> models.VideoClassifier:
         """The model over stored features.
@@ -61,18 +77,19 @@ def evaluate(
     """
     loaded = [member.load() for member in members]
     best, model = members[0], loaded[0]
+    task = Multiclass(model.classes)
     begin = datetime.now()
     videos = list(dataset.videos.values())
     with output.bar("predicting", steps(loaded, videos)) as advance:
         predictions = predict(loaded, videos, config, on_frames=advance)
     predictions = with_labels(predictions, dataset.table)
-    thresholds = artifacts.choose_thresholds(predictions, model.classes)
-    figures = artifacts.evaluate(predictions, model.classes, thresholds)
+    thresholds = artifacts.choose_thresholds(predictions, task)
+    figures = artifacts.evaluate(predictions, task, thresholds)
     end = datetime.now()
     folder.mkdir(parents=True, exist_ok=True)
     predictions.to_csv(folder / PREDICTIONS, index=False)
     split = "test" if "test" in figures else "valid"
-    artifacts.write_confusion(predictions, model.classes, folder, split)
+    artifacts.write_confusion(predictions, task, folder, split, _name(members))
     results = artifacts.results(
         model.config,
         best.summary,
@@ -80,27 +97,33 @@ def evaluate(
         model_id=best.model_id,
         ensemble=[member.model_id for member in members],
         batch_size=int(best.params["batch_size"]),
-        classes=model.classes,
+        task=task,
         folder=folder,
         times=_times("train", best.started, best.ended) | _times("test", begin, end),
         chosen=thresholds,
     )
     artifacts.write_json(folder / "results.json", results)
     for member, own in zip(members, loaded, strict=True):
-        _write_model(member, own)
+        _write_model(member, own, config)
     return results
 
 
-def _write_model(trained: Trained, model: models.VideoClassifier) -> None:
+def _write_model(trained: Trained, model: models.VideoClassifier, config: DataConfig) -> None:
     """What a model's folder holds that is of no split: curves, parameters, all of it in one file."""
     folder = trained.folder
     history = pd.read_csv(folder / HISTORY)
-    artifacts.write_curves(history, folder, int(trained.summary["best_epoch"]))
+    artifacts.write_curves(history, folder, int(trained.summary["best_epoch"]), _name([trained]))
     artifacts.write_json(folder / "params.json", dict(trained.params))
     complete = model.cpu()
     if models.uses_stored_features(model.config):
         complete = models.attach_backbone(complete)
-    models.save(complete, folder / MODEL, extra={**model.extra, "params": dict(trained.params)})
+    extra = {**model.extra, "fps": config.fps, "params": dict(trained.params)}
+    models.save(complete, folder / MODEL, extra=extra)
+
+
+def _name(members: Sequence[Trained]) -> str:
+    numbers = ", ".join(str(member.model_id) for member in members)
+    return f"model {numbers}" if len(members) == 1 else f"models {numbers}"
 
 
 def _times(name: str, start: datetime | None, end: datetime | None) -> dict[str, Any]:

@@ -20,33 +20,39 @@ from tuner.config.sections import DataConfig
 
 @dataclass(frozen=True)
 class NewPredictions:
-    """What `predict_new` made.
+    """What `predict_new` found.
 
     Attributes:
         table: as `predict` gives it; without rows if no video decodes.
         rejects: the videos that don't decode.
-        listed: the file that lists them; None if there are none.
     """
 
     table: pd.DataFrame
     rejects: list[Reject]
-    listed: Path | None
+
+    def write(self, folder: Path) -> Path | None:
+        """Write ``frame_predictions.csv`` and ``rejects.csv``.
+
+        Returns:
+            the file that lists the videos that don't decode; None if there are none.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self.table.to_csv(folder / PREDICTIONS, index=False)
+        return write_rejects(self.rejects, folder)
 
 
 def predict_new(
     models: Sequence[VideoClassifier],
     paths: Sequence[str],
     config: DataConfig,
-    folder: Path,
     output: Output,
 ) -> NewPredictions:
-    """Predict every frame of new videos, and write ``frame_predictions.csv`` and ``rejects.csv``.
+    """Predict every frame of new videos.
 
     Args:
         models: whose probabilities are averaged.
         paths: files, or folders of them, here or on S3.
         config: how frames are read.
-        folder: where the files go.
 
     Raises:
         DataError: a path holds no videos.
@@ -64,6 +70,4 @@ def predict_new(
     opened = list(videos.values())
     with output.bar("predicting", steps(models, opened)) as advance:
         table = predict(models, opened, config, on_frames=advance, rejects=rejects)
-    folder.mkdir(parents=True, exist_ok=True)
-    table.to_csv(folder / PREDICTIONS, index=False)
-    return NewPredictions(table, rejects, write_rejects(rejects, folder))
+    return NewPredictions(table, rejects)

@@ -17,9 +17,10 @@ from data.videos.rejects import Reject
 from models import VideoClassifier
 from tuner.config.sections import DataConfig
 from tuner.training.clips.batches import Clips, FeatureClips, all_logits
-from tuner.training.clips.features import extractor
 from tuner.training.clips.source import frame_clips
+from tuner.training.clips.stored import extractor
 from tuner.training.device import best_device
+from tuner.training.task import Multiclass, Task
 
 PREDICTIONS = "frame_predictions.csv"
 _FEATURES_AT_ONCE, _FRAMES_AT_ONCE = 512, 32
@@ -43,11 +44,11 @@ def predict(
         rejects: gets the videos that don't decode to their end; None: the first one raises.
 
     Returns:
-        a column a class with its probability, ``prediction`` (the most probable class), ``video``,
+        a column a class with its probability, ``prediction`` (what the task decides), ``video``,
         ``frame`` (from 0) and ``time`` (seconds).
     """
-    classes = members[0].classes
-    parts = [pd.DataFrame(columns=[*classes, "prediction", "video", "frame", "time"])]
+    task = Multiclass(members[0].classes)
+    parts = [pd.DataFrame(columns=[*task.classes, "prediction", "video", "frame", "time"])]
     told = 0
 
     def tell(count: int) -> None:
@@ -61,7 +62,7 @@ def predict(
         told = 0
         try:
             each = [
-                _probabilities(model, _every_clip(model, features, video, config), tell)
+                _probabilities(task, model, _every_clip(model, features, video, config), tell)
                 for model, features in zip(members, extractors, strict=True)
             ]
         except VideoError as error:
@@ -74,8 +75,8 @@ def predict(
                 steps(members, [video]) - told
             )  # features that were stored, a video that broke off
         probabilities = np.mean(each, axis=0)
-        part = pd.DataFrame(probabilities, columns=classes)
-        part["prediction"] = np.array(classes)[probabilities.argmax(axis=1)]
+        part = pd.DataFrame(probabilities, columns=task.classes)
+        part["prediction"] = task.decode(task.decide(torch.from_numpy(probabilities)))
         parts.append(part.assign(video=video.name, frame=np.arange(len(part)), time=video.times))
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
@@ -102,8 +103,10 @@ def _every_clip(
     return frame_clips(model.config, config, [video], none, index, none)
 
 
-def _probabilities(model: VideoClassifier, clips: Clips, tell: Callable[[int], None]) -> np.ndarray:
-    """float64 ``[N, C]``, each row adding up to 1."""
+def _probabilities(
+    task: Task, model: VideoClassifier, clips: Clips, tell: Callable[[int], None]
+) -> np.ndarray:
+    """float64 ``[N, C]``."""
     quick = isinstance(clips, FeatureClips)  # the backbone has told of the frames already
     size = _FEATURES_AT_ONCE if quick else _FRAMES_AT_ONCE
     logits = all_logits(
@@ -112,7 +115,7 @@ def _probabilities(model: VideoClassifier, clips: Clips, tell: Callable[[int], N
         size,
         on_batch=lambda found: None if quick else tell(steps([model], [found])),
     )
-    return logits.double().cpu().softmax(dim=1).numpy()
+    return task.probabilities(logits.double().cpu()).numpy()
 
 
 def with_labels(predictions: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
@@ -127,4 +130,4 @@ def with_labels(predictions: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     merged["error"] = (merged["prediction"] != merged["label"]).where(labelled)
     if labelled.all():
         merged["error"] = merged["error"].astype(bool)
-    return merged.drop(columns="time")
+    return merged

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
-from data.files.s3 import S3
+from data.files.path import S3Path, place
+from data.files.path import absolute as absolute_path
 from data.files.storage import Storage
-from data.files.store import default_folder
-from tuner.config.messages import ConfigError, Several, nearest, sentences
+from models.config import ModelParameters
+from tuner.config.messages import ConfigError, Several, hint, sentences
 from tuner.config.parameters import (
     PARAMETERS,
     Domain,
-    FixedModel,
     Section,
     TrainingConfig,
     alternatives,
@@ -30,7 +30,7 @@ class Config(Section):
 
     name: str = Field(pattern=r"^[\w][\w.\- ]*$")
     data: DataConfig = DataConfig()
-    model: FixedModel = FixedModel()
+    model: ModelParameters = ModelParameters()
     training: TrainingConfig = TrainingConfig()
     space: dict[str, list[Domain]] = Field(default_factory=dict)
     search: SearchConfig = SearchConfig()
@@ -48,7 +48,7 @@ class Config(Section):
         space: dict[str, list[Domain]] = {}
         for name, written in value.items():
             if name not in PARAMETERS:
-                problems.append(f"space.{name}: unknown parameter{nearest(name, PARAMETERS)}")
+                problems.append(f"space.{name}: unknown parameter{hint(name, PARAMETERS)}")
                 continue
             space[name] = []
             for item in alternatives(written):
@@ -62,17 +62,29 @@ class Config(Section):
             raise Several(problems)
         return space
 
+    @classmethod
+    def load(cls, path: str | Path, overrides: Mapping[str, Any] | Sequence[str] = ()) -> Config:
+        """Read a YAML file; relative paths in it are of the working folder.
+
+        Args:
+            overrides: values in place of the file's, by dotted key as in
+                ``{"search.trials": 40, "data.videos": "VIDEOS"}``; or texts such as
+                ``search.trials=40``, whose values are YAML.
+
+        Raises:
+            ConfigError: everything that is wrong with it, at once.
+        """
+        return absolute(load(Path(path), overrides))
+
     @property
     def folder(self) -> Path:
         """Where this machine has the models and lists of this search."""
-        return _local(self.storage) / self.name
+        return self.storage_folder.folder
 
     @property
-    def kept(self) -> Storage:
+    def storage_folder(self) -> Storage:
         """The same, with S3 behind it if that is where they are kept."""
-        remote = self.storage.startswith(S3)
-        url = f"{self.storage.rstrip('/')}/{self.name}" if remote else None
-        return Storage(self.folder, url)
+        return Storage.of(self.storage, self.name)
 
     @property
     def results_url(self) -> str:
@@ -83,15 +95,10 @@ class Config(Section):
 
 def default_results_url(storage: str = "runs") -> str:
     """An SQLite file beside the models; of models on S3, in the folder that is there without it."""
-    folder = "runs" if storage.startswith(S3) else storage
-    return f"sqlite:///{Path(folder).expanduser().absolute() / 'results.db'}"
-
-
-def _local(storage: str) -> Path:
-    """The folder that `storage` names, or where this machine works on what is kept on S3."""
-    if storage.startswith(S3):
-        return default_folder() / "s3" / storage.removeprefix(S3)
-    return Path(storage).expanduser().absolute()
+    folder = place(storage)
+    if isinstance(folder, S3Path):
+        folder = Path("runs")
+    return f"sqlite:///{folder.absolute() / 'results.db'}"
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -106,8 +113,8 @@ class _UniqueKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def load(path: Path, overrides: Sequence[str] = ()) -> Config:
-    """Read a YAML file and apply ``key=value`` overrides (keys dotted, values YAML).
+def load(path: Path, overrides: Mapping[str, Any] | Sequence[str] = ()) -> Config:
+    """As `Config.load`, with relative paths left as they are.
 
     Raises:
         ConfigError: everything that is wrong with it, at once.
@@ -115,33 +122,42 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Config:
     try:
         tree = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
     except OSError as error:
-        hint = nearest(path.name, [p.name for p in path.parent.glob("*.yaml")] or ["no YAML there"])
-        raise ConfigError(str(path), [f"can't be read: {error.strerror}{hint}"]) from error
+        files = [p.name for p in path.parent.glob("*.yaml")] or ["no YAML there"]
+        problem = f"can't be read: {error.strerror}{hint(path.name, files)}"
+        raise ConfigError(str(path), [problem]) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), [f"is not valid YAML: {error}"]) from error
     if not isinstance(tree, dict):
         raise ConfigError(str(path), ["is not a mapping of keys such as name:, data:, space:"])
     problems = []
-    for override in overrides:
-        problems += _override(tree, override)
+    if isinstance(overrides, Mapping):
+        for key, value in overrides.items():
+            plain = str(value) if isinstance(value, PurePath) else value
+            problems += _override(tree, key, plain, f"override {key}")
+    else:
+        for text in overrides:
+            problems += _override_text(tree, text)
     if problems:
         raise ConfigError(str(path), problems)
-    return parse(tree, str(path))
+    return parse(tree, str(path), imports=True)
 
 
-def parse(tree: dict[str, Any], source: str) -> Config:
+def parse(tree: dict[str, Any], source: str, *, imports: bool = False) -> Config:
     """Validate what was read.
+
+    Args:
+        imports: also whether there are the samplers and schedulers that it names as ``module:Class``.
 
     Raises:
         ConfigError: everything that is wrong with it, at once.
     """
     try:
-        return Config.model_validate(tree)
+        return Config.model_validate(tree, context={"imports": imports})
     except ValidationError as error:
         raise ConfigError(source, list(dict.fromkeys(sentences(error, Config)))) from error
 
 
-def _override(tree: dict[str, Any], override: str) -> list[str]:
+def _override_text(tree: dict[str, Any], override: str) -> list[str]:
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
         return [f"--set {override}: write it as key=value, as in --set search.trials=40"]
@@ -149,14 +165,19 @@ def _override(tree: dict[str, Any], override: str) -> list[str]:
         value = yaml.load(text, _UniqueKeys)
     except yaml.YAMLError:
         value = text
-    *sections, last = key.strip().split(".")
+    return _override(tree, key.strip(), value, f"--set {override}")
+
+
+def _override(tree: dict[str, Any], key: str, value: Any, where: str) -> list[str]:
+    """Set a value in `tree`; the problem if there is no place for it."""
+    *sections, last = key.split(".")
     node = tree
     for section in sections:
         if node.get(section) is None:
             node[section] = {}
         node = node[section]
         if not isinstance(node, dict):
-            return [f"--set {override}: '{section}' is a value, it has no keys below it"]
+            return [f"{where}: '{section}' is a value, it has no keys below it"]
     node[last] = value
     return []
 
@@ -166,19 +187,15 @@ def absolute(config: Config) -> Config:
     data = config.data
     if data.videos != "sample":
         paths = {"videos": data.videos, "labels": data.labels}
-        resolved = {k: _absolute(v) for k, v in paths.items() if v}
+        resolved = {k: absolute_path(v) for k, v in paths.items() if v}
         data = data.model_copy(update=resolved)
     model = config.model
     if model.model_weights_path:
-        path = _absolute(model.model_weights_path)
+        path = absolute_path(model.model_weights_path)
         model = model.model_copy(update={"model_weights_path": path})
-    storage = _absolute(config.storage)
+    storage = absolute_path(config.storage)
     if data.shared_cache:
-        data = data.model_copy(update={"shared_cache": _absolute(data.shared_cache)})
-    elif storage.startswith(S3):  # machines that come later fetch what others have computed
-        data = data.model_copy(update={"shared_cache": f"{storage.rstrip('/')}/.cache"})
+        data = data.model_copy(update={"shared_cache": absolute_path(data.shared_cache)})
+    elif isinstance(folder := place(storage), S3Path):  # later machines fetch what others computed
+        data = data.model_copy(update={"shared_cache": str(folder / ".cache")})
     return config.model_copy(update={"data": data, "model": model, "storage": storage})
-
-
-def _absolute(path: str) -> str:
-    return path if path.startswith(S3) else str(Path(path).expanduser().absolute())

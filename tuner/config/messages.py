@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+
+from data.errors import nearest
+from models.errors import UnknownName
 
 
 class ConfigError(ValueError):
@@ -25,17 +27,19 @@ class Several(ValueError):
         super().__init__("; ".join(problems))
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def hint(word: str, known: Iterable[str]) -> str:
     """What to append to "unknown ...": the known word that was probably meant, or all of them."""
     known = list(known)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f" (did you mean '{close[0]}'?)" if close else f"; known are {', '.join(known)}"
+    return nearest(word, known) or f"; known are {', '.join(known)}"
 
 
 def message(detail: Any) -> str:
     """One of pydantic's error details as a clause that follows the key."""
     if detail["type"] == "value_error":
-        return str(detail["ctx"]["error"])
+        cause = detail["ctx"]["error"]
+        if isinstance(cause, UnknownName):
+            return cause.sentence(nearest(cause.value, cause.known))
+        return str(cause)
     if detail["type"] == "missing":
         return "is missing"
     text = detail["msg"][:1].lower() + detail["msg"][1:]
@@ -51,7 +55,7 @@ def sentences(error: ValidationError, root: type[BaseModel], prefix: str = "") -
         cause = detail.get("ctx", {}).get("error")
         if detail["type"] == "extra_forbidden":
             known = _section_fields(root, keys[:-1])
-            yield f"{where}: unknown key{nearest(keys[-1], known)}"
+            yield f"{where}: unknown key{hint(keys[-1], known)}"
         elif isinstance(cause, Several):
             yield from cause.problems
         else:

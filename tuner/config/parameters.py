@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from models.config import ModelConfig
-from tuner.config.messages import message, nearest
+from models.conditions import NO_TRAINED_BACKBONE, ONE_FRAME, over_clips, stored_features
+from models.config import MODEL_ROWS, ModelParameters
+from models.rules import Row, Unused, table
+from tuner.config.messages import hint, message
 
 
 class Section(BaseModel):
@@ -16,38 +18,36 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class FixedModel(ModelConfig):
-    """Values of some model parameters; rules between them wait until the space gave the others."""
-
-    architecture: str | None = None  # type: ignore[assignment]
-
-    @field_validator("architecture")
-    @classmethod
-    def _canonical_architecture(cls, value: str | None) -> str | None:  # type: ignore[override]
-        return None if value is None else super()._canonical_architecture(value)
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _all_errors_at_once(cls, data: Any, handler: Any) -> Any:
-        return handler(data)
+# Choices after which training parameters make no difference.
+NO_AUGMENTED_VIEWS = Unused(
+    after=lambda params: stored_features(params) and params.get("views", 1) == 1
+)
+NO_VIEWS = Unused(after=lambda params: not stored_features(params))
+ONE_FEATURE = Unused(after=lambda params: stored_features(params) and over_clips(params))
+NO_ROUNDS = Unused(after=lambda params: params.get("schedule") == "cosine")
+NOT_FOCAL = Unused(after=lambda params: params.get("loss") == "cross_entropy")
 
 
 class TrainingConfig(Section):
     """How a model is trained.
 
     With ``schedule: rounds``, rounds at falling learning rates, each from the best weights so far and
-    stopped early; with ``cosine``, one of `epochs` epochs whose rate falls to zero.
+    stopped early; with ``cosine``, one of `epochs` epochs whose rate falls to zero. As with those of a
+    model, a field says all that holds for its parameter.
     """
 
     learning_rate: float = Field(default=1e-3, gt=0)
-    backbone_learning_rate: float | None = Field(default=None, gt=0)  # None: a tenth of the head's
+    # None: a tenth of the head's
+    backbone_learning_rate: Annotated[
+        float | None, Field(gt=0), Row(unused=(NO_TRAINED_BACKBONE,))
+    ] = None
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     schedule: Literal["rounds", "cosine"] = "rounds"
     warmup_epochs: int = Field(default=0, ge=0)
-    learning_rate_decay: float = Field(default=0.1, gt=0, le=1)
-    rounds: int = Field(default=3, ge=1)
+    learning_rate_decay: Annotated[float, Field(gt=0, le=1), Row(unused=(NO_ROUNDS,))] = 0.1
+    rounds: Annotated[int, Field(ge=1), Row(unused=(NO_ROUNDS,))] = 3
     epochs: int = Field(default=20, ge=1)
-    patience: int = Field(default=3, ge=1)
+    patience: Annotated[int, Field(ge=1), Row(unused=(NO_ROUNDS,))] = 3
     batch_size: int = Field(default=32, ge=1)
     accumulate: int = Field(default=1, ge=1)  # batches whose gradients make up one step
     weight_decay: float = Field(default=0.0, ge=0)
@@ -57,17 +57,22 @@ class TrainingConfig(Section):
     sampling: Literal["shuffled", "balanced"] = "shuffled"
     class_weights: Literal["balanced", "none"] = "balanced"
     loss: Literal["cross_entropy", "focal"] = "cross_entropy"
-    focal_gamma: float = Field(default=2.0, ge=0)
+    focal_gamma: Annotated[float, Field(ge=0), Row(unused=(NOT_FOCAL,))] = 2.0
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    views: int = Field(default=1, ge=1)  # of each frame in the feature store: itself and augmented
-    flip: bool = False
-    rotation: float = Field(default=0.0, ge=0, le=180)  # degrees
-    shift: float = Field(default=0.0, ge=0, lt=1)  # share of height and width
-    zoom: float = Field(default=0.0, ge=0, lt=1)
-    colour: float = Field(default=0.0, ge=0, lt=1)
-    time_jitter: int = Field(default=0, ge=0)  # frames
-    frame_drop: float = Field(default=0.0, ge=0, lt=1)
-    warm_start: str | None = None  # "best", or the file of a model whose head is taken over
+    # of each frame in the feature store: itself and augmented
+    views: Annotated[int, Field(ge=1), Row(unused=(NO_VIEWS,))] = 1
+    flip: Annotated[bool, Row(unused=(NO_AUGMENTED_VIEWS,))] = False
+    # degrees
+    rotation: Annotated[float, Field(ge=0, le=180), Row(unused=(NO_AUGMENTED_VIEWS,))] = 0.0
+    # share of height and width
+    shift: Annotated[float, Field(ge=0, lt=1), Row(unused=(NO_AUGMENTED_VIEWS,))] = 0.0
+    zoom: Annotated[float, Field(ge=0, lt=1), Row(unused=(NO_AUGMENTED_VIEWS,))] = 0.0
+    colour: Annotated[float, Field(ge=0, lt=1), Row(unused=(NO_AUGMENTED_VIEWS,))] = 0.0
+    # frames
+    time_jitter: Annotated[int, Field(ge=0), Row(unused=(ONE_FRAME, ONE_FEATURE))] = 0
+    frame_drop: Annotated[float, Field(ge=0, lt=1), Row(unused=(ONE_FRAME, ONE_FEATURE))] = 0.0
+    # "best", or the file of a model whose head is taken over
+    warm_start: Annotated[str | None, Row(unused=(NO_TRAINED_BACKBONE,))] = None
 
     @property
     def max_epochs(self) -> int:
@@ -110,10 +115,18 @@ class Domain(Section):
         return self
 
 
+Params = dict[str, Any]  # of one trial: the value of each of the parameters, by name
+# In the order in which they are chosen, the section that each is written in.
 PARAMETERS: dict[str, type[BaseModel]] = {
-    **dict.fromkeys(FixedModel.model_fields, FixedModel),
+    **dict.fromkeys(ModelParameters.model_fields, ModelParameters),
     **dict.fromkeys(TrainingConfig.model_fields, TrainingConfig),
 }
+ROWS: dict[str, Row] = {**MODEL_ROWS, **table(TrainingConfig.model_fields)}
+
+
+def shaping(*parts: str) -> list[str]:
+    """The parameters that shape one of these parts of a model (see `Row.shapes`)."""
+    return [name for name, row in ROWS.items() if row.shapes in parts]
 
 
 def number_kind(name: str) -> type[int] | type[float] | None:
@@ -156,7 +169,7 @@ def check_domain(name: str, domain: Domain, problems: list[str]) -> Domain:
     for other, values in domain.when.items():
         where = f"space.{name}.when.{other}"
         if other not in PARAMETERS:
-            problems.append(f"{where}: unknown parameter{nearest(other, PARAMETERS)}")
+            problems.append(f"{where}: unknown parameter{hint(other, PARAMETERS)}")
             continue
         names = list(PARAMETERS)
         if names.index(other) >= names.index(name):

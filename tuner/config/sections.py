@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from tuner.config.parameters import (
-    Section,
-)
-from tuner.objective import METRICS
+from tuner.config.classes import SAMPLERS, SCHEDULERS
+from tuner.config.messages import Several, hint
+from tuner.config.parameters import Section
+from tuner.objective import METRICS, Objective
 
 _GPU_OF_A_HEAD = 0.25  # over stored features: a small network, that leaves most of a GPU idle
 
@@ -81,17 +81,38 @@ class DataConfig(Section):
 
 class SearchConfig(Section):
     trials: int | None = Field(default=24, ge=1)
-    sampler: Literal["tpe", "random", "grid"] = "tpe"
+    sampler: str = "tpe"  # one of `SAMPLERS`, or module:Class
+    sampler_options: dict[str, Any] = Field(default_factory=dict)
     startup_trials: int = Field(default=10, ge=1)
-    scheduler: Literal["asha", "none"] = "asha"
+    scheduler: str = "asha"  # one of `SCHEDULERS`, or module:Class
+    scheduler_options: dict[str, Any] = Field(default_factory=dict)
     grace_period: int = Field(default=3, ge=1)
     reduction_factor: float = Field(default=3, gt=1)
-    metric: Literal["valid_f1", "valid_accuracy", "valid_loss"] = "valid_f1"
+    metric: str = "valid_f1"  # one of `METRICS`
     seed: int = 0
     time_budget: Seconds | None = Field(default=None, gt=0)
     retries: int = Field(default=1, ge=0)
     keep_models: int = Field(default=5, ge=1)
     ensemble: int = Field(default=1, ge=1)
+
+    @field_validator("sampler")
+    @classmethod
+    def _sampler(cls, value: str) -> str:
+        SAMPLERS.check(value)
+        return value
+
+    @field_validator("scheduler")
+    @classmethod
+    def _scheduler(cls, value: str) -> str:
+        SCHEDULERS.check(value)
+        return value
+
+    @field_validator("metric")
+    @classmethod
+    def _metric(cls, value: str) -> str:
+        if value not in METRICS:
+            raise ValueError(f"unknown metric '{value}'{hint(value, METRICS)}")
+        return value
 
     @model_validator(mode="after")
     def _kept(self) -> Self:
@@ -102,9 +123,65 @@ class SearchConfig(Section):
             )
         return self
 
-    @property
-    def direction(self) -> Literal["maximize", "minimize"]:
-        return METRICS[self.metric]
+    @model_validator(mode="after")
+    def _classes(self, info: ValidationInfo) -> Self:
+        """Try to make what is not ours, where it is about to be used: a store that names it can be
+        read without it.
+        """
+        problems = []
+        if self.scheduler_options and self.scheduler in SCHEDULERS.words:
+            problems.append(
+                f"search.scheduler_options: {self.scheduler} takes none; they are for a class that "
+                f"scheduler: names, such as {SCHEDULERS.example}"
+            )
+        if info.context and info.context.get("imports"):
+            if ":" in self.sampler or self.sampler_options:
+                problems += _problem("search.sampler", self.make_sampler)
+            if ":" in self.scheduler:
+                problems += _problem("search.scheduler", self.make_scheduler)
+        if problems:
+            raise Several(problems)
+        return self
+
+    def make_sampler(self, *, trials_done: int = 0, **offers: Any) -> Any:
+        """The Optuna sampler of a search.
+
+        Args:
+            trials_done: by earlier runs; the seed moves on with it, or the same would be drawn again.
+            offers: more that a sampler may take.
+
+        Raises:
+            ValueError: it can't be made.
+        """
+        offers |= {
+            "seed": self.seed + trials_done,
+            "n_startup_trials": self.startup_trials,
+            # Of a space with conditions, a part is always sampled so.
+            "warn_independent_sampling": False,
+        }
+        return SAMPLERS.make(self.sampler, self.sampler_options, offers)
+
+    def make_scheduler(self, **offers: Any) -> Any:
+        """The scheduler of a search, as Ray Tune takes it.
+
+        Args:
+            offers: more that a scheduler may take.
+
+        Raises:
+            ValueError: it can't be made.
+        """
+        mode = {"maximize": "max", "minimize": "min"}[Objective(self.metric).direction]
+        # Trials are selected, and so judged, by the best epoch that they have had.
+        offers |= {"metric": "best_value", "mode": mode, "time_attr": "epoch"}
+        return SCHEDULERS.make(self.scheduler, self.scheduler_options, offers)
+
+
+def _problem(key: str, make: Callable[[], Any]) -> list[str]:
+    try:
+        make()
+    except ValueError as error:
+        return [f"{key}: {error}"]
+    return []
 
 
 class ResourcesConfig(Section):

@@ -10,7 +10,7 @@ from data.console import Output
 from data.videos.video import Video
 from models import ModelConfig
 from tuner.config.sections import DataConfig
-from tuner.training.clips.features import open_stores
+from tuner.training.clips.stored import open_stores
 
 
 def features(

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from data import Dataset
-from data.files.download import unreadable
-from data.files.path import File
-from data.files.s3 import S3
+from data.files.path import File, unreadable
 from tuner.config.load import Config
 from tuner.config.messages import ConfigError
 from tuner.runtime.patches import growth
@@ -65,7 +63,7 @@ def check_machines(config: Config, dataset: Dataset) -> None:
     if len(nodes) < 2:
         return
     marker = None
-    if not config.storage.startswith(S3):
+    if config.storage_folder.remote is None:
         config.folder.mkdir(parents=True, exist_ok=True)
         marker = config.folder / f".seen.{uuid.uuid4().hex}"
         marker.touch()

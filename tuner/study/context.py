@@ -10,7 +10,8 @@ from data import Dataset
 from data.files.storage import Storage
 from tuner.config.load import Config
 from tuner.runtime.notices import Notices
-from tuner.training.clips.features import Known
+from tuner.study.space.describe import run_name
+from tuner.training.clips.stored import Known
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,10 @@ class SearchContext:
 
     def model_folder(self, model_id: int) -> Path:
         return self.storage.folder / "models" / str(model_id)
+
+    def events_folder(self, model_id: int, params: dict[str, Any]) -> Path:
+        """Where the trial's event files are: TensorBoard shows ``<search>/<run_name>``."""
+        return self.storage.folder / run_name(model_id, params)
 
 
 @dataclass(frozen=True)

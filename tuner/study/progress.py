@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
-from ray.tune import Callback
+from ray.tune import Callback, ProgressReporter
 from rich.console import Console, Group
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from data.console import duration
+from data.console import Latest, duration
 from tuner.runtime.failures import reason_of
 from tuner.runtime.notices import Notices
 from tuner.study.space.describe import describe
 from tuner.study.store.results import ResultsStore
+
+
+class NoReports(ProgressReporter):
+    """In place of Tune's own table, which in a notebook would delete all that was shown before."""
+
+    def should_report(self, trials: list[Any], done: bool = False) -> bool:
+        return False
+
+    def report(self, trials: list[Any], done: bool, *sys_info: str) -> None: ...
 
 
 class Progress(Callback):
@@ -28,6 +37,7 @@ class Progress(Callback):
         console: where to; a terminal gets a live table, anything else a line now and then.
         every: seconds between lines.
         notices: of the workers, shown as they come.
+        waiting: numbers of the trials that wait at a rung, kept up to date.
     """
 
     def __init__(
@@ -39,6 +49,7 @@ class Progress(Callback):
         console: Console,
         every: float = 15,
         notices: Notices | None = None,
+        waiting: Collection[int] = (),
     ) -> None:
         self.notices, self.noticed = notices, time.monotonic()
         self.store, self.total, self.metric, self.console = store, total, metric, console
@@ -49,23 +60,17 @@ class Progress(Callback):
         self.best_value = self.best.value if self.best else None
         self.best_text = f"model {self.best.number}" if self.best else "none yet"
         self.running: dict[int, dict[str, Any]] = {}
-        self.waiting: set[int] = set()  # at a rung
+        self.waiting = waiting
         self.epochs, self.start, self.every = 0, time.monotonic(), every
         self.last_line = self.start
-        self.live = (
-            Live(console=console, auto_refresh=False, transient=True)
-            if console.is_terminal
-            else None
-        )
+        self.latest = Latest(console)
 
     def __enter__(self) -> Progress:
-        if self.live:
-            self.live.start()
+        self.latest.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self.live:
-            self.live.stop()
+        self.latest.__exit__(*error)
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune's own snapshots are not used
@@ -75,7 +80,6 @@ class Progress(Callback):
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         number = trial.config["model_id"]
-        self.waiting.discard(number)
         self.running[number] = {"params": trial.config["params"]}
 
     def on_trial_result(
@@ -83,16 +87,11 @@ class Progress(Callback):
     ) -> None:
         number = trial.config["model_id"]
         self.running.setdefault(number, {"params": trial.config["params"]}).update(result)
-        if trial.status == "PAUSED":  # the scheduler has been asked before
-            self.running.pop(number)
-            self.waiting.add(number)
         if "best_value" not in result:
             return
         self.epochs += len(result["report"].epochs)
         value = result["best_value"]
-        if self.best_value is None or (
-            value > self.best_value if self.store.maximize else value < self.best_value
-        ):
+        if self.store.objective.improves(value, self.best_value):
             self.best_value, self.best_text = value, f"model {number}"
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
@@ -116,7 +115,6 @@ class Progress(Callback):
     def _end(self, trial: Any, state: str, text: str) -> None:
         number, params = trial.config["model_id"], trial.config["params"]
         self.running.pop(number, None)
-        self.waiting.discard(number)
         self.counts[state] += 1
         line = f"model {number:<4} {state:<8} {text}; {describe(params)}"
         self.console.print(Text(line, style="red" if state == "failed" else ""), soft_wrap=True)
@@ -126,10 +124,9 @@ class Progress(Callback):
         if self.notices and now - self.noticed >= 1:
             self.noticed = now
             self.notices.show(partial(self.console.print, soft_wrap=True))
-        if self.live:
-            if now - self.last_line >= 0.5:
-                self.last_line = now
-                self.live.update(self._table(), refresh=True)
+        if self.latest.shows:
+            if self.latest.due:
+                self.latest.draw(self._table())
         elif now - self.last_line >= self.every:
             self.last_line = now
             self.console.print(self.line(), soft_wrap=True)
@@ -139,10 +136,14 @@ class Progress(Callback):
         best = "" if self.best_value is None else f" {self.metric} {self.best_value:.3f}"
         return (
             f"[{duration(time.monotonic() - self.start)}] {self._ended()}/{self.total} trials: "
-            f"{len(self.running)} running, {len(self.waiting)} waiting, {self.counts['pruned']} pruned, "
+            f"{len(self._busy())} running, {len(self.waiting)} waiting, {self.counts['pruned']} pruned, "
             f"{self.counts['finished']} finished, {self.counts['failed']} failed; "
             f"best {self.best_text}{best}; {self._rate():.1f} epochs/s; {self._left()} left"
         )
+
+    def _busy(self) -> dict[int, dict[str, Any]]:
+        """The trials that run and don't wait, each with its last result."""
+        return {n: state for n, state in sorted(self.running.items()) if n not in self.waiting}
 
     def _rate(self) -> float:
         return self.epochs / max(time.monotonic() - self.start, 1e-9)
@@ -158,7 +159,7 @@ class Progress(Callback):
         table = Table(box=None, pad_edge=False)
         for column in ("model", "epoch", self.metric, "best", "parameters"):
             table.add_column(column)
-        for number, state in sorted(self.running.items()):
+        for number, state in self._busy().items():
             value, best = state.get(self.metric), state.get("best_value")
             table.add_row(
                 str(number),

@@ -7,6 +7,7 @@ from typing import Any
 
 from ray.tune import Callback
 
+from tuner.objective import Place
 from tuner.runtime.failures import forgive_lost_machine, reason_of
 from tuner.study.context import SearchContext
 from tuner.study.store.results import ResultsStore
@@ -19,9 +20,8 @@ class Recorder(Callback):
     def __init__(self, store: ResultsStore, context: SearchContext) -> None:
         self.store, self.context = store, context
         self.latest: dict[int, dict[str, Any]] = {}  # results of the running trials
-        self.kept: list[tuple[float, int]] = [
-            (record.value, record.number) for record in store.ranking() if record.value is not None
-        ][: context.config.search.keep_models]
+        # The best models, whose weights are kept, in the order in which `tuner.best` takes them.
+        self.best: list[Place] = store.places()[: context.config.search.keep_models]
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune's own snapshots are not used
@@ -61,34 +61,34 @@ class Recorder(Callback):
         elif "best_value" not in result:
             self.store.fail(number, reason or "it ended before its first epoch")
         else:
+            value, finished = result["best_value"], result["finished"]
             self.store.finish(
                 number,
-                pruned=not result["finished"],
+                pruned=not finished,
                 results=result["report"].summary,
-                value=result["best_value"],
+                value=value,
                 reason=reason,
             )
-            self._keep(number, result["best_value"])
+            self._keep(self.store.objective.place(value, finished=finished, number=number))
         with contextlib.suppress(OSError):  # nothing depends on it: an ended trial is not resumed
             self.context.storage.remove(self.context.model_folder(number) / LAST)
 
-    def _keep(self, number: int, value: float) -> None:
+    def _keep(self, place: Place) -> None:
         """Count a model among the best, and delete the weights of the one that it displaces."""
-        self.kept.append((value, number))
-        self.kept.sort(key=lambda item: item[0], reverse=self.store.maximize)
-        while len(self.kept) > self.context.config.search.keep_models:
-            _, worst = self.kept.pop()
+        self.best = sorted([*self.best, place])
+        while len(self.best) > self.context.config.search.keep_models:
+            worst = self.best.pop()
             with contextlib.suppress(OSError):  # a file left over costs space, not a search
-                self.context.storage.remove(self.context.model_folder(worst) / BEST)
+                self.context.storage.remove(self.context.model_folder(worst.number) / BEST)
 
     def sweep(self) -> None:
         """Delete what ended trials left that is of no use; workers may have written it after all."""
-        kept, left = {number for _, number in self.kept}, []
+        best, left = {place.number for place in self.best}, []
         for record in self.store.records():
             if record.state in ("running", "waiting"):
                 continue
             folder = self.context.model_folder(record.number)
-            names = (LAST,) if record.number in kept else (LAST, BEST)
+            names = (LAST,) if record.number in best else (LAST, BEST)
             left += [folder / name for name in names]
         with contextlib.suppress(OSError):
             self.context.storage.remove(*left)

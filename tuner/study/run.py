@@ -15,6 +15,7 @@ from models.registry import REGISTRY
 from tuner.config.load import Config
 from tuner.runtime.machines import capacity
 from tuner.runtime.session import RaySession
+from tuner.study.halving.rungs import Rungs
 from tuner.study.space.space import Space
 from tuner.study.store.results import ResultsStore
 
@@ -39,10 +40,18 @@ def run_trials(
     Returns:
         whether it was interrupted before all of them had ended.
     """
+    from tuner.study.halving.schedule import make_rungs
     from tuner.study.sampler import StudySearcher
 
-    at_once = config.resources.trials_at_once
-    searcher = StudySearcher(store, space, config.search, config.kept, at_once=at_once)
+    rungs = make_rungs(config, store)
+    searcher = StudySearcher(
+        store,
+        space,
+        config.search,
+        config.storage_folder,
+        at_once=config.resources.trials_at_once,
+        waiting=rungs.waiting,
+    )
     if searcher.remaining == 0:
         console.print(f"all {searcher.total} trials have ended already")
         return False
@@ -52,7 +61,7 @@ def run_trials(
 
     try:
         patches.adapt(own=session.own)
-        _fit(config, space, dataset, store, searcher, console, trainable, callbacks)
+        _fit(config, space, dataset, store, rungs, searcher, console, trainable, callbacks)
     finally:
         shutil.rmtree(config.folder / ".tune", ignore_errors=True)
     return bool(store.counts()["running"])
@@ -63,6 +72,7 @@ def _fit(
     space: Space,
     dataset: Dataset,
     store: ResultsStore,
+    rungs: Rungs,
     searcher: Any,
     console: Console,
     trainable: Any,
@@ -71,11 +81,11 @@ def _fit(
     from ray import tune
 
     from tuner.study.context import SearchContext
-    from tuner.study.halving.schedule import ASHA, TimeBudget, make_scheduler
-    from tuner.study.progress import Progress
+    from tuner.study.halving.schedule import TimeBudget, decisions, make_scheduler, watchers
+    from tuner.study.progress import NoReports, Progress
     from tuner.study.recorder import Recorder
     from tuner.study.trial import Trial
-    from tuner.training.clips.features import known
+    from tuner.training.clips.stored import known
 
     for name in ("ray.tune", "ray.air", "ray.train"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -89,14 +99,20 @@ def _fit(
     # Enough waiting trials that every worker starts, and not so many that they were proposed
     # long before they run.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(min(workers, searcher.remaining) + 1)
-    scheduler = make_scheduler(config, store, searcher)
-    rungs = tuple(scheduler.rungs.levels) if isinstance(scheduler, ASHA) else ()
-    context = SearchContext(config, dataset, config.kept, rungs, known())
+    scheduler = make_scheduler(config, rungs, lambda: searcher.remaining)
+    context = SearchContext(
+        config, dataset, config.storage_folder, decisions(config, rungs), known()
+    )
     budget = TimeBudget(config.search.time_budget)
     metric = config.search.metric
     recorder = Recorder(store, context)
     with Progress(
-        store, searcher.total, metric, console=console, notices=context.notices
+        store,
+        searcher.total,
+        metric,
+        console=console,
+        notices=context.notices,
+        waiting=rungs.waiting,
     ) as progress:
         trainable = tune.with_resources(
             trainable or tune.with_parameters(Trial, context=context),
@@ -117,7 +133,8 @@ def _fit(
                 storage_path=str(config.folder),
                 stop=budget,
                 verbose=0,
-                callbacks=[recorder, progress, *callbacks],
+                progress_reporter=NoReports(),
+                callbacks=[*watchers(config, rungs), recorder, progress, *callbacks],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=config.search.retries),
             ),

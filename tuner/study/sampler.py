@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import optuna
@@ -11,18 +11,44 @@ from optuna.trial import FrozenTrial
 from ray.tune.search import Searcher
 
 from data.files.storage import Storage
+from tuner.config.parameters import Params
 from tuner.config.sections import SearchConfig
-from tuner.study.space.space import Params, Space
+from tuner.study.space.space import Space
 from tuner.study.store.patches import waiting_as_pruned
 from tuner.study.store.results import ResultsStore
 from tuner.study.warm_start import best_frozen
 
 
-class _TPE(optuna.samplers.TPESampler):
-    """TPE that learns from waiting trials, too."""
+class TPE(optuna.samplers.TPESampler):
+    """TPE (Bergstra et al. 2011) jointly over parameters, by groups that occur together.
 
-    def __init__(self, waiting: set[int], **options: Any) -> None:
-        super().__init__(**options)
+    Running trials count as poor, so that parallel workers spread out (constant liar); it learns from
+    those that wait at a rung.
+
+    Args:
+        waiting: numbers of the trials that wait, kept up to date.
+        options: Optuna's, and likewise all others.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int | None = None,
+        n_startup_trials: int = 10,
+        waiting: Collection[int] = (),
+        multivariate: bool = True,
+        group: bool = True,
+        constant_liar: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            seed=seed,
+            n_startup_trials=n_startup_trials,
+            multivariate=multivariate,
+            group=group,
+            constant_liar=constant_liar,
+            **options,
+        )
         self._waiting = waiting
 
     def sample_relative(self, study: Any, trial: FrozenTrial, search_space: Any) -> dict[str, Any]:
@@ -32,30 +58,6 @@ class _TPE(optuna.samplers.TPESampler):
         return super().sample_independent(
             waiting_as_pruned(study, self._waiting), trial, name, domain
         )
-
-
-def make_sampler(
-    search: SearchConfig, trials_done: int, waiting: set[int]
-) -> optuna.samplers.BaseSampler:
-    """The Optuna sampler of a search.
-
-    Args:
-        trials_done: by earlier runs; the seed moves on with it, or the same would be drawn again.
-        waiting: numbers of the trials that wait at a rung, kept up to date.
-    """
-    seed = search.seed + trials_done
-    if search.sampler == "tpe":
-        # Bergstra et al. 2011; jointly over parameters, by groups that occur together, and with
-        # running trials counted as poor so that parallel workers spread out (constant liar).
-        return _TPE(
-            waiting,
-            seed=seed,
-            multivariate=True,
-            group=True,
-            constant_liar=True,
-            n_startup_trials=search.startup_trials,
-        )
-    return optuna.samplers.RandomSampler(seed=seed)
 
 
 def key_of(params: Params) -> str:
@@ -69,6 +71,7 @@ class StudySearcher(Searcher):
     Args:
         storage: of the search's models, for warm starts.
         at_once: how many trials may run at once; None: as many as there is room for.
+        waiting: numbers of the trials that wait at a rung, kept up to date.
     """
 
     def __init__(
@@ -79,15 +82,18 @@ class StudySearcher(Searcher):
         storage: Storage,
         *,
         at_once: int | None = None,
+        waiting: Collection[int] = (),
     ) -> None:
         super().__init__()
         self.store, self.space, self.storage, self.at_once = store, space, storage, at_once
         records = store.records()
         self.unfinished = [record for record in records if record.state in ("running", "waiting")]
         ended = len(records) - len(self.unfinished)
-        self.waiting: set[int] = set()  # numbers of the trials that wait at a rung
+        self.waiting = waiting
         self.live: set[str] = set()  # trials that Tune has and that have not ended
-        store.study.sampler = make_sampler(search, len(records), self.waiting)
+        store.study.sampler = search.make_sampler(trials_done=len(records), waiting=waiting)
+        # Some samplers say by it that they have no more to propose.
+        store.study.stop = self._no_more  # type: ignore[method-assign]
         self._grid: Iterator[Params] | None = None
         total = search.trials
         if search.sampler == "grid":
@@ -113,14 +119,17 @@ class StudySearcher(Searcher):
         if self.unfinished:
             record = self.unfinished.pop(0)
             return self._trial(record.number, record.params)
-        fixed = None
-        if self._grid is not None:
-            fixed = next(self._grid, None)
-            if fixed is None:
-                self.remaining = 0
-                self.live.discard(trial_id)
-                return self.suggest(trial_id)
-        return self._trial(*self.store.ask(self.space, fixed))
+        if self._grid is None:
+            return self._trial(*self.store.ask(self.space.sample))
+        params = next(self._grid, None)
+        if params is None:
+            self._no_more()
+            self.live.discard(trial_id)
+            return self.suggest(trial_id)
+        return self._trial(*self.store.ask(lambda _: params))
+
+    def _no_more(self) -> None:
+        self.remaining = 0
 
     def _trial(self, number: int, params: Params) -> dict[str, Any]:
         """What `Trial` needs; with the model that a warm start is from, which is recorded."""

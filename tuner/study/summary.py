@@ -6,7 +6,6 @@ import os
 import shlex
 
 from data.console import console, duration
-from data.files.s3 import S3
 from tuner.config.load import Config, default_results_url
 from tuner.study.space.describe import describe
 from tuner.study.store.database import without_password
@@ -14,7 +13,6 @@ from tuner.study.store.database import without_password
 
 def summary(config: Config, store, seconds: float, unfinished: str) -> None:
     """Print how the search ended, and where everything is."""
-
     counts = store.counts()
     console.print(
         f"\nsearch '{config.name}': {counts['finished']} finished, {counts['pruned']} pruned, "
@@ -34,14 +32,15 @@ def summary(config: Config, store, seconds: float, unfinished: str) -> None:
     if unfinished:
         unfinished = unfinished.replace(config.results_url, url)
         console.print(f"stopped before its end; go on with:\n  {unfinished}")
-    storage = config.storage
-    if not storage.startswith(S3):
-        storage = os.path.relpath(storage)
+    storage = config.storage_folder
+    events = config.storage if storage.remote else os.path.relpath(config.storage)
     results = "" if config.results_url == default_results_url() else (
         f" --results {shlex.quote(url)}"
     )  # fmt: skip
+    console.print(f"results: {url}\nmodels:  {storage.remote or storage.folder}/models")
+    if not ranking:  # nothing to evaluate, nor a curve to look at
+        return
     console.print(
-        f"results: {url}\nmodels:  {config.kept.url or config.folder}/models\n"
         f"next:    python -m tuner.best{results} --search {shlex.quote(config.name)} --predict\n"
-        f"         tensorboard --logdir {shlex.quote(storage)}"
+        f"         tensorboard --logdir {shlex.quote(events)}"
     )

@@ -13,8 +13,8 @@ from ray import tune
 from data.files import patience
 from tuner.study.context import Report, SearchContext
 from tuner.study.space.space import resolve
-from tuner.training.clips.features import remember
 from tuner.training.clips.source import ClipSource
+from tuner.training.clips.stored import remember
 from tuner.training.device import OutOfMemory
 from tuner.training.loop import Diverged
 from tuner.training.run import Run
@@ -51,9 +51,9 @@ class Trial(tune.Trainable):
 
         Returns:
             the last ``epoch``, and the selection metric in it by its name; ``best_value`` and
-            ``best_loss``, the selection metric and ``valid_loss`` of the best epoch so far;
-            ``finished`` when the training has come to its end, ``report`` with all epochs; or, when
-            it can't go on, ``failed`` with the reason alone.
+            ``score``, what `Objective` makes of the best epoch so far; ``finished`` when the training
+            has come to its end, ``report`` with all epochs; or, when it can't go on, ``failed`` with
+            the reason alone.
         """
         try:
             return self._step()
@@ -63,10 +63,11 @@ class Trial(tune.Trainable):
             return {"failed": reason, "done": True}
 
     def _step(self) -> dict[str, Any]:
-        metric, start = self.context.config.search.metric, time.monotonic()
+        start = time.monotonic()
         if self.run is None:
             self.run, self.reported = self._open(), 0
         training = self.run.training
+        objective = training.objective
         while not training.finished:
             self.run.step()
             if training.epoch in self.context.rungs:
@@ -77,31 +78,35 @@ class Trial(tune.Trainable):
         self.reported = training.epoch
         return {
             "epoch": training.epoch,
-            metric: new[-1][metric],
-            "best_value": training.best[metric],
-            "best_loss": training.best["valid_loss"],
+            objective.metric: objective.value(new[-1]),
+            "best_value": objective.value(training.best),
+            "score": objective.score(training.best),
             "finished": training.finished,
             "done": training.finished,
-            "report": Report({entry["epoch"]: entry[metric] for entry in new}, self.run.summary()),
+            "report": Report(
+                {entry["epoch"]: objective.value(entry) for entry in new}, self.run.summary()
+            ),
         }
 
     def _open(self) -> Run:
         config = self.context.config
-        model, training = resolve(self.config["params"])
+        model_id, params = self.config["model_id"], self.config["params"]
+        model, training = resolve(params)
         if head := self.config.get("warm_start"):
             self.context.storage.fetch(Path(head).parent)  # another machine may have trained it
         training = training.model_copy(update={"warm_start": self.config.get("warm_start")})
         return Run(
-            folder=self.context.model_folder(self.config["model_id"]),
+            folder=self.context.model_folder(model_id),
             config=model,
             training_config=training,
             source=self.source,
             metric=config.search.metric,
             # Each its own: a lucky or unlucky start must not be that of all trials.
-            seed=config.search.seed * 10_000 + self.config["model_id"],
-            params={"model_id": self.config["model_id"], **self.config["params"]},
+            seed=config.search.seed * 10_000 + model_id,
+            params={name: params[name] for name in config.space},
             milestones=self.context.rungs,
             storage=self.context.storage,
+            events=self.context.events_folder(model_id, params),
         )
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from data.files.storage import Storage
-from tuner.study.space.space import Params
+from models.registry import REGISTRY
+from tuner.config.parameters import Params, shaping
 from tuner.study.store.results import ResultsStore
 from tuner.training.run import BEST
-
-_HEAD = (
-    *("sequence_length", "sequence_stride", "frame_size", "pretrained_model_name", "pretrained"),
-    *("model_weights_path", "pooling", "sequence_model", "bidirectional", "sequence_model_layers"),
-    *("layer_1_size", "layer_2_size", "layer_3_size", "convolution_kernel_size"),
-)
 
 
 @dataclass(frozen=True)
@@ -31,13 +27,19 @@ def best_frozen(store: ResultsStore, params: Params, storage: Storage) -> Source
     Args:
         storage: of the search's models.
     """
-    counterpart = str(params["architecture"]).replace("_trainable", "_frozen")
+    twin = REGISTRY[params["architecture"]].frozen_twin
+    names = shaping("features", "head")
     for record in store.ranking():
         path = storage.folder / "models" / str(record.number) / BEST
-        if record.params["architecture"] == counterpart and all(
-            record.params.get(name) == params.get(name) for name in _HEAD
+        if record.params["architecture"] == twin and all(
+            _plain(record.params.get(name)) == _plain(params.get(name)) for name in names
         ):
             storage.fetch(path.parent)
             if path.exists():
                 return Source(record.number, path)
     return None
+
+
+def _plain(value: Any) -> Any:
+    """A value as the store gives it: what was a pair in this run is a list in its JSON."""
+    return list(value) if isinstance(value, tuple) else value

@@ -14,19 +14,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from models import VideoClassifier
 from tuner.config.parameters import TrainingConfig
-from tuner.objective import METRICS
+from tuner.objective import Objective
 from tuner.training.clips.augment import augmentation
 from tuner.training.clips.batches import Clips, FeatureClips, all_logits
 from tuner.training.device import precision
-from tuner.training.losses import balanced_order, class_weights
-from tuner.training.metrics import confusion, scores
 from tuner.training.optimisation import Average, make_optimizer, rate_factor
 from tuner.training.state import load_trained_state, trained_state
 from tuner.training.steps import Step
+from tuner.training.task import Task
 
 _EVALUATION_BATCH = 512  # of features; frames come in batches as large as in training
 
@@ -41,8 +40,8 @@ class Training:
     Args:
         model: what is trained; parameters that need no gradient stay as they are.
         train, valid: clips to learn from and to select on.
-        classes: their number.
-        metric: the best weights are those with the best value of it; ties go to the lower loss.
+        task: what is to be told of a clip.
+        metric: the best weights are those of the epoch that is best by it, as `Objective` has it.
         seed: with the same seed, parameters and clips, the same figures on one CPU thread.
     """
 
@@ -53,7 +52,7 @@ class Training:
         valid: Clips,
         *,
         config: TrainingConfig,
-        classes: int,
+        task: Task,
         metric: str = "valid_f1",
         seed: int = 0,
         device: torch.device | None = None,
@@ -61,14 +60,19 @@ class Training:
         self.device = device or torch.device("cpu")
         self.model = model.to(self.device)
         self.train, self.valid = train.to(self.device), valid.to(self.device)
-        self.config, self.classes, self.metric, self.seed = config, classes, metric, seed
-        self.sign = 1.0 if METRICS[metric] == "maximize" else -1.0
+        self.config, self.task, self.seed = config, task, seed
+        self.objective = Objective(metric)
         self.stored = isinstance(train, FeatureClips)
-        weights = class_weights(train.labels, classes, config.class_weights)
         self.precision = precision(config.precision, self.device, self.model, stored=self.stored)
         self.augmentation = augmentation(config)
         self.step_over = Step(
-            self.model, config, weights, self.augmentation, self.device, self.precision
+            self.model,
+            config,
+            task,
+            task.loss(config, train.labels),
+            self.augmentation,
+            self.device,
+            self.precision,
         )
         self.history: list[dict[str, Any]] = []
         self.best_weights: dict[str, Tensor] = {}
@@ -99,8 +103,8 @@ class Training:
         """Train one epoch and evaluate it.
 
         Returns:
-            ``epoch, round, learning_rate, train_loss, train_accuracy, valid_loss, valid_accuracy,
-            valid_f1, seconds, data_wait`` (share of the seconds spent waiting for data).
+            ``epoch, round, learning_rate, train_loss, train_accuracy``, all of `METRICS`, ``seconds,
+            data_wait`` (share of the seconds spent waiting for data).
 
         Raises:
             Diverged: a loss is NaN or infinite.
@@ -117,13 +121,8 @@ class Training:
         result |= trained
         with self.evaluated():
             logits, labels = self.predict(self.valid)
-        valid = scores(logits, labels, self.classes)
-        result |= {
-            # Plain, whatever is minimised: trials with other losses and weights are compared by it.
-            "valid_loss": float(nn.functional.cross_entropy(logits, labels)),
-            "valid_accuracy": valid["accuracy"],
-            "valid_f1": valid["f1"],
-        }
+        figures = self.task.epoch_figures(logits, labels)
+        result |= {f"valid_{name}": value for name, value in figures.items()}
         for name in ("train_loss", "valid_loss"):
             if not math.isfinite(result[name]):
                 raise Diverged(
@@ -133,11 +132,11 @@ class Training:
         result["seconds"] = time.perf_counter() - start
         result["data_wait"] = waited / result["seconds"]
         self.history.append(result)
-        if self.best_epoch == 0 or self._better(result, self.best):
+        if self.best_epoch == 0 or self.objective.better(result, self.best):
             self.best_epoch = self.epoch
             with self.evaluated():
                 self.best_weights = copy.deepcopy(trained_state(self.model))
-            self.best_confusion = confusion(logits, labels, self.classes).tolist()
+            self.best_confusion = self.task.confusion(logits, labels).tolist()
         self._end_round_if_due()
         return result
 
@@ -177,7 +176,7 @@ class Training:
         count, size = len(self.train), config.batch_size * config.accumulate
         order = torch.randperm(count)
         if config.sampling == "balanced":
-            order = balanced_order(self.train.labels.cpu())
+            order = self.task.balanced_order(self.train.labels.cpu())
         windows = self.augmentation.windows if self.augmentation.changes_time else None
         batches = self.train.batches(order, size, windows=windows)
         waited = 0.0
@@ -199,20 +198,15 @@ class Training:
         """Of the learning rates, `done` being the share of the current epoch."""
         return rate_factor(self.config, epoch=self.epoch + done, number=self.round)
 
-    def _better(self, result: dict[str, Any], other: dict[str, Any]) -> bool:
-        mine, theirs = self.sign * result[self.metric], self.sign * other[self.metric]
-        return mine > theirs or (mine == theirs and result["valid_loss"] < other["valid_loss"])
-
     def _end_round_if_due(self) -> None:
         if self.config.schedule == "cosine":
             self.finished = self.epoch >= self.config.epochs
             return
         own = self.history[self.round_start :]
-        best = 0
-        for number, entry in enumerate(own):
-            if self._better(entry, own[best]):
-                best = number
-        if len(own) - 1 - best < self.config.patience and len(own) < self.config.epochs:
+        if (
+            len(own) - 1 - self.objective.best(own) < self.config.patience
+            and len(own) < self.config.epochs
+        ):
             return
         if self.round == self.config.rounds:
             self.finished = True

@@ -6,65 +6,65 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-LOSSES = ("cross_entropy", "focal")
 
-
-def make_loss(
-    name: str,
-    *,
-    weights: Tensor | None = None,
-    label_smoothing: float = 0.0,
-    focal_gamma: float = 2.0,
-) -> nn.Module:
-    """The mean loss of logits ``[B, C]`` for labels int64 ``[B]``.
+class Loss(nn.Module):
+    """The mean loss of logits ``[B, C]`` for labels int64 ``[B]``, a scalar.
 
     Args:
-        name: ``cross_entropy`` or ``focal``.
-        weights: ``[C]``, of the classes; the mean is weighted by them.
+        weights: ``[C]``, of the classes; the mean is weighted by those of the labels.
         label_smoothing: share of each label that is spread over all classes, 0 to 1.
-        focal_gamma: see `FocalLoss`; of no meaning to ``cross_entropy``.
 
     Raises:
-        ValueError: an unknown name, or a number out of its range.
-    """
-    if name not in LOSSES:
-        raise ValueError(f"unknown loss {name!r}: one of {', '.join(LOSSES)}")
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"label_smoothing has to be from 0 to 1, and is {label_smoothing}")
-    if name == "focal":
-        return FocalLoss(weights, gamma=focal_gamma, label_smoothing=label_smoothing)
-    return nn.CrossEntropyLoss(weights, label_smoothing=label_smoothing)
-
-
-class FocalLoss(nn.Module):
-    """Cross-entropy times ``(1 - p) ** gamma``, `p` the probability given to the label.
-
-    Clips that are told well already count less, so the rare and the difficult count more. From Lin,
-    Goyal, Girshick, He and Dollar, Focal Loss for Dense Object Detection, ICCV 2017, equation 5,
-    over a softmax. As in `nn.CrossEntropyLoss`, the mean is over the sum of the labels' weights.
-
-    Args:
-        weights: ``[C]``, alpha of the paper.
-        gamma: 0 is cross-entropy; the paper's best is 2.
-        label_smoothing: of the cross-entropy; `p` stays that of the label.
-
-    Raises:
-        ValueError: `gamma` is below 0.
+        ValueError: `label_smoothing` is out of its range.
     """
 
     weights: Tensor | None
 
+    def __init__(self, weights: Tensor | None = None, *, label_smoothing: float = 0.0) -> None:
+        super().__init__()
+        if not 0 <= label_smoothing <= 1:
+            raise ValueError(f"label_smoothing has to be from 0 to 1, and is {label_smoothing}")
+        self.label_smoothing = label_smoothing
+        self.register_buffer("weights", weights)
+
+    def total_weight(self, labels: Tensor) -> Tensor:
+        """What the mean over clips with these labels is divided by, a scalar."""
+        if self.weights is None:
+            return torch.tensor(float(len(labels)), device=labels.device)
+        return self.weights[labels].sum()
+
+
+class CrossEntropy(Loss):
+    """Cross-entropy of the logits' softmax."""
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(logits, labels, self.weights, label_smoothing=self.label_smoothing)
+
+
+class FocalLoss(Loss):
+    """Cross-entropy times ``(1 - p) ** gamma``, `p` the probability given to the label.
+
+    Clips that are told well already count less, so the rare and the difficult count more. From Lin,
+    Goyal, Girshick, He and Dollar, Focal Loss for Dense Object Detection, ICCV 2017, equation 5,
+    over a softmax; `weights` are alpha of the paper. `label_smoothing` is of the cross-entropy; `p`
+    stays that of the label.
+
+    Args:
+        gamma: 0 is cross-entropy; the paper's best is 2.
+
+    Raises:
+        ValueError: `gamma` is below 0, or `label_smoothing` out of its range.
+    """
+
     def __init__(
         self, weights: Tensor | None = None, *, gamma: float = 2.0, label_smoothing: float = 0.0
     ) -> None:
-        super().__init__()
+        super().__init__(weights, label_smoothing=label_smoothing)
         if not gamma >= 0:
             raise ValueError(f"focal_gamma has to be at least 0, and is {gamma}")
-        self.gamma, self.label_smoothing = gamma, label_smoothing
-        self.register_buffer("weights", weights)
+        self.gamma = gamma
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """The mean loss, a scalar, of logits ``[B, C]`` for labels ``[B]``."""
         entropy = F.cross_entropy(
             logits,
             labels,
@@ -80,7 +80,26 @@ class FocalLoss(nn.Module):
             entropy = entropy * missing**self.gamma
         if self.weights is None:
             return entropy.mean()
-        return entropy.sum() / self.weights[labels].sum()
+        return entropy.sum() / self.total_weight(labels)
+
+
+def make_loss(
+    name: str,
+    *,
+    weights: Tensor | None = None,
+    label_smoothing: float = 0.0,
+    focal_gamma: float = 2.0,
+) -> Loss:
+    """The loss ``cross_entropy`` or ``focal``; the other arguments as in `Loss` and `FocalLoss`.
+
+    Raises:
+        ValueError: an unknown name, or a number out of its range.
+    """
+    if name == "cross_entropy":
+        return CrossEntropy(weights, label_smoothing=label_smoothing)
+    if name == "focal":
+        return FocalLoss(weights, gamma=focal_gamma, label_smoothing=label_smoothing)
+    raise ValueError(f"unknown loss {name!r}: one of cross_entropy, focal")
 
 
 def balanced_order(labels: Tensor, generator: torch.Generator | None = None) -> Tensor:

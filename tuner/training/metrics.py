@@ -1,45 +1,50 @@
-"""What is measured of predictions; accuracy is multi-class accuracy of the most probable class."""
+"""What is measured of predictions: of a confusion matrix, or of the probabilities themselves."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 
-def scores(logits: Tensor, labels: Tensor, classes: int) -> dict[str, float]:
-    """Accuracy, F1 averaged over the classes that occur (macro), and balanced accuracy.
-
-    Balanced accuracy is the mean recall of the classes that occur among the labels.
+def confusion(decided: Tensor, labels: Tensor, classes: int) -> np.ndarray:
+    """Counts ``[C, C]``: rows are the true classes, columns the predicted ones.
 
     Args:
-        logits: ``[N, C]``.
+        decided: the predicted classes, int64 ``[N]``.
         labels: int64 ``[N]``.
     """
-    matrix = confusion(logits, labels, classes)
+    places = labels * classes + decided
+    return torch.bincount(places, minlength=classes**2).view(classes, classes).cpu().numpy()
+
+
+def scores(matrix: np.ndarray) -> dict[str, float]:
+    """Accuracy, F1 averaged over the classes that occur (macro), and balanced accuracy.
+
+    Accuracy is multi-class accuracy, the share of rows that are right. Balanced accuracy is the mean
+    recall of the classes that occur among the labels. Without any rows all are NaN.
+
+    Args:
+        matrix: as `confusion` gives it.
+    """
     right, true, told = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
-    if not len(labels):
+    if not matrix.any():
         return dict.fromkeys(("accuracy", "f1", "balanced_accuracy"), float("nan"))
     occurs = true + told > 0
     return {
-        "accuracy": float(right.sum() / len(labels)),
+        "accuracy": float(right.sum() / matrix.sum()),
         "f1": float((2 * right[occurs] / (true + told)[occurs]).mean()),
         "balanced_accuracy": float((right[true > 0] / true[true > 0]).mean()),
     }
 
 
-def per_class_recall(logits: Tensor, labels: Tensor, classes: int) -> dict[int, float]:
-    """The share of each class's rows that are told to be of it, for the classes that occur.
-
-    Args:
-        logits: or probabilities, ``[N, C]``.
-        labels: int64 ``[N]``.
-    """
-    matrix = confusion(logits, labels, classes)
+def recall_by_class(matrix: np.ndarray) -> dict[int, float]:
+    """The share of each class's rows that are told to be of it, for the classes that occur."""
     totals = matrix.sum(axis=1)
-    return {i: float(matrix[i, i] / totals[i]) for i in range(classes) if totals[i]}
+    return {i: float(matrix[i, i] / total) for i, total in enumerate(totals) if total}
 
 
 def average_precision(probabilities: Tensor, labels: Tensor, classes: int) -> dict[int, float]:
@@ -82,6 +87,26 @@ def thresholds(probabilities: Tensor, labels: Tensor, classes: int) -> list[floa
     return [_threshold(values[:, number], truth == number) for number in range(classes)]
 
 
+def at_thresholds(
+    probabilities: Tensor, labels: Tensor, chosen: Sequence[float]
+) -> tuple[list[float | None], list[float | None]]:
+    """Each class's precision and recall if all from its threshold on are taken; None: not defined.
+
+    Args:
+        probabilities: ``[N, C]``.
+        labels: int64 ``[N]``.
+        chosen: as `thresholds` gives them.
+    """
+    precision: list[float | None] = []
+    recall: list[float | None] = []
+    for number, threshold in enumerate(chosen):
+        taken, true = probabilities[:, number] >= threshold, labels == number
+        right = int((taken & true).sum())
+        precision.append(right / int(taken.sum()) if taken.any() else None)
+        recall.append(right / int(true.sum()) if true.any() else None)
+    return precision, recall
+
+
 def _threshold(probabilities: np.ndarray, positive: np.ndarray) -> float:
     if not positive.any():
         return 0.5
@@ -90,14 +115,8 @@ def _threshold(probabilities: np.ndarray, positive: np.ndarray) -> float:
     # Equal probabilities are taken together: only their last place is a choice.
     ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
     f1 = 2 * np.cumsum(positive[order])[ends] / (ends + 1 + positive.sum())
-    best = int(f1.argmax())
+    best = int(np.flatnonzero(f1 == f1.max())[0])  # the highest threshold of several best ones
     taken = float(ranked[ends[best]])
     below = float(ranked[ends[best] + 1]) if best + 1 < len(ends) else 0.0
     middle = (taken + below) / 2
     return middle if middle > below else taken  # no number between two neighbouring ones
-
-
-def confusion(logits: Tensor, labels: Tensor, classes: int) -> np.ndarray:
-    """Counts ``[C, C]``: rows are the true classes, columns the predicted ones."""
-    places = labels * classes + logits.argmax(dim=1)
-    return torch.bincount(places, minlength=classes**2).view(classes, classes).cpu().numpy()

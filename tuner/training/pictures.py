@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def plot_confusion(matrix: np.ndarray, classes: list[str], *, normalised: bool = False):
+
+def plot_confusion(
+    matrix: np.ndarray, classes: list[str], title: str, *, normalised: bool = False
+) -> Figure:
     """A matplotlib figure of a confusion matrix.
 
     Args:
         matrix: ``[C, C]``, rows true, columns predicted.
+        title: of two lines at most: which model, and which split.
         normalised: show shares of each true class instead of counts.
     """
     from matplotlib.figure import Figure
@@ -19,9 +25,11 @@ def plot_confusion(matrix: np.ndarray, classes: list[str], *, normalised: bool =
     # Inches by hand: matplotlib's own layout takes as long as drawing, for every trial.
     names = 0.6 + 0.09 * max(len(name) for name in classes)
     cells = 1.2 + 0.6 * len(classes)
-    size = names + cells + 0.2
-    figure = Figure(figsize=(size, size), dpi=100)
-    axes = figure.add_axes((names / size, names / size, cells / size, cells / size))
+    width = max(names + cells + 0.2, 0.2 + 0.075 * max(map(len, title.split("\n"))))
+    height = names + cells + 0.5
+    figure = Figure(figsize=(width, height), dpi=100)
+    axes = figure.add_axes((names / width, names / height, cells / width, cells / height))
+    figure.text(0.5, 1 - 0.08 / height, title, ha="center", va="top")
     axes.imshow(matrix, cmap="Blues", vmin=0, vmax=1)
     ticks = range(len(classes))
     axes.set_xticks(ticks, classes, rotation=45, ha="right")

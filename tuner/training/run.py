@@ -38,7 +38,7 @@ class Run:
     """One training in its folder; continues from the checkpoint there, if there is one.
 
     Files: ``last.pt``, ``fit_history.csv``, ``best.pt`` (the model at its best, as `models.load` reads
-    it) and TensorBoard's events, brought up to date every ten seconds, at the epochs in `milestones`
+    it), brought up to date with TensorBoard's events every ten seconds, at the epochs in `milestones`
     and at the end: a crash costs seconds, and an epoch of a tenth of a second no checkpoint.
 
     Args:
@@ -47,7 +47,9 @@ class Run:
         metric, seed: as in `Training`.
         params: what the HPARAMS tab shows.
         milestones: epochs after which it may have to go on from its files.
-        storage: where `folder` is kept, if that is not this machine.
+        storage: where `folder` and `events` are kept, if that is not this machine.
+        events: folder of TensorBoard's event files, which shows its path as the training's name;
+            None is `folder`.
     """
 
     folder: Path
@@ -59,14 +61,15 @@ class Run:
     params: Mapping[str, Any]
     milestones: Collection[int] = ()
     storage: Storage | None = None
+    events: Path | None = None
 
     def __post_init__(self) -> None:
         torch.manual_seed(self.seed)
         self.folder.mkdir(parents=True, exist_ok=True)
-        classes = self.source.dataset.classes
+        task = self.source.task
         train = self.source.clips(self.config, "train", self.training_config)
         valid = self.source.clips(self.config, "valid")
-        self.model = models.build(self.config, classes, with_backbone=False)
+        self.model = models.build(self.config, task.classes, with_backbone=False)
         if self.training_config.warm_start is None:
             fit_normalisation(self.model, train)
         else:
@@ -76,7 +79,7 @@ class Run:
             train,
             valid,
             config=self.training_config,
-            classes=len(classes),
+            task=task,
             metric=self.metric,
             seed=self.seed,
             device=best_device(),
@@ -84,12 +87,18 @@ class Run:
         self.checkpoint_seconds = 0.0
         self.saved_at, self.best_saved, self.history_saved = time.monotonic(), 0, 0
         self.resumed_epochs = self._resume()
-        self.writer = TrialWriter(self.folder, self.params, epochs_done=self.resumed_epochs)
+        self.writer = TrialWriter(self.folders[-1], self.params, epochs_done=self.resumed_epochs)
+
+    @property
+    def folders(self) -> list[Path]:
+        """Those that it writes to: the model's, and that of the event files if it is another."""
+        return [self.folder] if self.events is None else [self.folder, self.events]
 
     def _resume(self) -> int:
         """Continue from the folder's checkpoint; returns the epochs that it had done."""
         if self.storage:
-            self.storage.fetch(self.folder)
+            for folder in self.folders:
+                self.storage.fetch(folder)
         try:
             state = torch.load(self.folder / LAST, weights_only=True, map_location="cpu")
         except FileNotFoundError:
@@ -116,10 +125,14 @@ class Run:
         torch.save(self.training.state_dict(), part)
         os.replace(part, self.folder / LAST)
         self.writer.flush()
-        if self.storage:
-            self.storage.keep(self.folder)
+        self._send()
         self.saved_at = time.monotonic()
         self.checkpoint_seconds += time.perf_counter() - start
+
+    def _send(self) -> None:
+        if self.storage:
+            for folder in reversed(self.folders):  # the checkpoint last: what it says is there then
+                self.storage.keep(folder)
 
     def _save_best(self) -> None:
         training = self.training
@@ -128,7 +141,8 @@ class Run:
             self.history_saved = training.epoch
         if training.best_epoch == self.best_saved:
             return
-        extra: dict[str, Any] = {"epoch": training.best_epoch}
+        # Whoever predicts with the file alone has to sample videos as these were.
+        extra: dict[str, Any] = {"epoch": training.best_epoch, "fps": self.source.config.fps}
         if models.uses_stored_features(self.config):
             extra["feature_precision"] = backbone_precision(best_device())
         with training.at_best():
@@ -161,8 +175,7 @@ class Run:
         if training.epoch:
             self._save_best()
         self.writer.close(training.best_confusion, self.source.dataset.classes, training.best_epoch)
-        if self.storage:
-            self.storage.keep(self.folder)
+        self._send()
 
 
 def take_head(model: models.VideoClassifier, path: Path) -> None:

@@ -12,14 +12,16 @@ from models.layers.windows import Windows
 from tuner.config.parameters import TrainingConfig
 from tuner.training.clips.augment import Augmentation
 from tuner.training.device import OutOfMemory, out_of_memory
-from tuner.training.losses import make_loss
+from tuner.training.losses import Loss
+from tuner.training.task import Task
 
 
 class Step:
     """Gradients of the loss over a batch of augmented clips, and what the optimizer makes of them.
 
     Args:
-        weights: of the classes in the loss, ``[C]``; None weighs all clips alike.
+        task: says which answers are right.
+        loss: what is minimised.
         precision: ``fp32`` or ``bf16``.
 
     Attributes:
@@ -30,19 +32,15 @@ class Step:
         self,
         model: VideoClassifier,
         config: TrainingConfig,
-        weights: Tensor | None,
+        task: Task,
+        loss: Loss,
         augmentation: Augmentation,
         device: torch.device,
         precision: str,
     ) -> None:
-        self.model, self.config, self.weights = model, config, weights
+        self.model, self.config, self.task = model, config, task
         self.augmentation, self.device, self.precision = augmentation, device, precision
-        self.loss = make_loss(
-            config.loss,
-            weights=weights,
-            label_smoothing=config.label_smoothing,
-            focal_gamma=config.focal_gamma,
-        ).to(device)
+        self.loss = loss.to(device)
         self.parts = 1
 
     def autocast(self) -> torch.autocast:
@@ -84,20 +82,18 @@ class Step:
         """Gradients of the mean loss over all of `clips`, taken a part at a time."""
         total = torch.zeros(3, device=self.device)
         size = math.ceil(self.config.batch_size / self.parts)
-        whole = self._weight(labels)
-        for part, own in zip(clips.split(size), labels.split(size), strict=True):
+        for part, answers in zip(clips.split(size), labels.split(size), strict=True):
             frames = part if isinstance(part, Windows) else self.augmentation.frames(part)
             with self.autocast():
                 logits = self.model(frames)
-                loss = self.loss(logits.float(), own)
-            (loss if len(own) == len(labels) else loss * (self._weight(own) / whole)).backward()
-            right = (logits.detach().argmax(dim=1) == own).sum()
-            count = torch.tensor(len(own), device=self.device)
+                loss = self.loss(logits.float(), answers)
+            whole = len(answers) == len(labels)
+            (loss if whole else loss * self._share(answers, labels)).backward()
+            right = self.task.count_right(logits.detach(), answers)
+            count = torch.tensor(len(answers), device=self.device)
             total += torch.stack([loss.detach() * count, right, count])
         return total
 
-    def _weight(self, labels: Tensor) -> Tensor:
-        """What the loss over some clips is divided by."""
-        if self.weights is None:
-            return torch.tensor(float(len(labels)), device=self.device)
-        return self.weights.to(self.device)[labels].sum()
+    def _share(self, answers: Tensor, labels: Tensor) -> Tensor:
+        """Of the loss over some of a batch's clips in that over all."""
+        return self.loss.total_weight(answers) / self.loss.total_weight(labels)

@@ -15,20 +15,23 @@ from torch.utils.tensorboard.summary import hparams
 from tuner.objective import METRICS
 from tuner.training.pictures import fill_confusion, plot_confusion
 
-_SCALARS = (
-    *("train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "valid_f1"),
-    *("learning_rate", "seconds", "data_wait"),
-)
+_NO_SCALARS = ("epoch", "round")  # of what an epoch reports
+# The HPARAMS tab shows the first five scalars by name: these come after the best values and losses.
+_OF_TRAINING = ("learning_rate", "seconds", "data_wait")
 
 
 class TrialWriter:
     """Writes the event file of one trial.
 
     The hyperparameters are written at the start, and the best values so far every epoch: so the HPARAMS
-    tab compares all trials by their best values, also those that were pruned or killed.
+    tab compares all trials by their best values, also those that were pruned or killed. What the
+    columns are is left to TensorBoard: it shows those first that differ among the trials at hand,
+    also of several searches, where a list of columns would be that of the first trial alone.
 
     Args:
-        folder: of the trial; an event file of an earlier part of the same trial may be there.
+        folder: of the event file, whose path TensorBoard shows as the trial's name; an event file of
+            an earlier part of the same trial may be there.
+        params: the columns of the HPARAMS tab, of which the first five are shown.
         epochs_done: what the earlier part had done; later epochs in its file are superseded.
     """
 
@@ -37,11 +40,8 @@ class TrialWriter:
         self.writer = SummaryWriter(
             str(folder), purge_step=epochs_done + 1 if epochs_done else None, flush_secs=10
         )
-        metrics = {f"best/{name}": 0.0 for name in METRICS}
-        experiment, start, self._end = hparams(_plain(params), metrics)
-        file = self._file_writer()
-        file.add_summary(experiment)
-        file.add_summary(start)
+        _, start, self._end = hparams(_plain(params), {})
+        self._file_writer().add_summary(start)
 
     def _file_writer(self) -> Any:
         return self.writer.file_writer
@@ -49,8 +49,9 @@ class TrialWriter:
     def epoch(self, result: Mapping[str, Any], best: Mapping[str, Any]) -> None:
         """Add the scalars of an epoch, and the figures of the best epoch so far."""
         step = result["epoch"]
-        for name in _SCALARS:
-            self.writer.add_scalar(name, result[name], step)
+        for name, value in result.items():
+            if name not in _NO_SCALARS:
+                self.writer.add_scalar(_tag(name), value, step)
         for name in METRICS:
             self.writer.add_scalar(f"best/{name}", best[name], step)
 
@@ -67,6 +68,10 @@ class TrialWriter:
         self.writer.close()
 
 
+def _tag(name: str) -> str:
+    return f"training/{name}" if name in _OF_TRAINING else name
+
+
 def _await_a_later_name(folder: Path) -> None:
     """Event files are read in the order of their names, which begin with the second of their making."""
     made = [int(path.name.split(".")[3]) for path in folder.glob("events.out.tfevents.*")]
@@ -80,7 +85,8 @@ class ConfusionPicture:
     def __init__(self, classes: Sequence[str]) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-        figure = plot_confusion(np.zeros((len(classes), len(classes)), int), list(classes))
+        empty = np.zeros((len(classes), len(classes)), int)
+        figure = plot_confusion(empty, list(classes), "best epoch, valid split\nlabelled frames")
         (self._axes,) = figure.axes
         self._canvas = FigureCanvasAgg(figure)
         cells = [*self._axes.images, *self._axes.texts]
@@ -106,11 +112,11 @@ def _picture(classes: tuple[str, ...]) -> ConfusionPicture:
 
 
 def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Numbers and text only, and each parameter in every trial.
-
-    The HPARAMS tab drops values of other kinds, and columns that the first trial it reads lacks.
-    """
+    """Numbers and text only: the HPARAMS tab drops values of other kinds, and shows True as 1.0000."""
+    kinds = (int, float, str)
     return {
-        name: value if isinstance(value, (bool, int, float, str)) else str(value).lower()
+        name: value
+        if isinstance(value, kinds) and not isinstance(value, bool)
+        else str(value).lower()
         for name, value in params.items()
     }

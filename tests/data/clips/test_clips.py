@@ -53,11 +53,3 @@ def test_clips_stay_within_the_video(length: int, stride: int) -> None:
 
 def test_unsigned_frame_numbers_do_not_wrap_around() -> None:
     assert clip_indices(np.array([1], np.uint32), 4).tolist() == [[0, 0, 0, 1]]
-
-
-def test_gathering_from_a_videos_own_frames_gives_its_own_frames() -> None:
-    first, second = np.arange(100, 105), np.arange(200, 205)
-    videos = [frames[clip_indices(np.arange(5), 3)] for frames in (first, second)]
-    assert (videos[0] < 200).all()
-    assert (videos[1] >= 200).all()
-    assert videos[1][0].tolist() == [200, 200, 200]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import pytest
 
 import data.clips.direct
 from data import FrameStore, Video
-from data.clips.direct import read_clips, read_clips_at
+from data.clips.direct import read_clips
 from data.clips.index import clip_indices
 from data.clips.transforms import resize
 from data.errors import VideoError
@@ -59,6 +59,19 @@ class Spy:
         return result
 
 
+def clips_at(
+    video: Video,
+    frames: Sequence[int],
+    *,
+    length: int,
+    stride: int = 1,
+    size: tuple[int, int] = SIZE,
+) -> Generator[tuple[int, np.ndarray], None, None]:
+    """The clips that end at `frames`, each with its frame's number."""
+    windows = clip_indices(np.array(frames), length, stride)
+    return ((frames[row], clip) for row, clip in read_clips(video, windows, size=size))
+
+
 class Holder(np.ndarray):
     """Arrays told apart by identity, as weak sets need them."""
 
@@ -78,7 +91,7 @@ def test_real_clips_equal_the_stored_ones(length: int, stride: int, damaged_vide
         except VideoError:
             continue
         numbers = range(len(video))
-        clips = read_clips_at(video, numbers, length=length, stride=stride, size=SMALL)
+        clips = clips_at(video, numbers, length=length, stride=stride, size=SMALL)
         try:
             stored = FrameStore().open(video, SMALL)
         except VideoError:
@@ -104,16 +117,16 @@ def test_numbers_are_those_of_the_sampling_rate(
     video = open_video("v", make_video(tmp_path / f"v{suffix}", frames=30), fps)
     stored = FrameStore().open(video, SMALL)
     windows = clip_indices(np.arange(len(video)), 4, 3)
-    clips = list(read_clips_at(video, range(len(video)), length=4, stride=3, size=SMALL))
+    clips = list(clips_at(video, range(len(video)), length=4, stride=3, size=SMALL))
     assert [frame for frame, _ in clips] == list(range(len(video)))
     for frame, clip in clips:
         assert np.array_equal(clip, stored[windows[frame]])
 
 
-def test_frames_in_any_order_come_sorted_and_as_often_as_wanted(
+def test_clips_come_in_the_order_of_their_last_frames_and_as_often_as_wanted(
     video: Video, frame_number: FrameNumber
 ) -> None:
-    clips = list(read_clips_at(video, [9, 1, 20, 9, 0], length=3, stride=2, size=SIZE))
+    clips = list(clips_at(video, [9, 1, 20, 9, 0], length=3, stride=2, size=SIZE))
     assert [frame for frame, _ in clips] == [0, 1, 9, 9, 20]
     assert [[frame_number(frame) for frame in clip] for _, clip in clips] == [
         [0, 0, 0],
@@ -153,13 +166,11 @@ def test_a_frame_that_the_video_has_not_is_an_error_at_once(
     message = f"video 'v' has frames 0 to 39, no {frames[-1]}"
     with pytest.raises(ValueError, match=message):
         read_clips(video, np.array(frames)[:, None], size=SIZE)
-    with pytest.raises(ValueError, match=message):
-        read_clips_at(video, frames, length=3, size=SIZE)
 
 
 def test_nothing_wanted_opens_nothing(video: Video, monkeypatch: pytest.MonkeyPatch) -> None:
     spy = Spy(monkeypatch)
-    assert list(read_clips_at(video, [], length=3, size=SIZE)) == []
+    assert list(read_clips(video, np.empty((0, 3)), size=SIZE)) == []
     assert spy.opened == 0
 
 
@@ -167,7 +178,7 @@ def test_the_file_is_read_once_in_sequence_and_no_further_than_needed(
     video: Video, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spy = Spy(monkeypatch)
-    clips = read_clips_at(video, [25, 4, 25], length=2, stride=3, size=SMALL)
+    clips = clips_at(video, [25, 4, 25], length=2, stride=3, size=SMALL)
     assert spy.opened == 0  # until the first is asked for
     next(clips)
     assert (spy.opened, spy.decoded) == (1, 5)
@@ -180,7 +191,7 @@ def test_the_reader_ends_with_the_generator(
     end: str, video: Video, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spy = Spy(monkeypatch)
-    clips = read_clips_at(video, range(40), length=2, size=SMALL)
+    clips = clips_at(video, range(40), length=2, size=SMALL)
     next(clips)
     if end == "close":
         clips.close()
@@ -197,7 +208,7 @@ def test_memory_holds_a_window_of_frames(
     length: int, stride: int, most: int, video: Video, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spy = Spy(monkeypatch)
-    for _ in read_clips_at(video, range(40), length=length, stride=stride, size=SMALL):
+    for _ in clips_at(video, range(40), length=length, stride=stride, size=SMALL):
         pass
     assert spy.resized == 40
     assert spy.most <= most + 1  # the one that is just let go
@@ -205,7 +216,7 @@ def test_memory_holds_a_window_of_frames(
 
 def test_frames_between_clips_are_not_kept(video: Video, monkeypatch: pytest.MonkeyPatch) -> None:
     spy = Spy(monkeypatch)
-    for _ in read_clips_at(video, [10, 20, 30], length=3, stride=4, size=SMALL):
+    for _ in clips_at(video, [10, 20, 30], length=3, stride=4, size=SMALL):
         pass
     assert spy.resized == 9
     assert spy.most <= 4
@@ -214,15 +225,15 @@ def test_frames_between_clips_are_not_kept(video: Video, monkeypatch: pytest.Mon
 def test_damage_is_told(damaged_videos: Path) -> None:
     video = open_video("v", damaged_videos / "bitflips_middle.mp4", None)
     with pytest.raises(VideoError, match="does not decode to its end"):
-        list(read_clips_at(video, [len(video) - 1], length=1, size=SMALL))
+        list(clips_at(video, [len(video) - 1], length=1, size=SMALL))
 
 
 def test_a_video_shorter_than_declared_is_told(video: Video) -> None:
     info = VideoInfo(video.info.path, np.arange(60) / 10, 10, 128, 32, "pyav")
     longer = Video("v", info, None, video.identity)
-    assert len(list(read_clips_at(longer, range(40), length=2, size=SMALL))) == 40
+    assert len(list(clips_at(longer, range(40), length=2, size=SMALL))) == 40
     with pytest.raises(VideoError, match="only 40 of its 60 frames decode"):
-        list(read_clips_at(longer, [50], length=2, size=SMALL))
+        list(clips_at(longer, [50], length=2, size=SMALL))
 
 
 def test_a_resolution_that_changes_within_the_file(
@@ -233,5 +244,5 @@ def test_a_resolution_that_changes_within_the_file(
             yield frame if number < 7 else np.repeat(np.repeat(frame, 2, axis=0), 2, axis=1)
 
     monkeypatch.setattr(data.clips.direct, "read_frames", changing)
-    for frame, clip in read_clips_at(video, range(5, 12), length=3, size=SIZE):
+    for frame, clip in clips_at(video, range(5, 12), length=3, size=SIZE):
         assert [frame_number(image) for image in clip] == [frame - 2, frame - 1, frame]

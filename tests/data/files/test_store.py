@@ -14,8 +14,8 @@ import filelock
 import numpy as np
 import pytest
 
-from data.files.shared import SharedFolder, shared
 from data.files.store import ArrayWriter, Store, default_folder, make_key
+from tests.data.files.arrays import names, put_array
 
 ROOT = Path(__file__).parents[3]
 
@@ -23,15 +23,6 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store("arrays", folder=tmp_path)
-
-
-def _put(store: Store, key: str, array: np.ndarray) -> None:
-    with store.lock(key), store.writers({key: array.shape[1:]}, array.dtype) as writers:
-        writers[key].append(array)
-
-
-def _names(store: Store) -> list[str]:
-    return sorted(path.name for path in store.folder.iterdir() if path.is_file())
 
 
 # Arrays
@@ -71,7 +62,7 @@ def test_rows_of_another_kind_are_refused(rows: np.ndarray, tmp_path: Path) -> N
 
 
 def test_what_is_read_is_mapped_and_cannot_be_written(store: Store) -> None:
-    _put(store, "a", np.ones((5, 2), np.float16))
+    put_array(store, "a", np.ones((5, 2), np.float16))
     array = store.get("a")
     assert isinstance(array, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
@@ -83,7 +74,7 @@ def test_what_is_not_there_is_none(store: Store) -> None:
 
 
 def test_kinds_do_not_mix(tmp_path: Path) -> None:
-    _put(Store("frames", folder=tmp_path), "a", np.zeros((1, 1)))
+    put_array(Store("frames", folder=tmp_path), "a", np.zeros((1, 1)))
     assert Store("features", folder=tmp_path).get("a") is None
 
 
@@ -119,14 +110,14 @@ def test_an_error_leaves_nothing(store: Store) -> None:
     ):
         writers["a"].append(np.zeros((4, 2), np.uint8))
         raise KeyError
-    assert _names(store) == []
+    assert names(store) == []
 
 
 def test_what_a_killed_process_began_is_deleted_by_the_next(store: Store) -> None:
     (store.folder / "a.99999.tmp").write_bytes(b"half")
     assert store.get("a") is None
-    _put(store, "a", np.zeros((4, 2), np.uint8))
-    assert _names(store) == ["a.npy"]
+    put_array(store, "a", np.zeros((4, 2), np.uint8))
+    assert names(store) == ["a.npy"]
 
 
 @pytest.mark.parametrize("limit", [None, 10**6])
@@ -135,21 +126,21 @@ def test_what_a_killed_process_began_is_deleted_whatever_its_key(
 ) -> None:
     store = Store("arrays", folder=tmp_path, limit_bytes=limit)
     (store.folder / "b.99999.tmp").write_bytes(b"half")
-    _put(store, "a", np.zeros((4, 2), np.uint8))
-    assert _names(store) == ["a.npy"]
+    put_array(store, "a", np.zeros((4, 2), np.uint8))
+    assert names(store) == ["a.npy"]
     (store.folder / "c.99999.tmp").write_bytes(b"half")
     store.trim(keep=set())
-    assert _names(store) == ["a.npy"]
+    assert names(store) == ["a.npy"]
 
 
 def test_what_is_being_written_is_no_leftover(store: Store) -> None:
     with store.writers({"a": (2,), "b": (2,)}, np.dtype(np.uint8)) as writers:
         for writer in writers.values():
             writer.append(np.ones((4, 2), np.uint8))
-        _put(store, "c", np.zeros((4, 2), np.uint8))
+        put_array(store, "c", np.zeros((4, 2), np.uint8))
         store.trim(keep=set())
-        assert sum(name.endswith(".tmp") for name in _names(store)) == 2
-    assert _names(store) == ["a.npy", "b.npy", "c.npy"]
+        assert sum(name.endswith(".tmp") for name in names(store)) == 2
+    assert names(store) == ["a.npy", "b.npy", "c.npy"]
 
 
 def test_a_full_disk_says_what_to_do(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,10 +149,10 @@ def test_a_full_disk_says_what_to_do(store: Store, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(ArrayWriter, "append", full)
     with pytest.raises(OSError, match="No space left") as caught:
-        _put(store, "a", np.zeros((1, 1)))
+        put_array(store, "a", np.zeros((1, 1)))
     for words in (str(store.folder), "GB free", "TUNER_CACHE"):
         assert words in str(caught.value)
-    assert _names(store) == []
+    assert names(store) == []
 
 
 # A store needs no torch, which would take seconds to import.
@@ -199,7 +190,7 @@ def test_a_process_killed_while_writing_neither_counts_nor_blocks(store: Store) 
             store.trim(keep=set())
             assert part.exists()
             rows = np.full((7, 1000), 9, np.uint8)
-            next_one = threading.Thread(target=_put, args=(store, "a", rows), daemon=True)
+            next_one = threading.Thread(target=put_array, args=(store, "a", rows), daemon=True)
             next_one.start()
             next_one.join(0.2)
             assert next_one.is_alive()  # it waits for the holder
@@ -208,104 +199,4 @@ def test_a_process_killed_while_writing_neither_counts_nor_blocks(store: Store) 
     next_one.join(10)
     assert not next_one.is_alive()
     assert np.array_equal(store.get("a"), rows)
-    assert _names(store) == ["a.npy"]
-
-
-# The limit
-
-
-def _limited(folder: Path, arrays: int) -> Store:
-    size = 256 + 1000  # a header and the rows
-    return Store("arrays", folder=folder, limit_bytes=arrays * size)
-
-
-def _age(store: Store, **seconds: float) -> None:
-    for key, age in seconds.items():
-        time = store.path(key).stat().st_mtime - age
-        os.utime(store.path(key), (time, time))
-
-
-def test_least_recently_used_goes_first(tmp_path: Path) -> None:
-    store, rows = _limited(tmp_path, 3), np.zeros((1000, 1), np.uint8)
-    for key in "abc":
-        _put(store, key, rows)
-    _age(store, a=300, b=100, c=200)
-    _put(store, "d", rows)
-    assert _names(store) == ["b.npy", "c.npy", "d.npy"]
-    _put(store, "e", rows)
-    assert _names(store) == ["b.npy", "d.npy", "e.npy"]
-
-
-def test_reading_is_a_use(tmp_path: Path) -> None:
-    store, rows = _limited(tmp_path, 2), np.zeros((1000, 1), np.uint8)
-    for key in "ab":
-        _put(store, key, rows)
-    _age(store, a=300, b=200)
-    store.get("a")
-    _put(store, "c", rows)
-    assert _names(store) == ["a.npy", "c.npy"]
-
-
-def test_no_more_is_deleted_than_needed(tmp_path: Path) -> None:
-    store, rows = _limited(tmp_path, 3), np.zeros((1000, 1), np.uint8)
-    for key in "abc":
-        _put(store, key, rows)
-    assert _names(store) == ["a.npy", "b.npy", "c.npy"]
-
-
-def test_what_was_just_made_stays_though_it_is_larger_than_the_limit(tmp_path: Path) -> None:
-    store = Store("arrays", folder=tmp_path, limit_bytes=100)
-    _put(store, "a", np.zeros((1000, 1), np.uint8))
-    _put(store, "b", np.zeros((1000, 1), np.uint8))
-    assert _names(store) == ["b.npy"]
-
-
-def test_a_mapped_array_stays_readable_after_its_deletion(tmp_path: Path) -> None:
-    store = Store("arrays", folder=tmp_path, limit_bytes=100)
-    _put(store, "a", np.full((1000, 1), 7, np.uint8))
-    array = store.get("a")
-    _put(store, "b", np.zeros((1000, 1), np.uint8))
-    assert store.get("a") is None
-    assert (array == 7).all()
-
-
-def test_no_limit_keeps_all(store: Store) -> None:
-    for key in "abcdef":
-        _put(store, key, np.zeros((1000, 1), np.uint8))
-    assert len(_names(store)) == 6
-
-
-# Several machines
-
-
-@pytest.mark.parametrize("place", ["folder", "s3://lab/cache"])
-def test_what_one_machine_made_the_others_fetch(tmp_path: Path, s3, place: str) -> None:
-    place = place.replace("folder", str(tmp_path / "nfs"))
-    one, other = (
-        Store("arrays", folder=tmp_path / name, shared=shared(place, "arrays")) for name in "ab"
-    )
-    assert not other.has("key") and other.get("key") is None
-    _put(one, "key", np.arange(6).reshape(2, 3))
-    assert other.has("key") and not other.path("key").exists()
-    fetched = other.get("key")
-    assert fetched is not None and np.array_equal(fetched, np.arange(6).reshape(2, 3))
-    assert other.path("key").exists()  # read from its own disk from now on
-    assert not list(tmp_path.rglob("*.copy"))
-
-
-def test_machines_that_share_wait_for_each_other(tmp_path: Path) -> None:
-    nfs = SharedFolder(tmp_path / "nfs")
-    one, other = (Store("arrays", folder=tmp_path / name, shared=nfs) for name in "ab")
-    with one.lock("key"), pytest.raises(filelock.Timeout):
-        other.lock("key").acquire(blocking=False)
-
-
-def test_what_is_fetched_counts_towards_the_limit(tmp_path: Path) -> None:
-    nfs = SharedFolder(tmp_path / "nfs")
-    maker = Store("arrays", folder=tmp_path / "a", shared=nfs)
-    for key in ("old", "new"):
-        _put(maker, key, np.zeros(1000, np.uint8))
-    small = Store("arrays", folder=tmp_path / "b", shared=nfs, limit_bytes=1500)
-    assert small.get("old") is not None and small.get("new") is not None
-    assert _names(small) == ["new.npy"]
-    assert small.has("old")
+    assert names(store) == ["a.npy"]

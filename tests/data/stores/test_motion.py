@@ -170,11 +170,6 @@ def test_what_is_compared_with_must_be_known(frames: np.ndarray) -> None:
 # Stored
 
 
-@pytest.fixture
-def video(tmp_path: Path, make_video: MakeVideo) -> Video:
-    return open_video("v", make_video(tmp_path / "v.mp4", frames=20), None)
-
-
 def test_a_videos_background_is_made_once(video: Video, monkeypatch: pytest.MonkeyPatch) -> None:
     store, size = FrameStore(), (16, 64)
     expected = background(np.asarray(store.open(video, size)))

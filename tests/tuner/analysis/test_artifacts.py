@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from models import ModelConfig
 from tuner.analysis.artifacts import (
@@ -16,8 +17,9 @@ from tuner.analysis.artifacts import (
     write_json,
 )
 from tuner.analysis.prediction import with_labels
+from tuner.training.task import Multiclass
 
-CLASSES = ["noseal", "seal"]
+TASK = Multiclass(["noseal", "seal"])
 
 
 def predictions() -> pd.DataFrame:
@@ -27,7 +29,7 @@ def predictions() -> pd.DataFrame:
     table["prediction"] = np.where(seal > 0.5, "seal", "noseal")
     table["video"] = ["a", "a", "a", "b", "b", "b"]
     table["frame"] = [0, 1, 2, 0, 1, 2]
-    return table.assign(time=0.0)
+    return table.assign(time=table["frame"] / 10)
 
 
 def labels() -> pd.DataFrame:
@@ -42,10 +44,11 @@ def test_labels_are_matched_by_video_and_frame():
     assert table["label"].isna().tolist() == [False, False, True, False, False, False]
     assert table["error"].tolist()[3:] == [False, True, False]
     assert pd.isna(table["error"][2]) and table["split"][2] == "train"
+    assert table["time"].tolist() == predictions()["time"].tolist()
 
 
 def test_figures_by_split():
-    figures = evaluate(with_labels(predictions(), labels()), CLASSES)
+    figures = evaluate(with_labels(predictions(), labels()), TASK)
     assert figures["train"]["acc"] == 1 and figures["train"]["rows"] == 2
     assert figures["test"]["acc"] == pytest.approx(2 / 3)
     assert figures["test"]["recall"] == {"noseal": pytest.approx(2 / 3)}
@@ -65,9 +68,9 @@ def three_splits() -> pd.DataFrame:
 
 def test_figures_at_the_thresholds_of_the_valid_split():
     table = three_splits()
-    chosen = choose_thresholds(table, CLASSES)
+    chosen = choose_thresholds(table, TASK)
     assert chosen == {"noseal": pytest.approx(0.65), "seal": pytest.approx(0.35)}
-    figures = evaluate(table, CLASSES, chosen)
+    figures = evaluate(table, TASK, chosen)
     assert figures["valid"]["precision_at_threshold"] == {"noseal": 1, "seal": 1}
     assert figures["valid"]["recall_at_threshold"] == {"noseal": 1, "seal": 1}
     assert figures["valid"]["recall"] == {"noseal": 1, "seal": 0.5}
@@ -78,7 +81,7 @@ def test_figures_at_the_thresholds_of_the_valid_split():
 
 
 def test_average_precision_by_class_and_their_mean():
-    figures = evaluate(three_splits(), CLASSES)
+    figures = evaluate(three_splits(), TASK)
     assert figures["valid"]["average_precision_by_class"] == {"noseal": 1, "seal": 1}
     assert figures["test"]["average_precision_by_class"] == {"noseal": 0.5, "seal": 0.5}
     assert figures["test"]["average_precision"] == 0.5
@@ -89,31 +92,31 @@ def test_average_precision_by_class_and_their_mean():
 
 def test_other_splits_play_no_part_in_the_thresholds():
     table = three_splits()
-    chosen = choose_thresholds(table, CLASSES)
+    chosen = choose_thresholds(table, TASK)
     others = table["split"] != "valid"
     changed = table.copy()
     changed.loc[others, "label"] = ["seal", "noseal", "noseal"]
     changed.loc[others, "seal"] = [0.01, 0.99, 0.5]
     changed.loc[others, "noseal"] = [0.99, 0.01, 0.5]
-    assert choose_thresholds(changed, CLASSES) == chosen
-    assert choose_thresholds(table[~others], CLASSES) == chosen
-    assert choose_thresholds(table[others], CLASSES) is None
+    assert choose_thresholds(changed, TASK) == chosen
+    assert choose_thresholds(table[~others], TASK) == chosen
+    assert choose_thresholds(table[others], TASK) is None
 
 
 def test_results_hold_the_new_figures_as_valid_json(tmp_path):
     table = three_splits()
     table = table[table["split"] != "test"]
-    chosen = choose_thresholds(table, CLASSES)
+    chosen = choose_thresholds(table, TASK)
     summary = {"stopped_epochs": [3], "model_param_count": 1, "num_features": 2, "seed": 0}
     summary |= {"best_epoch": 1, "best_round": 1, "epochs": 3}
     found = results(
         ModelConfig(architecture="image_mlp_frozen", pretrained_model_name="resnet50"),
         summary,
-        evaluate(table, CLASSES, chosen),
+        evaluate(table, TASK, chosen),
         model_id=1,
         ensemble=[1],
         batch_size=2,
-        classes=CLASSES,
+        task=TASK,
         folder=tmp_path,
         times={},
         chosen=chosen,
@@ -130,12 +133,32 @@ def test_results_hold_the_new_figures_as_valid_json(tmp_path):
         assert read[f"fit_test_{name}"] is None
 
 
-def test_the_confusion_matrix_has_true_classes_as_rows(tmp_path):
-    write_confusion(with_labels(predictions(), labels()), CLASSES, tmp_path, "test")
+@pytest.fixture
+def figures(monkeypatch) -> dict[str, Figure]:
+    """The figures that are saved, by the names of their files."""
+    saved, save = {}, Figure.savefig
+
+    def keep(figure, path):
+        save(figure, path)
+        saved[path.name] = figure
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    return saved
+
+
+def test_the_confusion_matrix_has_true_classes_as_rows(tmp_path, figures):
+    write_confusion(with_labels(predictions(), labels()), TASK, tmp_path, "test", "model 7")
     matrix = pd.read_csv(tmp_path / "confusion_matrix.csv", index_col=0)
     assert matrix.loc["noseal", "seal"] == 1 and matrix.loc["seal", "noseal"] == 0
     assert matrix.index.name == "true \\ predicted"
     assert (tmp_path / "confusion_matrix_normalised.png").stat().st_size > 1000
+    assert len(figures) == 2
+    for figure in figures.values():
+        (title,) = figure.texts
+        assert "model 7" in title.get_text() and "test" in title.get_text()
+        left, _, right, top = title.get_window_extent().extents
+        assert left > 0 and right < figure.bbox.width  # all of it is to be seen
+        assert figure.axes[0].bbox.y1 < title.get_window_extent().y0 and top < figure.bbox.height
 
 
 def test_json_has_no_nan(tmp_path):
@@ -144,10 +167,16 @@ def test_json_has_no_nan(tmp_path):
     assert found == {"a": None, "b": [None, 1], "c": {"d": 0.5}}
 
 
-def test_curves(tmp_path):
-    epochs = range(1, 6)
-    history = pd.DataFrame({"epoch": epochs, "round": [1, 1, 2, 2, 2]})
+@pytest.mark.parametrize("last", [1, 3, 5])
+def test_curves(tmp_path, figures, last):
+    epochs = range(1, last + 1)
+    history = pd.DataFrame({"epoch": epochs, "round": [1, 1, 2, 2, 2][:last]})
     for name in ("train_loss", "valid_loss", "train_accuracy", "valid_accuracy"):
         history[name] = 0.5
-    write_curves(history, tmp_path, 3)
+    write_curves(history, tmp_path, 1, "model 7")
     assert (tmp_path / "loss.png").exists() and (tmp_path / "accuracy.png").exists()
+    for figure in figures.values():
+        (axes,) = figure.axes
+        assert "model 7" in axes.get_title()
+        assert {"train", "valid"} <= {text.get_text() for text in axes.get_legend().get_texts()}
+        assert all(tick == int(tick) for tick in axes.get_xticks())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,20 @@ def test_help_has_examples(module, command):
     status, out, _ = command(module, "--help")
     assert status == 0
     assert "examples:" in out and f"python -m tuner.{module}" in out
+
+
+def test_tuner_alone_lists_the_commands_and_a_first_session():
+    done = subprocess.run(
+        [sys.executable, "-m", "tuner"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    files = (ROOT / "tuner").glob("*.py")
+    commands = [file.stem for file in files if "cli.run(main)" in file.read_text()]
+    assert len(commands) >= 5
+    for name in commands:
+        assert f"  python -m tuner.{name} " in done.stdout
+    assert "python -m tuner.search configs/seals.yaml" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
 
 
 def test_a_dry_run_of_the_published_grid_counts_its_models(command, drawn, tmp_path):

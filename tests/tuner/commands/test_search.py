@@ -24,8 +24,8 @@ from tuner.analysis.prediction import PREDICTIONS
 from tuner.config.load import load
 from tuner.preparation.dataset import load_dataset
 from tuner.study.space.space import resolve
-from tuner.training.clips.features import open_stores
 from tuner.training.clips.source import ClipSource
+from tuner.training.clips.stored import open_stores
 from tuner.training.run import Run
 
 ROOT = Path(__file__).parents[3]
@@ -91,10 +91,11 @@ def test_a_search_from_videos_to_predictions(searched, command, drawn, tmp_path)
 
     table = pd.read_csv(folder / PREDICTIONS)
     assert list(table.columns) == [
-        *("noseal", "seal", "prediction", "video", "frame", "label", "split", "error")
+        *("noseal", "seal", "prediction", "video", "frame", "time", "label", "split", "error")
     ]
     assert len(table) == 4 * 24  # every frame, the first ones too
     assert table.groupby("video")["frame"].apply(list).map(lambda f: f == list(range(24))).all()
+    assert np.allclose(table["time"], table["frame"] / 10)
     assert np.allclose(table[["noseal", "seal"]].sum(axis=1), 1)
     assert (table["prediction"] == table[["noseal", "seal"]].idxmax(axis=1)).all()
     assert (table["error"] == (table["prediction"] != table["label"])).all()
@@ -112,6 +113,7 @@ def test_a_search_from_videos_to_predictions(searched, command, drawn, tmp_path)
 
     model = models.load(folder / MODEL)
     assert model.backbone is not None and model.classes == ["noseal", "seal"]
+    assert model.extra["fps"] is None  # each file's own
 
     new = tmp_path / "new.mp4"
     new.write_bytes((drawn / "c1.mp4").read_bytes())
@@ -175,7 +177,10 @@ def test_the_search_never_looks_at_test(searched, tmp_path, monkeypatch):
 def test_tensorboard_holds_every_trial(searched, tmp_path):
     path, _ = searched
     for trial in study_of(path).trials:
-        folder = tmp_path / "runs" / "small" / "models" / str(trial.number)
+        (folder,) = (tmp_path / "runs" / "small").glob(f"{trial.number:03} *")
+        params = trial.user_attrs["parameters"]
+        kind = "lrcnn GRU" if params["architecture"] == "video_lrcnn_frozen" else "mlp"
+        assert folder.name == f"{trial.number:03} {kind} {params['layer_1_size']}"
         events = EventAccumulator(str(folder)).Reload()
         epochs = events.Scalars("valid_f1")
         assert [event.step for event in epochs] == sorted(trial.intermediate_values)
@@ -184,10 +189,9 @@ def test_tensorboard_holds_every_trial(searched, tmp_path):
         assert best == pytest.approx(trial.user_attrs["best_value"])
         assert "train_loss" in events.Tags()["scalars"]
         hparams = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
-        for word in (b"layer_1_size", b"architecture", trial.user_attrs["parameters"][
-            "architecture"
-        ].encode()):  # fmt: skip
+        for word in (b"layer_1_size", b"architecture", params["architecture"].encode()):
             assert word in hparams
+        assert b"accumulate" not in hparams  # the search did not choose it
         assert events.Tags()["images"] == ["confusion_matrix/valid"]
 
 

@@ -31,7 +31,10 @@ def test_every_shipped_configuration_is_valid(path):
         (minimal(dta={}), ["dta", "unknown key", "did you mean 'data'"]),
         (minimal(search={"trails": 3}), ["search.trails", "did you mean 'trials'"]),
         (minimal(search={"trials": "many"}), ["search.trials", "integer", "'many'"]),
-        (minimal(search={"sampler": "foo"}), ["search.sampler", "'tpe'", "'grid'", "'foo'"]),
+        (
+            minimal(search={"sampler": "foo"}),
+            ["search.sampler", "tpe", "grid", "'foo'", "module:Class"],
+        ),
         (minimal(search={"time_budget": "3x"}), ["search.time_budget", "'3x'", "1h30m"]),
         (minimal(data={"videos": "v", "labels": "l", "fps": -1}), ["data.fps", "-1"]),
         (minimal(data={"videos": "v"}), ["data.labels is missing"]),
@@ -47,11 +50,16 @@ def test_every_shipped_configuration_is_valid(path):
         (minimal(space={"layer_1_size": {"low": 1.5, "high": 3}}), ["whole numbers", "1.5"]),
         (
             minimal(space={"architecture": ["image_mlp_frozn"]}),
-            ["space.architecture", "'image_mlp_frozn'", "Did you mean image_mlp_frozen"],
+            ["space.architecture", "'image_mlp_frozn'", "did you mean 'image_mlp_frozen'", "c3d"],
         ),
         (
             minimal(space={"pretrained_model_name": ["vgg61"]}),
-            ["space.pretrained_model_name", "'vgg61'", "vgg16"],
+            [
+                "space.pretrained_model_name",
+                "'vgg61'",
+                "did you mean 'vgg19'",
+                "are efficientnet_lite0",
+            ],
         ),
         (
             minimal(space={"dropout": [{"when": {"nothing": 1}, "choices": [0.1]}]}),

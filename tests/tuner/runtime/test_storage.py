@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from data.console import output
+from data.files.path import S3Path
 from data.files.storage import Storage
 from models import ModelConfig
 from tuner.analysis.prediction import PREDICTIONS
@@ -40,7 +41,8 @@ def test_a_search_keeps_its_models_on_s3(
     assert "models:  s3://lab/team/small/models" in out and "tensorboard --logdir s3://lab" in out
     kept = keys("team/small/models/")
     assert sum(key.endswith("best.pt") for key in kept) == 2
-    assert sum("events.out.tfevents" in key for key in kept) >= 4
+    shown = {key.split("/")[0] for key in keys("team/small/") if "events.out.tfevents" in key}
+    assert len(shown) == 4 and all(name[:4] in ("000 ", "001 ", "002 ", "003 ") for name in shown)
     assert not any(key.endswith(("last.pt", ".tmp")) for key in kept)
     assert len(keys("team/.cache/features/")) == 3  # of all but the test video, for other machines
 
@@ -71,10 +73,10 @@ def run(drawn: Path, storage: Storage) -> Run:
 
 
 def test_a_trial_goes_on_where_another_machine_left_it(s3, drawn, tmp_path):
-    one = Storage(tmp_path / "one", "s3://lab/moves")
+    one = Storage(tmp_path / "one", S3Path("lab", "moves"))
     first = run(drawn, one)
     first.step(), first.step()
-    second = run(drawn, Storage(tmp_path / "two", "s3://lab/moves"))
+    second = run(drawn, Storage(tmp_path / "two", S3Path("lab", "moves")))
     assert second.resumed_epochs == 2
     assert second.training.history == first.training.history
     shutil.rmtree(one.folder)
@@ -83,7 +85,7 @@ def test_a_trial_goes_on_where_another_machine_left_it(s3, drawn, tmp_path):
 
 
 def test_s3_that_is_away_is_waited_for(s3, tmp_path, said):
-    storage = Storage(tmp_path, "s3://lab/outage")
+    storage = Storage(tmp_path, S3Path("lab", "outage"))
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "best.pt").write_text("weights")
     s3.stop()
@@ -96,7 +98,7 @@ def test_s3_that_is_away_is_waited_for(s3, tmp_path, said):
 
 
 def test_only_what_has_changed_is_sent(s3, tmp_path):
-    storage = Storage(tmp_path, "s3://lab/changes")
+    storage = Storage(tmp_path, S3Path("lab", "changes"))
     (tmp_path / "a").write_text("1"), (tmp_path / "b").write_text("1")
     storage.keep(tmp_path)
     boto3.client("s3").delete_object(Bucket="lab", Key="changes/a")
@@ -115,6 +117,6 @@ def test_storage_that_can_t_be_written_to_is_told_before_the_first_trial(
 
 def test_what_waiting_does_not_mend_is_raised_at_once(s3, tmp_path):
     (tmp_path / "a").write_text("1")
-    storage = Storage(tmp_path, "s3://nobodys/bucket")
+    storage = Storage(tmp_path, S3Path("nobodys", "bucket"))
     with pytest.raises(Exception, match="NoSuchBucket"):
         storage.keep(tmp_path)

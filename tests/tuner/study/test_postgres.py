@@ -38,7 +38,7 @@ def test_a_study_like_any_other(postgres, tmp_path):
     config = settings(tmp_path, postgres.url)
     store, space = ResultsStore.create(config, resume=False), Space(config)
     for value in (0.5, 0.7):
-        number, _ = store.ask(space)
+        number, _ = store.ask(space.sample)
         store.report(number, {1: value})
         store.finish(number, pruned=False, results={"epochs": 1}, value=value)
     own = postgres.url.replace("postgresql", "postgresql+psycopg")
@@ -52,13 +52,13 @@ def test_a_study_like_any_other(postgres, tmp_path):
 def test_a_search_waits_for_a_store_that_is_away(postgres, tmp_path, said):
     config = settings(tmp_path, postgres.url)
     store, space = ResultsStore.create(config, resume=False), Space(config)
-    number, _ = store.ask(space)
+    number, _ = store.ask(space.sample)
     postgres.stop()
     back = threading.Timer(2.0, postgres.start)
     back.start()
     begin = time.monotonic()
     store.report(number, {1: 0.5})
-    other, params = store.ask(space)
+    other, params = store.ask(space.sample)
     store.finish(number, pruned=False, results={"epochs": 1}, value=0.5)
     back.join()
     assert time.monotonic() - begin > 1
@@ -77,7 +77,7 @@ def test_what_a_search_held_that_died_is_let_go(postgres, tmp_path, monkeypatch,
     monkeypatch.setattr(database, "_TRANSACTION", 3)
     config = settings(tmp_path, postgres.url)
     store = ResultsStore.create(config, resume=False)
-    number, _ = store.ask(Space(config))
+    number, _ = store.ask(Space(config).sample)
     dead = open_storage(postgres.url).engine.connect()  # its machine is gone, and says nothing more
     dead.execute(sqlalchemy.text("SELECT * FROM trials FOR UPDATE"))
     store.report(number, {1: 0.5})
@@ -90,7 +90,7 @@ def test_patience_has_an_end(postgres, tmp_path, monkeypatch):
     monkeypatch.setattr(patience, "PATIENCE", 1.0)
     config = settings(tmp_path, postgres.url)
     store = ResultsStore.create(config, resume=False)
-    number, _ = store.ask(Space(config))
+    number, _ = store.ask(Space(config).sample)
     postgres.stop()
     try:
         with pytest.raises(optuna.exceptions.StorageInternalError):
@@ -104,7 +104,7 @@ def test_searches_are_copied_between_stores(postgres, tmp_path, command):
     config = settings(tmp_path, local)
     store, space = ResultsStore.create(config, resume=False), Space(config)
     for value in (0.25, 0.75):
-        number, _ = store.ask(space)
+        number, _ = store.ask(space.sample)
         store.report(number, {1: value})
         store.finish(number, pruned=value < 0.5, results={"epochs": 1}, value=value)
     status, out, err = command("results", "copy", local, postgres.url)

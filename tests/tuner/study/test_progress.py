@@ -34,7 +34,7 @@ def test_a_search_is_readable_on_a_terminal_and_in_a_file(tmp_path, terminal):
     tree = {"name": "a", "storage": str(tmp_path), "space": {"architecture": ["image_mlp_frozen"]}}
     config = parse(tree, "x")
     store = ResultsStore.create(config, resume=False)
-    number, params = store.ask(Space(config))
+    number, params = store.ask(Space(config).sample)
     text = io.StringIO()
     console = Console(file=text, force_terminal=terminal, width=80)
     result = {"best_value": 0.75, "epoch": 3, "valid_f1": 0.7, "finished": False}

@@ -3,8 +3,15 @@
 from types import SimpleNamespace
 
 from tuner.config.load import parse
-from tuner.study.halving.schedule import ASHA, TimeBudget, make_scheduler
-from tuner.study.sampler import StudySearcher
+from tuner.objective import Objective
+from tuner.study.halving.schedule import (
+    ASHA,
+    TimeBudget,
+    decisions,
+    make_rungs,
+    make_scheduler,
+    watchers,
+)
 from tuner.study.space.space import Space
 from tuner.study.store.results import ResultsStore
 
@@ -23,22 +30,33 @@ def toy_config(folder, **search):
 
 
 def make(config, *, resume=False):
-    store = ResultsStore.create(config, resume=resume)
-    searcher = StudySearcher(store, Space(config), config.search, config.kept)
-    return make_scheduler(config, store, searcher)
+    store, controller = ResultsStore.create(config, resume=resume), Controller(config)
+    rungs = make_rungs(config, store)
+    controller.scheduler = make_scheduler(config, rungs, lambda: controller.remaining)
+    return controller
 
 
 class Controller:
     """One worker, and trials whose metric grows towards their quality."""
 
-    def __init__(self, scheduler, qualities: list[float], epochs: int = 9) -> None:
-        self.scheduler, self.epochs = scheduler, epochs
+    scheduler: ASHA
+
+    def __init__(self, config, epochs: int = 9) -> None:
+        self.objective, self.epochs, self.remaining = Objective(config.search.metric), epochs, 0
+        self.trials: list[SimpleNamespace] = []
+
+    def add(self, qualities: list[float]):
         self.trials = [
             SimpleNamespace(
                 trial_id=f"tune{n}", config={"model_id": n}, quality=q, epoch=0, status="PENDING"
             )
             for n, q in enumerate(qualities)
         ]
+        return self
+
+    def result(self, epoch: int, value: float) -> dict:
+        score = self.objective.score({"valid_loss": 1.0, self.objective.metric: value})
+        return {"epoch": epoch, "best_value": value, "score": score}
 
     def get_live_trials(self):
         return [t for t in self.trials if t.status != "TERMINATED"]
@@ -56,7 +74,7 @@ class Controller:
         scheduler = self.scheduler
         while True:
             pending = [t for t in self.trials if t.status == "PENDING"]
-            scheduler.searcher.remaining = len(pending)
+            self.remaining = len(pending)
             trial = scheduler.choose_trial_to_run(self) or next(iter(pending), None)
             if trial is None:
                 if not self.get_live_trials():
@@ -66,7 +84,7 @@ class Controller:
             while trial.status == "RUNNING":
                 trial.epoch += 1
                 value = trial.quality * trial.epoch / self.epochs
-                result = {"epoch": trial.epoch, "best_value": value, "best_loss": 1.0}
+                result = self.result(trial.epoch, value)
                 if (
                     trial.epoch == self.epochs
                     or scheduler.on_trial_result(self, trial, result) == "STOP"
@@ -76,32 +94,31 @@ class Controller:
 
 
 def test_poor_trials_end_at_a_rung_and_the_best_at_its_end(tmp_path):
-    scheduler = make(toy_config(tmp_path))
-    assert isinstance(scheduler, ASHA)
-    epochs = Controller(scheduler, [0.9, 0.5, 0.4, 0.95, 0.3, 0.2, 0.6, 0.99, 0.1]).run()
+    controller = make(toy_config(tmp_path))
+    assert isinstance(controller.scheduler, ASHA)
+    epochs = controller.add([0.9, 0.5, 0.4, 0.95, 0.3, 0.2, 0.6, 0.99, 0.1]).run()
     assert epochs == [3, 1, 1, 3, 1, 1, 1, 9, 1]
-    assert not scheduler.paused and not scheduler.searcher.waiting
+    assert not controller.scheduler.rungs.waiting and not controller.scheduler.trials
 
 
 def test_of_two_trials_the_better_one_goes_on(tmp_path):
-    assert Controller(make(toy_config(tmp_path)), [0.3, 0.5]).run() == [1, 9]
+    assert make(toy_config(tmp_path)).add([0.3, 0.5]).run() == [1, 9]
 
 
 def test_a_lower_loss_is_better(tmp_path):
-    scheduler = make(toy_config(tmp_path, metric="valid_loss"))
-    assert Controller(scheduler, [0.1, 0.9, 0.5]).run() == [9, 1, 1]
+    controller = make(toy_config(tmp_path, metric="valid_loss"))
+    assert controller.add([0.1, 0.9, 0.5]).run() == [9, 1, 1]
 
 
 def test_a_resumed_search_remembers_what_earlier_trials_reached(tmp_path):
     config = toy_config(tmp_path)
     store = ResultsStore.create(config, resume=False)
     for quality in (0.9, 0.8, 0.95):
-        number, _ = store.ask(Space(config))
+        number, _ = store.ask(Space(config).sample)
         for epoch in range(1, 10):
             store.report(number, {epoch: quality * epoch / 9})
         store.finish(number, pruned=False, results={}, value=quality)
-    scheduler = make(config, resume=True)
-    controller = Controller(scheduler, [0, 0, 0, 0.5, 0.99])
+    controller = make(config, resume=True).add([0, 0, 0, 0.5, 0.99])
     for trial in controller.trials[:3]:
         trial.status = "TERMINATED"
     assert controller.run()[3:] == [1, 9]
@@ -110,33 +127,52 @@ def test_a_resumed_search_remembers_what_earlier_trials_reached(tmp_path):
 def test_a_resumed_trial_is_judged_once_a_rung(tmp_path):
     config = toy_config(tmp_path)
     store = ResultsStore.create(config, resume=False)
-    number, _ = store.ask(Space(config))
+    number, _ = store.ask(Space(config).sample)
     store.report(number, {1: 0.5})
-    scheduler = make(config, resume=True)
+    controller = make(config, resume=True)
+    scheduler = controller.scheduler
     trial = SimpleNamespace(trial_id="new", config={"model_id": number}, status="RUNNING")
-    controller = Controller(scheduler, [])
-    scheduler.on_trial_result(controller, trial, {"epoch": 2, "best_value": 0.9, "best_loss": 1.0})
+    scheduler.on_trial_result(controller, trial, controller.result(2, 0.9))
     assert scheduler.rungs.reached[0] == {number: (0.5, -float("inf"))}
     assert trial.status == "PAUSED"
 
 
 def test_a_failed_trial_waits_no_longer(tmp_path):
-    scheduler = make(toy_config(tmp_path))
-    controller = Controller(scheduler, [0.5])
+    controller = make(toy_config(tmp_path)).add([0.5])
+    scheduler = controller.scheduler
     (trial,) = controller.trials
     trial.status = "RUNNING"
-    scheduler.on_trial_result(controller, trial, {"epoch": 1, "best_value": 0.9, "best_loss": 1.0})
-    assert scheduler.searcher.waiting == {0}
+    scheduler.on_trial_result(controller, trial, controller.result(1, 0.9))
+    assert set(scheduler.rungs.waiting) == {0}
     scheduler.on_trial_error(controller, trial)
-    assert not scheduler.searcher.waiting and not scheduler.rungs.waiting
+    assert not scheduler.rungs.waiting
     assert scheduler.choose_trial_to_run(controller) is None
 
 
 def test_no_scheduler_stops_nothing(tmp_path):
-    assert not isinstance(make(toy_config(tmp_path, scheduler="none")), ASHA)
+    controller = make(toy_config(tmp_path, scheduler="none"))
+    assert not isinstance(controller.scheduler, ASHA)
 
 
 def test_the_time_budget_ends_a_search():
     assert not TimeBudget(None).stop_all()
     assert not TimeBudget(100).stop_all()
     assert TimeBudget(0).stop_all()
+
+
+def test_trials_that_another_scheduler_pauses_wait(tmp_path):
+    search = {"scheduler": "ray.tune.schedulers:HyperBandScheduler"}
+    config = toy_config(tmp_path, **search)
+    rungs = make_rungs(config, ResultsStore.create(config, resume=False))
+    (watcher,) = watchers(config, rungs)
+    waiting = rungs.waiting  # what sampler and progress were given
+    trials = [
+        SimpleNamespace(config={"model_id": n}, status=status)
+        for n, status in enumerate(["RUNNING", "PAUSED", "PAUSED", "TERMINATED"])
+    ]
+    watcher.on_step_end(0, trials)
+    assert set(waiting) == {1, 2}
+    trials[1].status = "RUNNING"
+    watcher.on_step_end(1, trials)
+    assert set(waiting) == {2}
+    assert decisions(config, rungs) == tuple(range(1, 10))  # it is asked after every epoch

@@ -33,11 +33,11 @@ def test_a_study_like_any_other(tmp_path):
     settings = config(tmp_path)
     store, space = ResultsStore.create(settings, resume=False), Space(settings)
     for value in (0.5, 0.7):
-        number, _ = store.ask(space)
+        number, _ = store.ask(space.sample)
         store.report(number, {1: value - 0.1})
         store.report(number, {2: value})
         finish(store, number, value, pruned=value == 0.5)
-    number, _ = store.ask(space)
+    number, _ = store.ask(space.sample)
     store.fail(number, "RuntimeError: no memory")
     study = optuna.load_study(study_name="a", storage=settings.results_url)
     assert [trial.state.name for trial in study.trials] == ["PRUNED", "COMPLETE", "FAIL"]
@@ -51,25 +51,25 @@ def test_a_minimised_metric_ranks_the_lowest_first(tmp_path):
     settings = config(tmp_path, search={"metric": "valid_loss", "trials": 3})
     store, space = ResultsStore.create(settings, resume=False), Space(settings)
     for value in (0.5, 0.2, 0.9):
-        finish(store, store.ask(space)[0], value)
+        finish(store, store.ask(space.sample)[0], value)
     assert [record.value for record in store.ranking()] == [0.2, 0.5, 0.9]
 
 
 def test_pruned_trials_are_ranked_by_their_best_epoch(tmp_path):
     settings = config(tmp_path)
     store, space = ResultsStore.create(settings, resume=False), Space(settings)
-    number, _ = store.ask(space)
+    number, _ = store.ask(space.sample)
     store.report(number, {1: 0.9})
     store.report(number, {2: 0.3})
     finish(store, number, 0.9, pruned=True)
-    finish(store, store.ask(space)[0], 0.8)
+    finish(store, store.ask(space.sample)[0], 0.8)
     assert [record.number for record in store.ranking()] == [0, 1]
 
 
 def test_a_search_is_not_begun_twice(tmp_path):
     settings = config(tmp_path)
     store = ResultsStore.create(settings, resume=False)
-    store.ask(Space(settings))
+    store.ask(Space(settings).sample)
     with pytest.raises(StoreError, match=r"search 'a' is in .* already.* --resume"):
         ResultsStore.create(settings, resume=False)
     assert len(ResultsStore.create(settings, resume=True).records()) == 1
@@ -77,7 +77,7 @@ def test_a_search_is_not_begun_twice(tmp_path):
 
 def test_a_search_does_not_go_on_with_other_settings(tmp_path):
     settings = config(tmp_path)
-    ResultsStore.create(settings, resume=False).ask(Space(settings))
+    ResultsStore.create(settings, resume=False).ask(Space(settings).sample)
     other = config(tmp_path, training={"epochs": 7})
     with pytest.raises(StoreError, match=r"training\.epochs was 20, is 7"):
         ResultsStore.create(other, resume=True)
@@ -95,7 +95,7 @@ def test_searches_are_told_apart_by_name(tmp_path):
     ResultsStore.create(config(tmp_path), resume=False)
     ResultsStore.create(config(tmp_path, name="b"), resume=False)
     url = config(tmp_path).results_url
-    assert [name for name, _, _ in searches(url)] == ["a", "b"]
+    assert [name for name, _ in searches(url)] == ["a", "b"]
     assert ResultsStore.open(url).name == "b"
     with pytest.raises(StoreError, match=r"no search 'c'.*a, b"):
         ResultsStore.open(url, "c")
@@ -111,12 +111,12 @@ def suggest_all(searcher: StudySearcher) -> list[dict]:
 def test_a_grid_gives_each_model_once_also_when_resumed(tmp_path):
     settings = config(tmp_path, space=GRID, search={"sampler": "grid", "trials": None})
     store, space = ResultsStore.create(settings, resume=False), Space(settings)
-    first = StudySearcher(store, space, settings.search, settings.kept)
+    first = StudySearcher(store, space, settings.search, settings.storage_folder)
     assert first.total == 4
     begun = [first.suggest("t") for _ in range(2)]
     finish(store, begun[0]["model_id"], 0.5)  # and the other is unfinished
     again = ResultsStore.create(settings, resume=True)
-    rest = suggest_all(StudySearcher(again, space, settings.search, settings.kept))
+    rest = suggest_all(StudySearcher(again, space, settings.search, settings.storage_folder))
     assert [trial["model_id"] for trial in rest] == [1, 2, 3]
     models = [begun[0]["params"], *(trial["params"] for trial in rest)]
     expected = [(p["layer_1_size"], p["layer_2_size"]) for p in space.enumerate()]
@@ -127,13 +127,13 @@ def test_a_grid_gives_each_model_once_also_when_resumed(tmp_path):
 def test_a_resumed_search_ends_with_the_trials_asked_for(sampler, tmp_path):
     settings = config(tmp_path, search={"trials": 6, "sampler": sampler, "startup_trials": 2})
     store, space = ResultsStore.create(settings, resume=False), Space(settings)
-    first = StudySearcher(store, space, settings.search, settings.kept)
+    first = StudySearcher(store, space, settings.search, settings.storage_folder)
     for number in range(3):
         first.suggest("t")
         if number != 1:
             finish(store, number, 0.5)
     again = ResultsStore.create(settings, resume=True)
-    rest = suggest_all(StudySearcher(again, space, settings.search, settings.kept))
+    rest = suggest_all(StudySearcher(again, space, settings.search, settings.storage_folder))
     assert [trial["model_id"] for trial in rest] == [1, 3, 4, 5]
     assert rest[0]["params"] == store.record(1).params
 
@@ -147,12 +147,12 @@ def test_tpe_learns_from_the_trials_before_a_resume(tmp_path):
     search = {"trials": 60, "startup_trials": 20}
     settings = config(tmp_path, space=space_of, search=search)
     store, space = ResultsStore.create(settings, resume=False), Space(settings)
-    first = StudySearcher(store, space, settings.search, settings.kept)
+    first = StudySearcher(store, space, settings.search, settings.storage_folder)
     for _ in range(40):
         trial = first.suggest("t")
         finish(store, trial["model_id"], -abs(trial["params"]["dropout"] - 0.2))
     again = ResultsStore.create(settings, resume=True)
-    searcher = StudySearcher(again, space, settings.search, settings.kept)
+    searcher = StudySearcher(again, space, settings.search, settings.storage_folder)
     drawn = []
     for _ in range(15):
         trial = searcher.suggest("t")
@@ -165,7 +165,7 @@ def test_tpe_learns_from_the_trials_before_a_resume(tmp_path):
 def test_memory_and_database_hold_the_same_study(tmp_path):
     settings = config(tmp_path)
     store, space = ResultsStore.create(settings, resume=False), Space(settings)
-    numbers = [store.ask(space)[0] for _ in range(4)]
+    numbers = [store.ask(space.sample)[0] for _ in range(4)]
     for number in numbers[:3]:
         store.report(number, {1: 0.5})
         store.report(number, {2: 0.25 * number})
@@ -184,12 +184,66 @@ def test_memory_and_database_hold_the_same_study(tmp_path):
     assert database.user_attrs == store.study.user_attrs
     again = ResultsStore.create(settings, resume=True)
     assert contents(again.study) == contents(database)
-    assert again.ask(space)[0] == 4  # and numbers go on
+    assert again.ask(space.sample)[0] == 4  # and numbers go on
 
 
 def test_a_second_writer_of_a_study_is_found_out(tmp_path):
     settings = config(tmp_path)
     store, other = (ResultsStore.create(settings, resume=True) for _ in range(2))
-    store.ask(Space(settings))
+    store.ask(Space(settings).sample)
     with pytest.raises(RuntimeError, match="another process"):
-        other.ask(Space(settings))
+        other.ask(Space(settings).sample)
+
+
+def test_the_study_names_its_metric_and_kind(tmp_path):
+    settings = config(tmp_path, search={"metric": "valid_loss", "trials": 3})
+    ResultsStore.create(settings, resume=False)
+    study = optuna.load_study(study_name="a", storage=settings.results_url)
+    assert study.metric_names == ["valid_loss"]
+    assert ResultsStore.open(settings.results_url, "a").kind == "search"
+    ResultsStore.create(config(tmp_path, name="b"), resume=True, kind="train")
+    assert ResultsStore.open(settings.results_url, "b").kind == "train"
+    with pytest.raises(StoreError, match="'b' is a series of single trainings"):
+        ResultsStore.create(config(tmp_path, name="b"), resume=True)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a", "search"), ("a-train", "train")])
+def test_a_study_of_an_earlier_version_tells_its_kind_by_its_name(name, kind, tmp_path):
+    settings = config(tmp_path, name=name, search={"metric": "valid_loss", "trials": 3})
+    study = optuna.create_study(study_name=name, storage=settings.results_url, direction="minimize")
+    study.set_user_attr("started", "2026-01-01T00:00:00")
+    study.set_user_attr("config", settings.model_dump(mode="json"))
+    for value in (0.4, 0.2):
+        trial = study.ask()
+        trial.set_user_attr("best_value", value)
+        study.tell(trial, value)
+    old = ResultsStore.open(settings.results_url, name)
+    assert old.kind == kind and [r.number for r in old.ranking()] == [1, 0]
+    again = ResultsStore.create(settings, resume=True, kind=kind)
+    assert again.study.metric_names == ["valid_loss"] and len(again.records()) == 2
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    ["TPESampler", "NSGAIISampler", "BruteForceSampler"],
+)
+def test_samplers_of_optuna_propose_in_a_space_with_conditions(sampler, tmp_path):
+    space_of = {
+        "architecture": ["image_mlp_frozen", "video_lrcnn_frozen"],
+        "sequence_length": [2, 3],
+        "sequence_model": ["GRU", "LSTM"],
+        "layer_1_size": [8],
+    }
+    search = {"trials": 30, "sampler": f"optuna.samplers:{sampler}", "startup_trials": 3}
+    settings = config(tmp_path, space=space_of, search=search)
+    store, space = ResultsStore.create(settings, resume=False), Space(settings)
+    searcher = StudySearcher(store, space, settings.search, settings.storage_folder)
+    seen = []
+    while isinstance(trial := searcher.suggest("t"), dict):
+        seen.append(str(trial["params"]))
+        finish(store, trial["model_id"], 0.5)
+    distinct = space.count()
+    if sampler == "BruteForceSampler":  # it knows when it has tried all
+        assert len(seen) == len(set(seen)) == distinct
+    else:
+        assert len(seen) == 30 and len(set(seen)) > distinct / 2

@@ -79,6 +79,14 @@ def test_windows_change_what_is_gathered(sources):
         assert torch.equal(clips[:, 0], clips[:, 2])
 
 
+def test_no_clip_begins_in_the_video_before(sources):
+    """Both training videos have 24 frames, and their features lie one after the other."""
+    frozen = CONFIG.model_copy(update={"architecture": "video_lrcnn_frozen"})
+    first, second = sources[0].clips(frozen, "train").index.split(24)
+    assert first[:3].tolist() == [[0, 0, 0], [0, 0, 1], [0, 0, 2]]
+    assert second.tolist() == (first + 24).tolist()
+
+
 def test_each_clip_of_a_batch_is_of_one_view():
     features = torch.cat([torch.zeros(6, 4), torch.ones(6, 4), torch.full((6, 4), 2.0)]).half()
     index = torch.tensor([[0, 0, 1], [1, 2, 3], [3, 4, 5]]).repeat(40, 1)

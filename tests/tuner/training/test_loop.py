@@ -12,6 +12,7 @@ from tuner.training.clips.batches import FeatureClips
 from tuner.training.clips.source import fit_normalisation
 from tuner.training.loop import Diverged, Training
 from tuner.training.state import trained_state
+from tuner.training.task import Multiclass
 
 CONFIG = ModelConfig(
     architecture="video_lrcnn_frozen",
@@ -20,6 +21,7 @@ CONFIG = ModelConfig(
     layer_1_size=8,
     dropout=0.3,
 )
+TASK = Multiclass(["a", "b"])
 
 
 def made_up(count: int, seed: int, noise: float = 1.0) -> FeatureClips:
@@ -33,11 +35,11 @@ def made_up(count: int, seed: int, noise: float = 1.0) -> FeatureClips:
 
 def training(seed: int = 0, **settings) -> Training:
     torch.manual_seed(seed)
-    model = models.build(CONFIG, ["a", "b"], with_backbone=False)
+    model = models.build(CONFIG, TASK.classes, with_backbone=False)
     train, valid = made_up(70, 1), made_up(40, 2)
     fit_normalisation(model, train)
     config = TrainingConfig(**{"epochs": 4, "patience": 2, **settings})
-    return Training(model, train, valid, config=config, classes=2, seed=seed)
+    return Training(model, train, valid, config=config, task=TASK, seed=seed)
 
 
 def finish(run: Training) -> Training:
@@ -147,8 +149,8 @@ def test_a_rare_class_is_weighted_up():
     train.labels[:5] = 1
     both = {
         scheme: Training(
-            model, train, train, config=TrainingConfig(class_weights=scheme), classes=2
-        ).step_over.loss.weight
+            model, train, train, config=TrainingConfig(class_weights=scheme), task=TASK
+        ).step_over.loss.weights
         for scheme in ("balanced", "none")
     }
     assert both["none"] is None

@@ -6,38 +6,41 @@ import torch
 
 from tuner.training.losses import class_weights
 from tuner.training.metrics import (
+    at_thresholds,
     average_precision,
     confusion,
-    per_class_recall,
+    recall_by_class,
     scores,
     thresholds,
 )
 from tuner.training.pictures import plot_confusion
 
 
-def one_hot(classes: list[int], count: int) -> torch.Tensor:
-    return torch.nn.functional.one_hot(torch.tensor(classes), count).float()
-
-
 def test_a_model_that_is_wrong_every_time_has_accuracy_0():
     labels = torch.arange(7).repeat(10)
-    assert scores(one_hot(((labels + 1) % 7).tolist(), 7), labels, 7)["accuracy"] == 0
+    assert scores(confusion((labels + 1) % 7, labels, 7))["accuracy"] == 0
     right = {"accuracy": 1, "f1": 1, "balanced_accuracy": 1}
-    assert scores(one_hot(labels.tolist(), 7), labels, 7) == right
+    assert scores(confusion(labels, labels, 7)) == right
+
+
+def test_figures_of_nothing_are_not_numbers():
+    none = torch.tensor([], dtype=torch.long)
+    assert all(np.isnan(value) for value in scores(confusion(none, none, 3)).values())
 
 
 def test_f1_is_the_mean_over_classes():
     labels = torch.tensor([0, 0, 0, 1])
-    found = scores(one_hot([0, 0, 1, 1], 2), labels, 2)
+    found = scores(confusion(torch.tensor([0, 0, 1, 1]), labels, 2))
     assert found["accuracy"] == pytest.approx(0.75)
     assert found["f1"] == pytest.approx((0.8 + 2 / 3) / 2)
 
 
 def test_balanced_accuracy_is_the_mean_recall_of_the_classes_that_occur():
     labels = torch.tensor([0, 0, 0, 1])
-    logits = one_hot([0, 0, 2, 1], 4)  # 2 and 3 do not occur, one of them is predicted
-    assert per_class_recall(logits, labels, 4) == {0: pytest.approx(2 / 3), 1: 1}
-    assert scores(logits, labels, 4)["balanced_accuracy"] == pytest.approx((2 / 3 + 1) / 2)
+    # 2 and 3 do not occur, one of them is predicted.
+    matrix = confusion(torch.tensor([0, 0, 2, 1]), labels, 4)
+    assert recall_by_class(matrix) == {0: pytest.approx(2 / 3), 1: 1}
+    assert scores(matrix)["balanced_accuracy"] == pytest.approx((2 / 3 + 1) / 2)
 
 
 def columns(first: list[float]) -> torch.Tensor:
@@ -98,9 +101,8 @@ def test_neighbouring_numbers_have_no_middle_but_a_threshold():
 def test_no_other_threshold_has_a_better_f1():
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(0, 3, (60,), generator=generator)
-    logits = torch.randn(60, 3, generator=generator, dtype=torch.float64) + one_hot(
-        labels.tolist(), 3
-    )
+    logits = torch.randn(60, 3, generator=generator, dtype=torch.float64)
+    logits += torch.nn.functional.one_hot(labels, 3)
     probabilities = (logits.softmax(dim=1) * 20).round() / 20  # with many ties
     for number, threshold in enumerate(thresholds(probabilities, labels, 3)):
         own, positive = probabilities[:, number].numpy(), (labels == number).numpy()
@@ -108,8 +110,14 @@ def test_no_other_threshold_has_a_better_f1():
         assert best_f1(own, positive, threshold) == pytest.approx(max(others))
 
 
+def test_precision_and_recall_from_a_threshold_on():
+    probabilities = columns([0.9, 0.8, 0.3, 0.1])
+    precision, recall = at_thresholds(probabilities, torch.tensor([0, 1, 0, 0]), [0.8, 0.95])
+    assert precision == [0.5, None] and recall == [pytest.approx(1 / 3), 0]
+
+
 def test_confusion_rows_are_true_and_columns_predicted():
-    matrix = confusion(one_hot([1, 1, 1, 0], 3), torch.tensor([0, 0, 1, 2]), 3)
+    matrix = confusion(torch.tensor([1, 1, 1, 0]), torch.tensor([0, 0, 1, 2]), 3)
     assert matrix.tolist() == [[0, 2, 0], [0, 1, 0], [1, 0, 0]]
 
 

@@ -15,6 +15,7 @@ from tuner.training.clips.batches import FeatureClips
 from tuner.training.device import OutOfMemory, out_of_memory, precision
 from tuner.training.loop import Training
 from tuner.training.optimisation import Average, make_optimizer, rate_factor
+from tuner.training.task import Multiclass
 
 
 class Small(nn.Module):
@@ -44,7 +45,8 @@ def training(model: nn.Module | None = None, **settings) -> Training:
     torch.manual_seed(0)
     settings = {"epochs": 4, "rounds": 1, "batch_size": 16, **settings}
     config = TrainingConfig(**settings)
-    return Training(model or Small(), made_up(60), made_up(30, 1), config=config, classes=2, seed=3)
+    task = Multiclass(["a", "b"])
+    return Training(model or Small(), made_up(60), made_up(30, 1), config=config, task=task, seed=3)
 
 
 def weights(run: Training) -> torch.Tensor:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import models
 from data.console import Output
@@ -76,6 +77,28 @@ def test_what_is_kept_is_the_best_epoch(tmp_path: Path, source: ClipSource, sett
     assert best.extra["epoch"] == run.training.best_epoch
     for name, value in run.training.best_weights.items():
         assert torch.equal(best.state_dict()[name], value), name
+
+
+def test_a_training_that_goes_on_is_one_run_in_tensorboard(tmp_path: Path, source: ClipSource):
+    def part() -> Run:
+        config = TrainingConfig(epochs=4, patience=4, rounds=1)
+        events = tmp_path / "000 lrcnn GRU 8"
+        folder = tmp_path / "models" / "0"
+        milestones = (2,)
+        return Run(
+            folder, MODEL, config, source, "valid_f1", 3, {}, milestones=milestones, events=events
+        )
+
+    first = part()
+    first.step(), first.step()
+    first.close()
+    second = part()
+    while not second.training.finished:
+        second.step()
+    second.close()
+    assert {file.parent.name for file in tmp_path.rglob("*tfevents*")} == {"000 lrcnn GRU 8"}
+    events = EventAccumulator(str(tmp_path / "000 lrcnn GRU 8")).Reload()
+    assert [event.step for event in events.Scalars("valid_f1")] == [1, 2, 3, 4]
 
 
 def test_closing_saves_the_best_model_of_a_training_that_was_stopped(

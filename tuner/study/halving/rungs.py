@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 
-# What a trial is judged by, the greater the better: the metric, and what breaks its ties.
-Score = tuple[float, float]
+from tuner.objective import Objective, Score
 
 
 class Rungs:
@@ -20,6 +20,9 @@ class Rungs:
         grace: epochs that every trial gets, the first rung.
         factor: of the trials at a rung, one in so many goes on; rungs are so many times apart.
         longest: epochs of a training that nothing stops.
+
+    Attributes:
+        waiting: the trials that wait, each with the number of its rung; nobody else keeps count of them.
     """
 
     def __init__(self, *, grace: int, factor: float, longest: int) -> None:
@@ -31,7 +34,21 @@ class Rungs:
             level *= factor
         self.reached: list[dict[int, Score]] = [{} for _ in self.levels]
         self.promoted: list[set[int]] = [set() for _ in self.levels]
-        self.waiting: dict[int, int] = {}  # trial to the number of its rung
+        self.waiting: dict[int, int] = {}
+
+    def remember(self, number: int, epochs: Mapping[int, float], objective: Objective) -> None:
+        """Take over what a trial of an earlier run of the search reached at each rung.
+
+        Args:
+            epochs: epoch to the value that was recorded of it.
+        """
+        for rung, level in enumerate(self.levels):
+            if not epochs or max(epochs) < level:
+                break
+            reached = [value for epoch, value in epochs.items() if epoch <= level]
+            self.reached[rung][number] = objective.score_of_values(reached)
+            if max(epochs) > level:
+                self.promoted[rung].add(number)
 
     def report(self, number: int, epoch: int, score: Score) -> bool:
         """Whether a trial may go on after an epoch; if not, it waits.
@@ -78,6 +95,12 @@ class Rungs:
             given_up += [n for n, r in self.waiting.items() if r == rung and n not in near]
         self.leave(*given_up)
         return given_up
+
+    def hold(self, numbers: Collection[int]) -> None:
+        """Have these trials wait and no others, whoever has decided it."""
+        self.leave(*(self.waiting.keys() - set(numbers)))
+        for number in numbers:
+            self.waiting.setdefault(number, 0)
 
     def leave(self, *numbers: int) -> None:
         """Forget that these trials wait; what they reached still counts."""

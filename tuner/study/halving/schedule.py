@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
+from ray.tune import Callback
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.stopper import Stopper
 
+from tuner.config.classes import SCHEDULERS
 from tuner.config.load import Config
-from tuner.study.halving.rungs import Rungs, Score
-from tuner.study.sampler import StudySearcher
+from tuner.study.halving.rungs import Rungs
 from tuner.study.store.results import ResultsStore
 
 
@@ -20,54 +22,37 @@ class ASHA(FIFOScheduler):
 
     A trial is judged by the best epoch that it has had, since that is what it is selected by, and
     of two equal ones by the lower loss: with few validation frames many are equal.
+
+    Args:
+        remaining: how many trials are still to be proposed.
     """
 
-    def __init__(self, rungs: Rungs, searcher: StudySearcher, *, maximize: bool) -> None:
+    def __init__(self, rungs: Rungs, remaining: Callable[[], int]) -> None:
         super().__init__()
-        self.rungs, self.searcher = rungs, searcher
-        self.sign = 1.0 if maximize else -1.0
-        self.paused: dict[int, Trial] = {}
+        self.rungs, self.remaining = rungs, remaining
+        self.trials: dict[int, Trial] = {}  # those that have reported and not ended, by number
         self.chosen: Trial | None = None
 
-    def remember(self, store: ResultsStore) -> None:
-        """Fill the rungs with what the trials of earlier runs of the search reached at each."""
-        for record in store.records():
-            for rung, level in enumerate(self.rungs.levels):
-                reached = [self.sign * v for epoch, v in record.epochs.items() if epoch <= level]
-                if record.epochs and max(record.epochs) >= level:
-                    # Losses are not in the store; without them a new trial wins a tie.
-                    self.rungs.reached[rung][record.number] = (max(reached), -float("inf"))
-                if record.epochs and max(record.epochs) > level:
-                    self.rungs.promoted[rung].add(record.number)
-
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        if "best_value" not in result:
+        if "score" not in result:
             return TrialScheduler.CONTINUE
         number = trial.config["model_id"]
-        if self.rungs.report(number, result["epoch"], self._score(result)):
+        self.trials[number] = trial
+        if self.rungs.report(number, result["epoch"], result["score"]):
             return TrialScheduler.CONTINUE
         given_up = self.rungs.give_up()
         for hopeless in given_up:
             if hopeless != number:
-                self._stop(tune_controller, hopeless)
+                tune_controller.stop_trial(self.trials[hopeless])
         if number in given_up:
             return TrialScheduler.STOP
-        self.paused[number] = trial
-        self.searcher.waiting.add(number)
         # Its folder has all that it needs to go on.
         tune_controller.pause_trial(trial, should_checkpoint=False)
         return TrialScheduler.NOOP
 
-    def _score(self, result: dict[str, Any]) -> Score:
-        return self.sign * result["best_value"], -result["best_loss"]
-
-    def _stop(self, tune_controller: Any, number: int) -> None:
-        self.searcher.waiting.discard(number)
-        tune_controller.stop_trial(self.paused.pop(number))
-
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        if "best_value" in result:  # its last epoch may end at a rung
-            self.rungs.report(trial.config["model_id"], result["epoch"], self._score(result))
+        if "score" in result:  # its last epoch may end at a rung
+            self.rungs.report(trial.config["model_id"], result["epoch"], result["score"])
         self._forget(trial)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
@@ -79,43 +64,81 @@ class ASHA(FIFOScheduler):
     def _forget(self, trial: Trial) -> None:
         number = trial.config["model_id"]
         self.rungs.leave(number)
-        self.paused.pop(number, None)
-        self.searcher.waiting.discard(number)
+        self.trials.pop(number, None)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """A promoted trial goes before new ones; when no others are left, the best that waits."""
         if self.chosen is not None and self.chosen.status == Trial.PENDING:
             return self.chosen
         self.chosen = None
-        if not self.paused:
+        if not self.rungs.waiting:
             return None
         busy = (Trial.PENDING, Trial.RUNNING)  # Tune counts failed trials as live, too
         others = any(trial.status in busy for trial in tune_controller.get_live_trials())
-        last = self.searcher.remaining == 0 and not others
+        last = self.remaining() == 0 and not others
         number = self.rungs.promote(last=last)
         if number is not None:
-            self.chosen = self.paused.pop(number)
-            self.searcher.waiting.discard(number)
+            self.chosen = self.trials[number]
         elif last:
-            for number in list(self.paused):
-                self._stop(tune_controller, number)
+            for number in list(self.rungs.waiting):
+                tune_controller.stop_trial(self.trials[number])
         return self.chosen
 
 
-def make_scheduler(config: Config, store: ResultsStore, searcher: StudySearcher) -> TrialScheduler:
-    """The scheduler that the configuration names."""
-    search = config.search
+class Paused(Callback):
+    """Says which trials wait, where a scheduler that knows no rungs pauses them."""
+
+    def __init__(self, rungs: Rungs) -> None:
+        self.rungs = rungs
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune's own snapshots are not used
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        self.rungs.hold({t.config["model_id"] for t in trials if t.status == Trial.PAUSED})
+
+
+def _longest(config: Config) -> int:
+    """Epochs of the longest training in the space."""
     longest = config.training.max_epochs
     for name in ("rounds", "epochs"):
         for domain in config.space.get(name, []):
             most = max(domain.choices) if domain.choices else domain.high
             longest = longest * int(most or 1) // getattr(config.training, name)
-    if search.scheduler == "none" or longest <= search.grace_period:
-        return FIFOScheduler()
+    return longest
+
+
+def make_rungs(config: Config, store: ResultsStore) -> Rungs:
+    """The rungs of a search, with what the trials of its earlier runs reached; none without ASHA."""
+    search = config.search
+    longest = _longest(config) if search.scheduler == "asha" else 0
     rungs = Rungs(grace=search.grace_period, factor=search.reduction_factor, longest=longest)
-    scheduler = ASHA(rungs, searcher, maximize=store.maximize)
-    scheduler.remember(store)
-    return scheduler
+    for record in store.records():
+        rungs.remember(record.number, record.epochs, store.objective)
+    return rungs
+
+
+def make_scheduler(config: Config, rungs: Rungs, remaining: Callable[[], int]) -> TrialScheduler:
+    """The scheduler that the configuration names.
+
+    Args:
+        remaining: how many trials are still to be proposed.
+    """
+    if config.search.scheduler == "asha" and not rungs.levels:
+        return FIFOScheduler()
+    return config.search.make_scheduler(rungs=rungs, remaining=remaining)
+
+
+def decisions(config: Config, rungs: Rungs) -> tuple[int, ...]:
+    """Epochs after which the scheduler is asked, and a trial may have to go on from its files."""
+    if config.search.scheduler in SCHEDULERS.words:
+        return tuple(rungs.levels)
+    return tuple(range(1, _longest(config) + 1))
+
+
+def watchers(config: Config, rungs: Rungs) -> list[Callback]:
+    """What the scheduler needs beside itself."""
+    return [] if config.search.scheduler in SCHEDULERS.words else [Paused(rungs)]
 
 
 class TimeBudget(Stopper):

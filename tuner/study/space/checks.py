@@ -9,6 +9,7 @@ from models.config import ModelConfig
 from models.registry import REGISTRY
 from tuner.config.load import Config
 from tuner.config.messages import ConfigError
+from tuner.config.parameters import shaping
 from tuner.study.space.space import Space
 
 
@@ -39,13 +40,41 @@ def check(config: Config) -> Space:
     return space
 
 
+def remarks(space: Space) -> list[str]:
+    """What should be known before the first trial of a search, though it can run."""
+    lines = []
+    architectures = {name for (name,) in space.values("architecture")}
+    starting = [
+        name for name, start in space.values("architecture", "warm_start") if start == "best"
+    ]
+    for name in dict.fromkeys(starting):
+        twin = REGISTRY[name].frozen_twin
+        if twin not in architectures:
+            reason = f"the space has no {twin}: add it to space.architecture"
+        elif unequal := _unequal(space, name, str(twin)):
+            reason = f"no {twin} has the same {unequal}: let both have one"
+        else:
+            continue
+        lines.append(f"warm_start: best: no {name} will find a head to take over: {reason}")
+    return lines
+
+
+def _unequal(space: Space, trained: str, twin: str) -> str | None:
+    """A parameter whose values differ between all warm starts of one architecture and its twin."""
+    for name in shaping("features", "head"):
+        values: dict[str, set[Any]] = {trained: set(), twin: set()}
+        for architecture, start, value in space.values("architecture", "warm_start", name):
+            if architecture == twin or (architecture == trained and start == "best"):
+                values[architecture].add(value)
+        if values[trained].isdisjoint(values[twin]):
+            return name
+    return None
+
+
 def searched_models(space: Space) -> list[ModelConfig]:
     """One model for each way in which the space's networks and the frames they take differ."""
-    networks = (
-        *("architecture", "pretrained_model_name", "pooling", "frame_size", "pretrained"),
-        *("model_weights_path", "trainable_layers", "gradient_checkpointing", "motion"),
-    )
-    names = (*networks, "sequence_length", "sequence_model")
+    networks = shaping("network", "features")
+    names = (*networks, "sequence_length", "sequence_model")  # no model is complete without
     configs: dict[tuple[Any, ...], ModelConfig] = {}
     for values in space.values(*names):
         params = dict(zip(names, values, strict=True))

@@ -10,9 +10,20 @@ def describe(params: dict[str, Any]) -> str:
     words = [str(params.get("architecture")), str(params.get("pretrained_model_name") or "")]
     if params.get("sequence_length", 1) > 1:
         words.append(f"L={params['sequence_length']}")
+    return " ".join(word for word in [*words, *_layers(params, "/")] if word)
+
+
+def run_name(number: int, params: dict[str, Any]) -> str:
+    """A model's name in TensorBoard, which is a folder's, too: ``007 lrcnn GRU 128``."""
+    kind = str(params.get("architecture")).removeprefix("image_").removeprefix("video_")
+    words = [f"{number:03}", *kind.removesuffix("_frozen").split("_"), *_layers(params, "-")]
+    return " ".join(words)
+
+
+def _layers(params: dict[str, Any], between: str) -> list[str]:
+    words = []
     if params.get("sequence_model"):
         layers = params.get("sequence_model_layers", 1)
         words.append(params["sequence_model"] + (f" x{layers}" if layers > 1 else ""))
     sizes = [params.get(f"layer_{i}_size", 0) for i in (1, 2, 3)]
-    words.append("/".join(str(size) for size in sizes if size) or "linear")
-    return " ".join(word for word in words if word)
+    return [*words, between.join(str(size) for size in sizes if size) or "linear"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
+from models.rules import Limit, Params
 from tuner.config.parameters import Domain, number_kind
 
 
@@ -23,12 +25,25 @@ def only(domain: Domain, allowed: Callable[[Any], bool]) -> Domain:
     return domain.model_copy(update={"low": low, "high": high})
 
 
+def keeping(limit: Limit, domain: Domain, params: Params) -> Domain:
+    """`domain` without the values that don't keep to a limit."""
+    return only(domain, lambda value: limit.allows(value, params))
+
+
+@lru_cache(
+    typed=True
+)  # most parameters are fixed: making their domains took most of a sample's time
 def fixed(value: Any) -> Domain:
     return Domain.model_construct(choices=[value])
 
 
 def same(one: Domain, other: Domain) -> bool:
     return (one.choices, one.low, one.high) == (other.choices, other.low, other.high)
+
+
+def ends(domain: Domain) -> list[Any]:
+    """The choices of a domain, or the lowest and highest value of a range."""
+    return domain.choices if domain.choices is not None else [domain.low, domain.high]
 
 
 def values_of(name: str, domain: Domain) -> list[Any]:

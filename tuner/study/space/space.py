@@ -1,8 +1,9 @@
 """The conditional search space: which values a parameter may take, given those chosen before it.
 
-Parameters are chosen in one order (`tuner.config.PARAMETERS`). At each, the YAML's domain is looked up
-by its `when`, narrowed by the rules below, and a value is chosen from what is left: by Optuna, or by
-exact enumeration. So every sampler sees the same space, and no model that breaks a rule is proposed.
+Parameters are chosen in one order (`tuner.config.parameters.PARAMETERS`). At each, the YAML's domain
+is looked up by its `when` and narrowed by the rules of the parameter's row (`models.rules.Row`), and a
+value is chosen from what is left: by Optuna, or by exact enumeration. So every sampler sees the same
+space, and no model that breaks a rule is proposed.
 """
 
 from __future__ import annotations
@@ -10,20 +11,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
-from models.backbones.names import CLIP_SHAPES, DEFAULT_BACKBONES, SHORTEST_CLIPS, VIDEO_BACKBONES
-from models.config import ModelConfig
-from models.registry import ARCHITECTURES, REGISTRY
+from models.config import ModelConfig, ModelParameters
+from models.registry import ARCHITECTURES
 from tuner.config.load import Config
 from tuner.config.messages import ConfigError
-from tuner.config.parameters import PARAMETERS, Domain, FixedModel, TrainingConfig, number_kind
-from tuner.study.space.domains import fixed, only, same, values_of
-from tuner.study.space.rules import sequence_layers, takes, unused_parameters
+from tuner.config.parameters import PARAMETERS, ROWS, Domain, Params, TrainingConfig, number_kind
+from tuner.study.space.domains import ends, fixed, keeping, only, same, values_of
 
-Params = dict[str, Any]
 COUNT_LIMIT = 1_000_000
+_PROBLEMS = 5  # are said at most
+_BRINGS = {
+    name: [later for later, row in ROWS.items() if row.brought_by == name] for name in PARAMETERS
+}
+_LIMITED = {
+    name for row in ROWS.values() for limit in row.limits for name in (row.name, *limit.reads)
+}
 
 
-class Trial(Protocol):
+class Suggests(Protocol):
     """The part of an Optuna trial that define-by-run needs."""
 
     def suggest_categorical(self, name: str, choices: list[Any]) -> Any: ...
@@ -44,83 +49,50 @@ class Space:
         self.space = config.space
         self.model, self.training = config.model, config.training
 
-    def _default(self, name: str) -> Any:
-        return getattr(self.model if PARAMETERS[name] is FixedModel else self.training, name)
+    def _section(self, name: str) -> ModelParameters | TrainingConfig:
+        return self.training if PARAMETERS[name] is TrainingConfig else self.model
 
     def _written(self, name: str, params: Params) -> Domain:
         for domain in self.space.get(name, []):
             if all(params.get(other) in values for other, values in domain.when.items()):
                 return domain
-        return fixed(self._default(name))
+        return fixed(getattr(self._section(name), name))
 
     def domain(self, name: str, params: Params) -> Domain:
         """What `name` may be after the choices in `params`; no choices at all if none is possible."""
-        domain = self._written(name, params)
-        architecture = REGISTRY.get(params.get("architecture") or "")
+        domain, architecture = self._written(name, params), params.get("architecture")
         if architecture is None:
             return domain
-        if name == "pretrained_model_name":
-            return self._backbones(domain, params)
-        if name in unused_parameters(params):
-            return fixed(PARAMETERS[name].model_fields[name].default)
-        length = params.get("sequence_length", 1)
-        layers = sequence_layers(params)
-        if name == "sequence_length":
-            if architecture.single_frame:
-                return fixed(1)
-            if not self._says(name):
-                return fixed(architecture.length)
-        if name == "sequence_model":
-            kernel = self._smallest_kernel(params)
-            return only(
-                domain, lambda v: v is not None and (v != "Convolution1D" or kernel <= length)
+        row = ROWS[name]
+        if row.unused_after(params) or (row.of_architecture and not self._says(name)):
+            return fixed(row.default_for(architecture))
+        brings = _BRINGS[name]
+        if not row.limits and not brings:
+            return domain
+
+        def allowed(value: Any) -> bool:
+            return all(limit.allows(value, params) for limit in row.limits) and all(
+                self._leaves(later, {**params, name: value}) for later in brings
             )
-        if name == "convolution_kernel_size":
-            return only(domain, lambda v: v <= length)
-        if name in ("layer_1_size", "layer_2_size", "layer_3_size"):
-            number = int(name[6])
-            if number > 1 and params[f"layer_{number - 1}_size"] == 0:
-                return fixed(0)
-            if number <= layers:
-                return only(domain, lambda v: v > 0)
-        return domain
 
-    def _backbones(self, domain: Domain, params: Params) -> Domain:
-        """Those of the architecture's kind that take clips as long."""
-        kind, length = REGISTRY[params["architecture"]].backbone, params["sequence_length"]
-        if kind is None or not self._says("pretrained_model_name"):
-            return fixed(DEFAULT_BACKBONES[kind])
-        if kind == "image":
-            return only(domain, lambda v: v not in VIDEO_BACKBONES)
+        return only(domain, allowed)
 
-        def fits(name: Any) -> bool:
-            frames, *size = CLIP_SHAPES.get(name, (length,))
-            shortest, smallest = SHORTEST_CLIPS.get(name, (1, 1))
-            given = params.get("frame_size")
-            shape = not size or given in (None, tuple(size))
-            return shape and length == frames >= shortest and min(given or (smallest,)) >= smallest
-
-        return only(domain, lambda v: v in VIDEO_BACKBONES and fits(v))
+    def _leaves(self, later: str, params: Params) -> bool:
+        """Whether the choices leave a value for a later parameter."""
+        return self.domain(later, params).choices != []
 
     def _says(self, name: str) -> bool:
         """Whether the configuration says anything about a parameter."""
-        section = self.model if PARAMETERS[name] is FixedModel else self.training
-        return name in self.space or name in section.model_fields_set
+        return name in self.space or name in self._section(name).model_fields_set
 
-    def _smallest_kernel(self, params: Params) -> int:
-        domain = self._written(
-            "convolution_kernel_size", {**params, "sequence_model": "Convolution1D"}
-        )
-        return int(min(domain.choices) if domain.choices else domain.low or 1)
-
-    def sample(self, trial: Trial) -> Params:
+    def sample(self, trial: Suggests) -> Params:
         """Let an Optuna trial choose (define-by-run); returns every parameter of model and training."""
         params: Params = {}
         for name in PARAMETERS:
             params[name] = self._suggest(trial, name, self.domain(name, params))
         return params
 
-    def _suggest(self, trial: Trial, name: str, domain: Domain) -> Any:
+    def _suggest(self, trial: Suggests, name: str, domain: Domain) -> Any:
         label = self._label(name, domain)
         if domain.choices is not None:
             if len(domain.choices) == 1:
@@ -225,57 +197,39 @@ class Space:
         return [name for name in PARAMETERS if name in wanted]
 
     def problems(self) -> list[str]:
-        """Choices that leave a later parameter without any value, or break a rule of the models."""
-        deciding = self._deciding(
-            ("sequence_model", "sequence_model_layers", "convolution_kernel_size")
-            + ("layer_1_size", "layer_2_size", "layer_3_size", "pretrained_model_name")
-        )
-        found: dict[str, None] = {}
+        """Choices that leave a later parameter without any value."""
         if None in [value for (value,) in self.values("architecture")]:
             return ["space.architecture: is missing; list the architectures to search, as in "
                     f"architecture: [{', '.join(ARCHITECTURES)}]"]  # fmt: skip
-
-        def ends(name: str, domain: Domain) -> list[Any]:
-            return domain.choices if domain.choices is not None else [domain.low, domain.high]
+        problems: dict[str, None] = {}
 
         def descend(names: list[str], params: Params) -> None:
-            if len(found) >= 5:
-                return
-            if not names:
+            if not names or len(problems) >= _PROBLEMS:
                 return
             name, *rest = names
-            values = list(dict.fromkeys(map(_hashable, ends(name, self.domain(name, params)))))
-            if not values:
-                found.setdefault(self._no_value(name, params))
-            no_backbone = REGISTRY[params.get("architecture", ARCHITECTURES[0])].backbone is None
-            if name == "pretrained_model_name" and None in values and not no_backbone:
-                found.setdefault(f"{name}: {params['architecture']} needs a backbone, not null")
-            for value in values:
+            domain = self.domain(name, params)
+            if domain.choices == []:
+                problems.setdefault(f"space.{name}: {self._none_left(name, params)}")
+            for value in dict.fromkeys(map(_hashable, ends(domain))):
                 descend(rest, {**params, name: value})
 
-        descend(deciding, {})
-        return [f"space.{text}" for text in found]
+        descend(self._deciding(tuple(_LIMITED)), {})
+        return list(problems)
 
-    def _no_value(self, name: str, params: Params) -> str:
-        where = params["architecture"]
-        if name == "sequence_model":
-            if all(v is None for v in self._written(name, params).choices or []):
-                return f"{name}: {where} needs one; add sequence_model: [LSTM, GRU] to the space"
-            return (
-                f"{name}: Convolution1D is the only choice, but its convolution_kernel_size "
-                f"({self._smallest_kernel(params)}) exceeds sequence_length "
-                f"({params['sequence_length']}); add others, or a longer sequence_length"
-            )
-        if name == "pretrained_model_name":
-            return (
-                f"{name}: none of the choices is for {where} with clips of "
-                f"{params['sequence_length']} frames; it takes {takes(where)}"
-            )
-        if name == "convolution_kernel_size":
-            return f"{name}: none is within sequence_length ({params['sequence_length']})"
+    def _none_left(self, name: str, params: Params) -> str:
+        """Why no value is left of a parameter: the first limit that none of what is written keeps to."""
+        domain = self._written(name, params)
+        for limit in ROWS[name].limits:
+            domain = keeping(limit, domain, params)
+            if domain.choices == []:
+                return limit.none_left(params)
+        # Those that are left bring in a parameter that would have no value.
+        brought = {**params, name: ends(domain)[0]}
+        later = next(later for later in _BRINGS[name] if not self._leaves(later, brought))
+        smallest = min(values_of(later, self._written(later, brought)))
         return (
-            f"{name}: {where} with sequence_model_layers {params['sequence_model_layers']} needs "
-            "a size above 0"
+            f"{', '.join(map(str, ends(domain)))} is the only choice, but its {later} ({smallest}) "
+            f"{self._none_left(later, brought)}"
         )
 
 

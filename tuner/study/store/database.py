@@ -124,8 +124,8 @@ def without_password(url: str) -> str:
         return url
 
 
-def searches(url: str) -> list[tuple[str, datetime | None, int]]:
-    """Name, start and number of trials of each search in a store, the latest last.
+def searches(url: str) -> list[tuple[str, datetime | None]]:
+    """Name and start of each search in a store, the latest last.
 
     Raises:
         StoreError: there is no store, or it can't be read.
@@ -138,14 +138,7 @@ def searches(url: str) -> list[tuple[str, datetime | None, int]]:
         )
     summaries = optuna.get_all_study_summaries(open_storage(url))
     times = {s.study_name: s.user_attrs.get("started") for s in summaries}
-    known = [
-        (
-            s.study_name,
-            datetime.fromisoformat(t) if (t := times[s.study_name]) else None,
-            s.n_trials,
-        )
-        for s in summaries
-    ]
+    known = [(name, datetime.fromisoformat(t) if t else None) for name, t in times.items()]
     return sorted(known, key=lambda item: (item[1] is not None, item[1]))
 
 

@@ -3,51 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from tuner.config.load import Config, parse
 from tuner.config.messages import ConfigError, StoreError
-from tuner.study.space.space import Params, Space
+from tuner.config.parameters import Params
+from tuner.objective import Objective, Place
 from tuner.study.store.database import open_storage, searches, without_password
 from tuner.study.store.mirror import Mirror
+from tuner.study.store.record import STATES, TrialRecord
 
-STATES = {
-    TrialState.COMPLETE: "finished",
-    TrialState.PRUNED: "pruned",
-    TrialState.FAIL: "failed",
-    TrialState.RUNNING: "running",
-    TrialState.WAITING: "waiting",
-}
-
-
-@dataclass(frozen=True)
-class TrialRecord:
-    """What the store knows of a trial.
-
-    Attributes:
-        number: the `model_id`.
-        state: ``finished, pruned, failed, running``.
-        value: the selection metric at the best epoch; None if there is none.
-        epochs: epoch to the selection metric's value.
-        results: what `Run.summary` gives.
-    """
-
-    number: int
-    state: str
-    params: Params
-    value: float | None
-    epochs: dict[int, float]
-    results: dict[str, Any]
-    reason: str
-    started: datetime | None
-    ended: datetime | None
+# Trials that a sampler proposes for a configuration's space, or single trainings.
+Kind = Literal["search", "train"]
+_WORDS = {"search": "search", "train": "series of single trainings"}
+TRAIN = "-train"  # ends the name of the study that has the single trainings
 
 
 class ResultsStore:
@@ -64,12 +40,12 @@ class ResultsStore:
         self._ids: dict[int, int] = {}  # trial number to the storage's id
 
     @classmethod
-    def create(cls, config: Config, *, resume: bool, same: bool = True) -> ResultsStore:
+    def create(cls, config: Config, *, resume: bool, kind: Kind = "search") -> ResultsStore:
         """The store of a search that is about to run.
 
         Args:
             resume: go on with a search of this name, if there is one.
-            same: it must have the same configuration.
+            kind: of a search; one that goes on must have the same configuration.
 
         Raises:
             StoreError: a search of this name is there already and `resume` is false, or it was
@@ -88,14 +64,16 @@ class ResultsStore:
                     f"search '{name}' is in {without_password(config.results_url)} already, with "
                     f"{count} trials: add --resume to go on with it, or --set name=ANOTHER for a new one"
                 )
-            if same and count:
+            store._check_kind(kind)
+            if kind == "search" and count:
                 store._check_same(config)
-            store.study.set_user_attr("config", _tree(config))
+            store._describe(config, kind)
             return store
-        optuna.create_study(study_name=name, storage=storage, direction=config.search.direction)
+        direction = Objective(config.search.metric).direction
+        optuna.create_study(study_name=name, storage=storage, direction=direction)
         store = cls._load(name, Mirror(storage, name))
         store.study.set_user_attr("started", datetime.now().isoformat(timespec="seconds"))
-        store.study.set_user_attr("config", _tree(config))
+        store._describe(config, kind)
         return store
 
     @classmethod
@@ -105,7 +83,7 @@ class ResultsStore:
         Raises:
             StoreError: there is none.
         """
-        known = [search for search, _, _ in searches(url)]
+        known = [search for search, _ in searches(url)]
         if name is not None and name not in known:
             raise StoreError(
                 f"no search '{name}' in {without_password(url)}; there: {', '.join(known)}"
@@ -118,14 +96,31 @@ class ResultsStore:
     def _load(cls, name: str, storage: optuna.storages.BaseStorage) -> ResultsStore:
         return cls(optuna.load_study(study_name=name, storage=storage), storage)
 
+    def _describe(self, config: Config, kind: Kind) -> None:
+        """Put down what the study is about; one of an earlier version may lack a part of it."""
+        self.study.set_user_attr("config", _tree(config))
+        self.study.set_user_attr("kind", kind)
+        if self.study.metric_names is None:
+            self.study.set_metric_names([self.objective.metric])
+
+    def _check_kind(self, kind: Kind) -> None:
+        if self.study.user_attrs.get("kind", kind) != kind:
+            raise StoreError(
+                f"'{self.name}' is a {_WORDS[self.kind]} in this results store: "
+                f"--set name=ANOTHER for a {_WORDS[kind]}"
+            )
+
     def _check_same(self, config: Config) -> None:
         """What determines the outcome of a trial must not change within a search."""
         new, old = json.loads(config.model_dump_json()), self.study.user_attrs.get("config", {})
         fixed = ["data", "model", "training", "space"]
         parts = [(section, new[section], old.get(section)) for section in fixed]
         parts += [
-            (f"search.{key}", new["search"][key], old.get("search", {}).get(key))
-            for key in ("metric", "seed", "sampler")
+            (f"search.{key}", new["search"][key], old.get("search", {}).get(key, default))
+            for key, default in (
+                *(("metric", None), ("seed", None), ("sampler", None)),
+                ("sampler_options", {}),  # earlier versions had none
+            )
         ]
         changed = []
         for section, mine, theirs in parts:
@@ -161,13 +156,27 @@ class ResultsStore:
         return parse(tree, f"configuration of search '{self.name}' in the results store")
 
     @property
-    def maximize(self) -> bool:
-        return self.study.direction == optuna.study.StudyDirection.MAXIMIZE
+    def kind(self) -> Kind:
+        kind = self.study.user_attrs.get("kind")
+        if kind is None:  # stores of earlier versions say it in the name
+            return "train" if self.name.endswith(TRAIN) else "search"
+        return kind
 
-    def ask(self, space: Space | None, fixed: Params | None = None) -> tuple[int, Params]:
-        """A new trial: its number and parameters, proposed by the study's sampler or given."""
+    @cached_property
+    def objective(self) -> Objective:
+        """What its trials are ranked by."""
+        names = self.study.metric_names
+        # Studies of earlier versions do not name their metric.
+        return Objective(names[0] if names else self.study.user_attrs["config"]["search"]["metric"])
+
+    def ask(self, choose: Callable[[optuna.Trial], Params]) -> tuple[int, Params]:
+        """A new trial: its number and parameters.
+
+        Args:
+            choose: gives all parameters, having had the study's sampler propose any of them.
+        """
         trial = self.study.ask()
-        params = space.sample(trial) if space and fixed is None else dict(fixed or {})
+        params = choose(trial)
         self._set(trial.number, "parameters", params)
         return trial.number, params
 
@@ -211,16 +220,13 @@ class ResultsStore:
         """Keep a fact about the search, such as which videos were left out."""
         self.study.set_user_attr(name, value)
 
-    def note(self, name: str) -> Any:
-        return self.study.user_attrs.get(name)
-
     def notes(self, prefix: str) -> dict[str, Any]:
         """The facts whose names begin so."""
         return {k: v for k, v in self.study.user_attrs.items() if k.startswith(prefix)}
 
     def records(self) -> list[TrialRecord]:
         """Every trial, by number."""
-        return [self._record(trial) for trial in self.study.get_trials(deepcopy=False)]
+        return [TrialRecord.of(trial) for trial in self.study.get_trials(deepcopy=False)]
 
     def record(self, number: int) -> TrialRecord:
         """One trial.
@@ -235,13 +241,20 @@ class ResultsStore:
 
     def ranking(self) -> list[TrialRecord]:
         """Finished and pruned trials, the best first."""
-        scored = [
-            r for r in self.records() if r.state in ("finished", "pruned") and r.value is not None
-        ]
-        sign = -1 if self.maximize else 1
-        return sorted(
-            scored, key=lambda r: (sign * (r.value or 0), r.state != "finished", r.number)
-        )
+        return [record for _, record in self._ranked()]
+
+    def places(self) -> list[Place]:
+        """Of the trials in the ranking."""
+        return [place for place, _ in self._ranked()]
+
+    def _ranked(self) -> list[tuple[Place, TrialRecord]]:
+        ranked = []
+        for r in self.records():
+            if r.state in ("finished", "pruned") and r.value is not None:
+                finished = r.state == "finished"
+                place = self.objective.place(r.value, finished=finished, number=r.number)
+                ranked.append((place, r))
+        return sorted(ranked, key=lambda item: item[0])
 
     def counts(self) -> dict[str, int]:
         """Number of trials by state."""
@@ -256,19 +269,6 @@ class ResultsStore:
                 self._study_id, number
             )
         return self._ids[number]
-
-    def _record(self, trial: FrozenTrial) -> TrialRecord:
-        return TrialRecord(
-            number=trial.number,
-            state=STATES[trial.state],
-            params=trial.user_attrs.get("parameters", trial.params),
-            value=trial.user_attrs.get("best_value", trial.value),
-            epochs=dict(sorted(trial.intermediate_values.items())),
-            results=trial.user_attrs.get("results", {}),
-            reason=trial.user_attrs.get("reason", ""),
-            started=trial.datetime_start,
-            ended=trial.datetime_complete,
-        )
 
 
 def _tree(config: Config) -> dict[str, Any]:

@@ -63,11 +63,6 @@ class Augmentation:
         return self.time_jitter > 0 or self.frame_drop > 0
 
     @property
-    def active(self) -> bool:
-        """Whether anything is asked for."""
-        return self.changes_images or self.changes_time
-
-    @property
     def _moves(self) -> bool:
         return self.rotation > 0 or self.shift > 0 or self.zoom > 0
 

@@ -17,7 +17,8 @@ from tuner.config.parameters import TrainingConfig
 from tuner.config.sections import DataConfig
 from tuner.training.clips.augment import augmentation
 from tuner.training.clips.batches import Clips, DirectClips, FeatureClips, FrameClips
-from tuner.training.clips.features import open_stores, reference, stored_features
+from tuner.training.clips.stored import open_stores, reference, stored_features
+from tuner.training.task import Multiclass
 
 
 def frame_clips(
@@ -48,10 +49,14 @@ class ClipSource:
     Args:
         dataset: whose labelled frames are wanted.
         config: how frames are read, and how much disk the stores may take.
+
+    Attributes:
+        task: what is to be told of a clip; it made the clips' labels.
     """
 
     def __init__(self, dataset: Dataset, config: DataConfig) -> None:
         self.dataset, self.config = dataset, config
+        self.task = Multiclass(dataset.classes)
         self._key: str | None = None
         self._features: dict[str, tuple[Tensor, dict[str, int]]] = {}
         self._numbered: dict[tuple[str, int, int], _Numbers] = {}
@@ -80,15 +85,14 @@ class ClipSource:
 
     def _number(self, split: str, length: int, stride: int) -> _Numbers:
         own = self.dataset.table[self.dataset.table["split"] == split]
-        code = {name: number for number, name in enumerate(self.dataset.classes)}
         names, video, index, labels = [], [], [], []
         for number, (name, rows) in enumerate(own.groupby("video", sort=False)):
             names.append(str(name))
             video.append(np.full(len(rows), number, np.int64))
             index.append(clip_indices(rows["frame"].to_numpy(), length, stride))
-            labels.append(rows["label"].map(code).to_numpy(np.int64))
-        parts = (torch.from_numpy(np.concatenate(part)) for part in (video, index, labels))
-        return names, *parts  # type: ignore[return-value]
+            labels.append(self.task.encode(rows["label"]))
+        parts = (torch.from_numpy(np.concatenate(part)) for part in (video, index))
+        return names, *parts, torch.cat(labels)  # type: ignore[return-value]
 
     def _feature_clips(
         self,

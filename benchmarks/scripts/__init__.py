@@ -1,0 +1,1 @@
+"""The scripts that one would write instead of a search, for `benchmarks.peers` to run."""

@@ -1,0 +1,101 @@
+"""The Python face: what a script calls, with no print and no exit status."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from tuner import Config, load_model, open_results, search, train
+from tuner.config.messages import ConfigError, StoreError
+
+pytestmark = pytest.mark.shared_cache
+
+
+@pytest.fixture(scope="module")
+def searched(ray_session, drawn, tmp_path_factory):
+    """A configuration, and what a search of it gave."""
+    from tests.conftest import small_search
+    from tuner.config.load import absolute, parse
+
+    storage = tmp_path_factory.mktemp("runs")
+    config = absolute(parse(small_search(drawn, storage), "test"))
+    return config, search(config)
+
+
+def test_a_search_gives_its_ranking_its_trials_and_its_folder(searched, capsys):
+    config, result = searched
+    assert result.folder == config.folder and not result.interrupted
+    assert result.best is result.ranking[0]
+    values = [model.value for model in result.ranking]
+    assert values == sorted(values, reverse=True)
+    assert isinstance(result.trials, pd.DataFrame) and len(result.trials) == 5
+    best = result.trials.set_index("model_id").loc[result.best.model_id]
+    assert best["valid_f1"] == result.best.value
+    assert best["layer_1_size"] in (8, 16)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_best_model_predicts_every_frame_of_new_videos(searched, drawn):
+    _, result = searched
+    table = load_model(result.best).predict(str(drawn))
+    assert list(table.columns) == ["noseal", "seal", "prediction", "video", "frame", "time"]
+    assert len(table) == 4 * 24
+    assert table["prediction"].isin(["noseal", "seal"]).all()
+    same = load_model(result.best.folder).predict([drawn / "a1.mp4"])
+    own = table[table["video"].str.startswith("a1")].reset_index(drop=True)
+    assert (same["seal"] - own["seal"]).abs().max() < 1e-5
+
+
+def test_a_results_store_is_read_as_tables(searched):
+    config, result = searched
+    results = open_results(config.results_url)
+    (row,) = results.searches().to_dict("records")
+    assert row["search"] == "small" and row["best"] == result.best.model_id
+    read = results.trials("small")  # the database notes an end a moment later than the search
+    pd.testing.assert_frame_equal(read.drop(columns="ended"), result.trials.drop(columns="ended"))
+    assert [m.model_id for m in results.ranking()] == [m.model_id for m in result.ranking]
+
+
+def test_a_search_of_the_same_name_is_refused_and_goes_on_when_asked(searched):
+    config, result = searched
+    with pytest.raises(StoreError, match="add --resume"):
+        search(config)
+    again = search(config, resume=True)
+    assert again.trials["valid_f1"].tolist() == result.trials["valid_f1"].tolist()
+
+
+def test_one_model_is_trained_and_evaluated(drawn, tmp_path):
+    from tests.conftest import small_search
+    from tuner.config.load import absolute, parse
+
+    tree = small_search(drawn, tmp_path)
+    tree["model"]["architecture"] = "image_mlp_frozen"
+    result = train(absolute(parse(tree, "test")))
+    assert result.figures["data_total_rows_test"] == 24
+    assert (result.model.folder / "frame_predictions.csv").is_file()
+
+
+def test_overrides_are_python_values_and_paths(write_config, tmp_path):
+    config = Config.load(write_config(), {"search.trials": 7, "data.videos": tmp_path})
+    assert config.search.trials == 7
+    assert config.data.videos == str(tmp_path)
+    with pytest.raises(ConfigError, match=r"search\.trails"):
+        Config.load(write_config(), {"search.trails": 7})
+
+
+def test_the_functions_keep_their_names_beside_the_commands():
+    import tuner.search
+    import tuner.train
+
+    assert callable(tuner.search) and callable(tuner.train)
+    assert sys.modules["tuner.search"].main is not None
+
+
+def test_importing_the_package_imports_nothing_that_takes_long():
+    heavy = ["torch", "ray", "optuna", "pandas", "numpy", "pydantic", "rich"]
+    code = f"import tuner, sys; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,78 @@
+"""What TensorBoard makes of the trials' event files: read back with its own HPARAMS plugin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+from tensorboard.context import RequestContext
+from tensorboard.plugins.base_plugin import TBContext
+from tensorboard.plugins.hparams import api_pb2, get_experiment, list_session_groups
+from tensorboard.plugins.hparams.backend_context import Context
+
+from tuner.training.tensorboard import TrialWriter
+
+SHOWN = 5  # columns of parameters, and of metrics, before a user ticks others
+
+
+class Tab:
+    """The HPARAMS tab over a folder."""
+
+    def __init__(self, logdir: Path) -> None:
+        events = EventMultiplexer().AddRunsFromDirectory(str(logdir)).Reload()
+        provider = MultiplexerDataProvider(events, str(logdir))
+        context, asked = Context(TBContext(data_provider=provider)), RequestContext()
+        found = get_experiment.Handler(
+            asked, context, "", api_pb2.GetExperimentRequest(hparams_limit=1000)
+        ).run()
+        self.parameters = [info.name for info in found.hparam_infos]
+        self.metrics = [info.name.tag for info in found.metric_infos]
+        statuses = [api_pb2.STATUS_UNKNOWN, api_pb2.STATUS_SUCCESS]
+        request = api_pb2.ListSessionGroupsRequest(allowed_statuses=statuses, slice_size=100)
+        groups = list_session_groups.Handler(asked, context, "", request).run().session_groups
+        self.trials = {
+            group.name: {metric.name.tag: metric.value for metric in group.metric_values}
+            for group in groups
+        }
+
+
+def write(folder: Path, params: dict, value: float = 0.5, *, close: bool = True) -> None:
+    writer = TrialWriter(folder, params)
+    names = ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "valid_f1")
+    result = dict.fromkeys((*names, "learning_rate", "seconds", "data_wait"), 0.1)
+    writer.epoch({**result, "epoch": 1}, {**result, "valid_f1": value})
+    writer.flush()
+    if close:
+        writer.close([[1, 0], [0, 1]], ["noseal", "seal"], 1)
+
+
+def test_what_the_search_varied_comes_first_and_then_the_best_values(tmp_path: Path):
+    for number in range(3):
+        params = {
+            "architecture": "video_lrcnn_frozen",
+            "batch_size": 32,
+            "bidirectional": False,
+            "dropout": 0.1 * number,
+            "learning_rate": 1e-3 / (1 + number),
+            "motion": None,
+            "sequence_model": ["GRU", "LSTM", None][number],
+        }
+        name = tmp_path / "seals" / f"{number:03} lrcnn"
+        write(name, params, 0.7 + number / 10, close=number < 2)
+    tab = Tab(tmp_path)
+    assert tab.parameters[:3] == ["dropout", "learning_rate", "sequence_model"]
+    assert tab.metrics[:3] == ["best/valid_accuracy", "best/valid_f1", "best/valid_loss"]
+    assert tab.metrics[3:SHOWN] == ["train_accuracy", "train_loss"]
+    values = [trial["best/valid_f1"] for trial in tab.trials.values()]
+    assert values == pytest.approx([0.7, 0.8, 0.9])  # also of one that is running
+    assert list(tab.trials) == ["seals/000 lrcnn", "seals/001 lrcnn", "seals/002 lrcnn"]
+
+
+def test_searches_that_varied_other_things_are_shown_together(tmp_path: Path):
+    for number in range(2):
+        write(tmp_path / "a" / f"{number:03} mlp", {"pooling": "max", "dropout": 0.1 * number})
+        write(tmp_path / "b" / f"{number:03} mlp", {"pooling": "avg", "views": 1 + number})
+    tab = Tab(tmp_path)
+    assert tab.parameters == ["dropout", "pooling", "views"] and len(tab.trials) == 4

@@ -1,0 +1,38 @@
+"""``python -m tuner``: the commands, and how to begin."""
+
+from __future__ import annotations
+
+import sys
+
+from data.console import console
+
+COMMANDS = {
+    "search": "search the best video classifier",
+    "best": "show the best model, evaluate it, predict new videos",
+    "train": "train one model, without a search",
+    "prepare": "decode videos and compute features before a search",
+    "results": "list the searches of a results store, or copy them",
+}
+SESSION = (
+    ("python -m tuner.search configs/seals.yaml --dry-run", "check everything, train nothing"),
+    ("python -m tuner.search configs/seals.yaml", "search, on a small sample of videos"),
+    ("python -m tuner.best --predict", "evaluate the best model on the test videos"),
+    ("python -m tuner.best --predict --videos NEW_VIDEOS", "and have it predict others"),
+    ("tensorboard --logdir runs", "compare the models that were tried"),
+)
+
+
+def main() -> int:
+    """Print them."""
+    console.print("Finds the best video classifier for your videos and labels.\n\ncommands:")
+    for name, text in COMMANDS.items():
+        console.print(f"  python -m tuner.{name:<8} {text}")
+    console.print("\na first session:")
+    for line, text in SESSION:
+        console.print(f"  {line}\n      {text}")
+    console.print("\nEach command has --help with examples; README.md explains the rest.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""A trained model in its file: all that predicting videos takes, without the search that made it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+import models
+from data.console import Output, for_python
+from data.errors import DataError
+from tuner.analysis.evaluation import MODEL, Trained
+from tuner.analysis.new_videos import NewPredictions, predict_new
+from tuner.config.sections import DataConfig
+from tuner.training.run import BEST
+
+
+def load_model(source: str | Path | Trained) -> TrainedModel:
+    """A model that predicts videos: ``load_model("model.pt").predict("new_videos/")``.
+
+    Args:
+        source: a ``model.pt`` or ``best.pt``, wherever it is; a model's folder; or what a search left.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not a model's.
+    """
+    if isinstance(source, Trained):
+        source.fetch()
+        source = source.folder
+    path = Path(source).expanduser()
+    if path.is_dir():
+        path = next((path / name for name in (MODEL, BEST) if (path / name).is_file()), path / BEST)
+    return TrainedModel(path)
+
+
+class TrainedModel:
+    """A model of which the file is all that there is; `load_model` reads it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.network = path, models.load(path)
+
+    @property
+    def classes(self) -> list[str]:
+        return self.network.classes
+
+    @property
+    def fps(self) -> float | None:
+        """Frames a second that it was trained at; None: each file's own rate, or not known."""
+        return self.network.extra.get("fps")
+
+    @property
+    def knows_fps(self) -> bool:
+        """Whether its file says what it was trained at; files of earlier versions don't."""
+        return "fps" in self.network.extra
+
+    def predict(
+        self, videos: str | Path | Sequence[str | Path], output: Output | None = None
+    ) -> pd.DataFrame:
+        """Predict every frame of videos, sampled as those that it was trained on.
+
+        Args:
+            videos: files, or folders of them, here or on S3.
+            output: where progress is shown; None: in a notebook, and nowhere else.
+
+        Returns:
+            a column a class with its probability, ``prediction``, ``video``, ``frame`` (from 0) and
+            ``time`` (seconds).
+
+        Warns:
+            UserWarning: of each video that is left out because it does not decode.
+
+        Raises:
+            DataError: there are no videos, or none of them decodes.
+        """
+        predictions = self.predict_all(videos, output)
+        if predictions.table.empty:
+            raise DataError([f"{one.path}: {one.reason}" for one in predictions.rejects])
+        for reject in predictions.rejects:
+            warnings.warn(f"left out: {reject.video}: {reject.reason}", stacklevel=2)
+        return predictions.table
+
+    def predict_all(
+        self, videos: str | Path | Sequence[str | Path], output: Output | None = None
+    ) -> NewPredictions:
+        """As `predict`, with the videos that don't decode beside the table."""
+        paths = [videos] if isinstance(videos, str | Path) else videos
+        config = DataConfig(fps=self.fps)
+        return predict_new(
+            [self.network], [str(path) for path in paths], config, output or for_python()
+        )

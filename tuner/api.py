@@ -1,0 +1,202 @@
+"""What a notebook or a script calls; the commands are thin over it.
+
+Nothing is printed, but in a notebook progress is shown, and nothing ends the process: what a user
+should mend is raised as ConfigError, DataError, StoreError, UserError, WeightsError or S3Error, whose
+text says what is wrong, where, and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from data.console import Output, for_python
+from tuner.analysis import evaluation
+from tuner.analysis.evaluation import Trained
+from tuner.analysis.model import load_model
+from tuner.config.load import Config, default_results_url
+from tuner.runtime.session import RaySession, every_cpu_trains
+from tuner.study.search import run_search
+from tuner.study.single import study_of, train_one
+from tuner.study.store.database import searches
+from tuner.study.store.record import TrialRecord
+from tuner.study.store.results import ResultsStore
+from tuner.study.store.table import trials_table
+
+__all__ = [
+    "Results",
+    "SearchResult",
+    "TrainResult",
+    "load_model",
+    "open_results",
+    "search",
+    "train",
+]
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes:
+        name: of the search.
+        folder: where its models are on this machine.
+        ranking: every finished or pruned model, the best first.
+        trials: a row a trial, as of `Results.trials`.
+        seconds: that the search took this time.
+        interrupted: whether trials are left that had not ended; ``resume=True`` goes on.
+        store: the results store.
+    """
+
+    name: str
+    folder: Path
+    ranking: list[Trained]
+    trials: pd.DataFrame
+    seconds: float
+    interrupted: bool
+    store: ResultsStore = field(repr=False)
+
+    @property
+    def best(self) -> Trained:
+        """The best model.
+
+        Raises:
+            LookupError: no trial came to the end of an epoch.
+        """
+        if not self.ranking:
+            raise LookupError(f"search '{self.name}' has no trained model; trials says why")
+        return self.ranking[0]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A model that was trained by itself.
+
+    Attributes:
+        model: as `load_model` takes it.
+        figures: what its ``results.json`` holds, those of the test videos included.
+    """
+
+    model: Trained
+    figures: dict[str, Any]
+
+
+def search(
+    config: Config,
+    *,
+    resume: bool = False,
+    strict: bool = False,
+    output: Output | None = None,
+    session: RaySession | None = None,
+) -> SearchResult:
+    """Search the best model for the videos of a configuration.
+
+    Args:
+        resume: go on with the search of this name, if there is one.
+        strict: raise if any labelled video does not decode.
+        output: where progress is shown; None: in a notebook, and nowhere else.
+        session: of Ray; None starts one, or joins the cluster that this machine is part of.
+    """
+    output = output or for_python()
+    if session is None:
+        with RaySession(ahead=every_cpu_trains(config)) as session:
+            ended = run_search(config, session, output, resume=resume, strict=strict)
+    else:
+        ended = run_search(config, session, output, resume=resume, strict=strict)
+    return SearchResult(
+        name=config.name,
+        folder=config.folder,
+        ranking=_ranking(ended.store),
+        trials=trials_table(ended.store),
+        seconds=ended.seconds,
+        interrupted=ended.interrupted,
+        store=ended.store,
+    )
+
+
+def train(config: Config, *, strict: bool = False, output: Output | None = None) -> TrainResult:
+    """Train one model with the parameters under ``model`` and ``training``, and evaluate it.
+
+    Args:
+        strict, output: as of `search`.
+    """
+    output = output or for_python()
+    store, number, dataset, folder = train_one(config, output, strict=strict)
+    config = study_of(config)
+    model = trained(config, store.record(number))
+    figures = evaluation.evaluate([model], folder, dataset, config.data, output=output)
+    store.set_note(f"results of model {number}", figures)
+    config.storage_folder.keep(folder)
+    return TrainResult(model, figures)
+
+
+def open_results(url: str | None = None) -> Results:
+    """The searches of a results store, also while they run.
+
+    Args:
+        url: such as ``sqlite:///runs/results.db`` or ``postgresql://user@host/database``; None is the
+            SQLite file in ``runs``.
+
+    Raises:
+        StoreError: there is none, or it can't be opened.
+    """
+    results = Results(url or default_results_url())
+    results.searches()
+    return results
+
+
+@dataclass(frozen=True)
+class Results:
+    """A results store, read."""
+
+    url: str
+
+    def searches(self) -> pd.DataFrame:
+        """One row a search, the latest last.
+
+        Returns:
+            ``search, started``; the trials ``finished, pruned, failed, running``; ``best``, a model_id;
+            ``metric`` and its ``value``, by which it is the best.
+        """
+        states = ["finished", "pruned", "failed", "running"]
+        rows = []
+        for name, started in searches(self.url):
+            store = ResultsStore.open(self.url, name)
+            counts, ranking = store.counts(), store.ranking()
+            best = (ranking[0].number, ranking[0].value) if ranking else (None, None)
+            metric = store.config.search.metric
+            rows.append([name, started, *(counts[s] for s in states), best[0], metric, best[1]])
+        columns = ["search", "started", *states, "best", "metric", "value"]
+        return pd.DataFrame(rows, columns=columns, dtype=object)
+
+    def trials(self, search: str | None = None) -> pd.DataFrame:
+        """One row a trial of a search, the latest if no name is given; columns as of `trials_table`."""
+        return trials_table(ResultsStore.open(self.url, search))
+
+    def ranking(self, search: str | None = None) -> list[Trained]:
+        """Finished and pruned models of a search, the best first; for `load_model`."""
+        return _ranking(ResultsStore.open(self.url, search))
+
+
+def trained(config: Config, record: TrialRecord) -> Trained:
+    """The model that a trial has left."""
+    return Trained(
+        model_id=record.number,
+        folder=config.folder / "models" / str(record.number),
+        value=record.value,
+        params=record.params,
+        summary=record.results,
+        started=record.started,
+        ended=record.ended,
+        storage=config.storage_folder,
+    )
+
+
+def _ranking(store: ResultsStore) -> list[Trained]:
+    config = store.config
+    records: Sequence[TrialRecord] = store.ranking()
+    return [trained(config, record) for record in records]

@@ -1,0 +1,96 @@
+"""A search from its configuration to its last trial."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import filelock
+
+from data.console import Output
+from tuner.config.load import Config
+from tuner.config.messages import UserError
+from tuner.preparation.cluster import prepare_all
+from tuner.runtime.session import RaySession
+from tuner.study.run import run_trials
+from tuner.study.space.checks import check, remarks, searched_models
+from tuner.study.store.results import ResultsStore
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a search ended.
+
+    Attributes:
+        store: with all of its trials.
+        seconds: that it took this time.
+        interrupted: whether trials are left that had not ended.
+    """
+
+    store: ResultsStore
+    seconds: float
+    interrupted: bool
+
+
+def run_search(
+    config: Config, session: RaySession, output: Output, *, resume: bool, strict: bool
+) -> Ended:
+    """Prepare the videos, and run all trials that the search still lacks.
+
+    Args:
+        resume: go on with the search of this name, if there is one.
+        strict: raise if any labelled video does not decode.
+
+    Raises:
+        ConfigError: it can't be searched.
+        DataError: the labels or videos can't be used.
+        StoreError: the results store can't, or has another search of this name.
+        UserError: another process runs a search of this name.
+        WeightsError: weights of a backbone can't be had.
+    """
+    start, again = time.monotonic(), config.folder.exists()
+    space = check(config)
+    for line in remarks(space):
+        output.say(line)
+    with _only_one(config):
+        config.storage_folder.check()
+        if not again:  # a search that has ended already needs none
+            session.start()  # before anything else: it takes seconds, most of which it waits
+        store = ResultsStore.create(config, resume=resume)
+        dataset = prepare_all(
+            config,
+            searched_models(space),
+            output,
+            session,
+            test=False,  # those videos wait for the best model
+            strict=strict,
+        )
+        store.set_note("classes", dataset.classes)
+        store.set_note("rejects", [[r.video, str(r.path), r.reason] for r in dataset.rejects])
+        interrupted = run_trials(config, space, dataset, store, output.console, session)
+        config.storage_folder.keep_file(config.folder / "rejects.csv")
+    return Ended(store, time.monotonic() - start, interrupted)
+
+
+@contextmanager
+def _only_one(config: Config) -> Iterator[None]:
+    """One search of a name at a time.
+
+    Raises:
+        UserError: another process runs it.
+    """
+    config.folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(config.folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise UserError(
+            f"search '{config.name}' is running in another process (it holds {lock.lock_file}); "
+            "wait for it, or --set name=ANOTHER"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,103 @@
+"""How long a search will still take, out of the epochs that its trials have trained so far."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+_WINDOW = 60.0  # seconds: how fast a search is now, not how fast it was
+
+
+class TimeLeft:
+    """Counts epochs, and says how many seconds those that are still to come will take.
+
+    A trial that trains is taken to reach the next rung, and to go on there with the odds of successive
+    halving; one that nobody stops, to train as long as those that have finished did.
+
+    Args:
+        total: trials of the search.
+        levels: epochs of the rungs; none if no trial is stopped.
+        factor: of the trials at a rung, one in so many goes on.
+        longest: epochs of a training that nothing stops.
+    """
+
+    def __init__(self, total: int, *, levels: Sequence[int], factor: float, longest: int) -> None:
+        self.total, self.levels, self.factor = total, list(levels), factor
+        # As a first guess, early stopping ends a training half way.
+        self._finished = [longest / 2]
+        self._epochs: deque[tuple[float, int]] = deque()
+
+    @property
+    def length(self) -> float:
+        """Epochs of a training that nobody stops, as far as is known."""
+        return sum(self._finished) / len(self._finished)
+
+    def trained(self, epochs: int, now: float) -> None:
+        """Count epochs.
+
+        Args:
+            now: seconds, on any clock that goes on.
+        """
+        self._epochs.append((now, epochs))
+
+    def finished(self, epochs: int) -> None:
+        """A training has come to its own end after so many epochs."""
+        self._finished.append(epochs)
+
+    def rate(self, now: float, start: float) -> float:
+        """Epochs a second, of late.
+
+        Args:
+            start: when the trials began.
+        """
+        while self._epochs and self._epochs[0][0] < now - _WINDOW and len(self._epochs) > 1:
+            self._epochs.popleft()
+        if not self._epochs:
+            return 0.0
+        since = max(start, min(now - _WINDOW, self._epochs[0][0]))
+        return sum(count for _, count in self._epochs) / max(now - since, 1e-9)
+
+    def epochs(self, *, running: Iterable[int], waiting: Iterable[int], ended: int) -> float:
+        """Epochs that are still to come.
+
+        Args:
+            running, waiting: epochs done, of each trial that trains or waits at a rung.
+            ended: number of trials that have ended.
+        """
+        running, waiting = list(running), list(waiting)
+        new = max(0, self.total - ended - len(running) - len(waiting))
+        left = new * self._to_come(0) + sum(map(self._to_come, running))
+        left += sum(self._after_rung(epochs) for epochs in waiting)
+        live = [*running, *waiting, *([0] if new else [])]
+        # Whatever the odds, one of them will be trained to its end.
+        return max(left, self.length - max(live)) if live else 0.0
+
+    def seconds(
+        self,
+        now: float,
+        start: float,
+        *,
+        running: Iterable[int],
+        waiting: Iterable[int],
+        ended: int,
+    ) -> float | None:
+        """Seconds until the last trial ends; None before the first epoch. Arguments as above."""
+        rate = self.rate(now, start)
+        if not rate:
+            return None
+        return self.epochs(running=running, waiting=waiting, ended=ended) / rate
+
+    def _to_come(self, epochs: float) -> float:
+        """Of a trial that trains, having done so many."""
+        length = max(self.length, 1.1 * epochs)  # it trains, so its end is not reached
+        following = [level for level in self.levels if epochs < level < length]
+        bounds = [epochs, *following, length]
+        return sum(
+            (end - begin) / self.factor**passed
+            for passed, (begin, end) in enumerate(pairwise(bounds))
+        )
+
+    def _after_rung(self, epochs: int) -> float:
+        """Of a trial that waits, having done so many."""
+        return self._to_come(epochs) / self.factor

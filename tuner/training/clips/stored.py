@@ -1,0 +1,241 @@
+"""Features of a model's backbone: stored once for all trials, or computed frame by frame."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import models
+from data import FeatureStore, FrameStore, Video
+from data.files.shared import shared
+from data.prefetch import prefetched
+from data.stores.frames import sampled_frames
+from data.stores.motion import MotionFrames, Reference, open_motion
+from models.backbones.specs import BackboneSpec, known_specs, remember_specs, spec
+from models.config import ModelConfig
+from models.registry import REGISTRY
+from tuner.config.sections import DataConfig
+from tuner.training.clips.augment import Augmentation
+from tuner.training.device import backbone_precision, best_device
+
+_weights_keys: dict[tuple[str, bool, str | None], str] = {}
+Advance = Callable[[int], None]
+Known = tuple[dict[str, BackboneSpec], dict[tuple[str, bool, str | None], str]]
+
+
+def known() -> Known:
+    """What this process has found out of backbones and their weights, for `remember` in another one."""
+    return known_specs(), dict(_weights_keys)
+
+
+def remember(found: Known) -> None:
+    """Take over what another process found out, so that timm need not be imported: it takes seconds."""
+    remember_specs(found[0])
+    _weights_keys.update(found[1])
+
+
+def _weights_key(config: ModelConfig) -> str:
+    assert config.pretrained_model_name is not None  # says ModelConfig, for those with a backbone
+    key = (config.pretrained_model_name, config.pretrained, config.model_weights_path)
+    if key not in _weights_keys:
+        from models.backbones.load import weights_key
+
+        _weights_keys[key] = weights_key(*key)
+    return _weights_keys[key]
+
+
+def open_stores(
+    config: ModelConfig,
+    data: DataConfig,
+    *,
+    augmented: Augmentation | None = None,
+    view: int = 0,
+    precision: str | None = None,
+    backbone: torch.nn.Module | None = None,
+    on_frames: Advance | None = None,
+) -> list[FeatureStore]:
+    """The stored features that a frozen model needs: of frames, and with motion of motion images.
+
+    They share one backbone, which is built only if some features are missing.
+
+    Args:
+        view: 0 are the frames as they are; any other is one draw of `augmented`, the same for all
+            frames, so that a clip's frames match.
+        precision: that of the backbone; None is what is fastest here.
+        backbone: that of a model's file; None is loaded by its name.
+        on_frames: told the number of frames that have gone through the backbone.
+    """
+    device = best_device()
+    precision = precision or backbone_precision(device)
+    name = config.pretrained_model_name
+    assert name is not None  # says ModelConfig, for architectures with a backbone
+    known_as = spec(name)
+    if augmented:
+        augmented = replace(augmented, time_jitter=0, frame_drop=0)  # not a matter of one frame
+    transform = augmented.transform(view) if view and augmented else None
+
+    @cache
+    def build() -> Callable[[np.ndarray], np.ndarray]:
+        from models.backbones.load import load_backbone
+
+        network = backbone or load_backbone(
+            name,
+            pooling=config.pooling,
+            pretrained=config.pretrained,
+            weights_path=config.model_weights_path,
+        )
+        quick = _folded(network.cpu().eval(), config)
+        return backbone_callable(quick, device, transform, precision=precision, on_frames=on_frames)
+
+    weights = _weights_key(config) if backbone is None else _digest(backbone)
+    key = f"{known_as.timm_name}:{weights}:{config.pooling}:folded"
+    if precision != "fp32":
+        key += f":{precision}"
+    return [
+        FeatureStore(
+            FrameStore(limit_bytes=data.limit_bytes),
+            size=models.frame_size(config),
+            backbone_key=f"{key}:view {view} of {augmented}" if transform else key,
+            num_features=known_as.num_features,
+            backbone=build,
+            window=(config.sequence_length, config.sequence_stride) if known_as.video else None,
+            motion=motion,
+            direct=data.frames == "direct",
+            limit_bytes=data.limit_bytes,
+            shared=shared(data.shared_cache, "features"),
+        )
+        for motion in dict.fromkeys((None, reference(config)))
+    ]
+
+
+def _digest(network: torch.nn.Module) -> str:
+    """Equal for equal weights."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _folded(network: torch.nn.Module, config: ModelConfig) -> torch.nn.Module:
+    """A backbone, made quicker for the frames or clips that a model takes."""
+    from models.backbones.folding import folded
+
+    assert config.pretrained_model_name is not None
+    clip = (config.sequence_length,) if spec(config.pretrained_model_name).video else ()
+    return folded(network, (1, *clip, 3, *models.frame_size(config)))
+
+
+def stored_features(
+    stores: Sequence[FeatureStore], videos: Sequence[Video]
+) -> tuple[Tensor, dict[str, int]]:
+    """Features of `videos` in one float16 tensor ``[N, F]``, and where each video begins in it.
+
+    Args:
+        stores: of `open_stores`. With motion, F is twice the backbone's: the frames' own features,
+            then their motion images'.
+    """
+    parts = [load_features(store, videos) for store in stores]
+    _, offsets = parts[0]
+    features = [part for part, _ in parts]
+    return features[0] if len(features) == 1 else torch.cat(features, dim=1), offsets
+
+
+def extractor(
+    model: models.VideoClassifier, data: DataConfig, on_frames: Advance | None = None
+) -> Callable[[Video], Tensor] | None:
+    """What gives a model's features of every frame of a video, ``[N, F]``; None if it has none.
+
+    They are stored, or computed with the model's own backbone over images: a frame goes through it
+    once, however many clips it is part of. Where a frozen model has its backbone with it, nothing
+    else is needed to compute what is not stored: neither a download nor a file of weights.
+    """
+    if models.uses_stored_features(model.config):
+        precision = model.extra.get("feature_precision")  # that of what it was trained on
+        stores = open_stores(
+            model.config, data, precision=precision, backbone=model.backbone, on_frames=on_frames
+        )
+        return lambda video: stored_features(stores, [video])[0]
+    if REGISTRY[model.config.architecture].backbone != "image":
+        return None
+    assert model.backbone is not None
+    backbone = _folded(model.backbone.cpu().eval(), model.config)
+    run = backbone_callable(backbone, best_device(), on_frames=on_frames)
+    return lambda video: _own_features(run, model.config, data, video)
+
+
+def _own_features(
+    run: Callable[[np.ndarray], np.ndarray],
+    config: ModelConfig,
+    data: DataConfig,
+    video: Video,
+    at_once: int = 32,
+) -> Tensor:
+    """Features of every frame of `video`, float32 ``[N, F]``, from the backbone `run`."""
+    size = models.frame_size(config)
+    if data.frames == "direct":
+        chunks = (chunk for (chunk,) in sampled_frames(video, [size], at_once=at_once))
+        return torch.from_numpy(np.concatenate([run(chunk) for chunk in prefetched(chunks)]))
+    store = FrameStore(limit_bytes=data.limit_bytes)
+    streams: list[np.ndarray | MotionFrames] = [store.open(video, size)]
+    if found := reference(config):
+        streams.append(open_motion(store, video, size, found))
+    parts = [
+        np.concatenate(
+            [run(np.asarray(frames[i : i + at_once])) for i in range(0, len(frames), at_once)]
+        )
+        for frames in streams
+    ]
+    return torch.from_numpy(np.concatenate(parts, axis=1))
+
+
+def load_features(store: FeatureStore, videos: Sequence[Video]) -> tuple[Tensor, dict[str, int]]:
+    """Features of `videos` in one float16 tensor ``[N, F]``, and where each video begins in it."""
+    store.ensure(videos)
+    arrays = [store.open(video) for video in videos]
+    ends = np.cumsum([len(array) for array in arrays])
+    features = np.empty((int(ends[-1]), store.num_features), np.float16)
+    offsets = {}
+    for video, array, end in zip(videos, arrays, ends, strict=True):
+        offsets[video.name] = int(end) - len(array)
+        features[offsets[video.name] : end] = array
+    return torch.from_numpy(features), offsets
+
+
+def backbone_callable(
+    network: torch.nn.Module,
+    device: torch.device,
+    transform: Callable[[Tensor], Tensor] | None = None,
+    *,
+    precision: str = "fp32",
+    on_frames: Advance | None = None,
+) -> Callable[[np.ndarray], np.ndarray]:
+    """`network` over uint8 frames ``[n, (L,) H, W, 3]``, giving float32 ``[n, F]``."""
+    network = network.eval().to(device)
+
+    def run(frames: np.ndarray) -> np.ndarray:
+        # The transposed view of [n, H, W, 3] is channels_last as it stands: nothing is copied.
+        images = torch.from_numpy(frames.copy()).movedim(-1, -3).to(device)
+        autocast = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+        with torch.inference_mode():
+            if transform:
+                shape = images.shape
+                images = transform(images.reshape(-1, *shape[-3:])).view(shape)
+            with autocast:
+                features = network(images).float().cpu().numpy()
+        if on_frames:
+            on_frames(len(frames))
+        return features
+
+    return run
+
+
+def reference(config: ModelConfig) -> Reference | None:
+    """What a model's motion images are differences to; None if it takes none."""
+    return None if config.motion == "none" else config.motion

@@ -1,0 +1,161 @@
+"""What is to be told of a clip: the loss, the decision and the figures of one class of several.
+
+Other modules ask the task what a label or a logit means. A second kind of task is a second class with
+the methods of this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tuner.config.parameters import TrainingConfig
+from tuner.objective import METRICS
+from tuner.training.losses import Loss, balanced_order, class_weights, make_loss
+from tuner.training.metrics import (
+    at_thresholds,
+    average_precision,
+    confusion,
+    recall_by_class,
+    scores,
+    thresholds,
+)
+
+
+class Multiclass:
+    """Each clip is of one class of several. Its label is the class's number, int64.
+
+    Args:
+        classes: their names, C of them; their order is that of logits and probabilities.
+    """
+
+    # The names of `split_figures` and `threshold_figures`.
+    RESULT_FIGURES = (
+        *("acc", "loss", "f1", "recall", "balanced_accuracy", "average_precision"),
+        *("average_precision_by_class", "precision_at_threshold", "recall_at_threshold"),
+    )
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        self.classes = list(classes)
+        self._numbers = {name: number for number, name in enumerate(self.classes)}
+
+    # Labels
+
+    def encode(self, names: pd.Series) -> Tensor:
+        """The labels ``[N]`` of rows of the label table, each of them the name of a class."""
+        return torch.from_numpy(names.map(self._numbers).to_numpy(np.int64, copy=True))
+
+    def balanced_order(self, labels: Tensor) -> Tensor:
+        """An epoch's clips drawn so that all classes come equally often: positions, int64 ``[N]``."""
+        return balanced_order(labels)
+
+    # Loss
+
+    def loss(self, config: TrainingConfig, labels: Tensor) -> Loss:
+        """What a training minimises.
+
+        Args:
+            labels: of all clips to learn from, ``[N]``; class weights follow from their counts.
+        """
+        return make_loss(
+            config.loss,
+            weights=class_weights(labels, len(self.classes), config.class_weights),
+            label_smoothing=config.label_smoothing,
+            focal_gamma=config.focal_gamma,
+        )
+
+    # Decision
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Of the classes ``[N, C]``, each row adding up to 1."""
+        return logits.softmax(dim=1)
+
+    def decide(self, probabilities: Tensor) -> Tensor:
+        """The most probable class, int64 ``[N]``, of probabilities or logits ``[N, C]``."""
+        return probabilities.argmax(dim=1)
+
+    def decode(self, decided: Tensor) -> np.ndarray:
+        """The names ``[N]`` of what `decide` gives, as labels are written in tables."""
+        return np.array(self.classes)[decided.numpy()]
+
+    def count_right(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """How many clips are decided right, a scalar on the device of `logits`."""
+        return (self.decide(logits) == labels).sum()
+
+    # Figures
+
+    def confusion(self, probabilities: Tensor, labels: Tensor) -> np.ndarray:
+        """Counts ``[C, C]`` of probabilities or logits ``[N, C]``: rows true, columns predicted."""
+        return confusion(self.decide(probabilities), labels, len(self.classes))
+
+    def epoch_figures(self, logits: Tensor, labels: Tensor) -> dict[str, float]:
+        """What an epoch reports of the valid split: all of `METRICS`, without the ``valid_``.
+
+        Args:
+            logits: ``[N, C]``.
+            labels: ``[N]``.
+        """
+        figures = {
+            # Plain, whatever is minimised: trials with other losses and weights are compared by it.
+            "loss": float(F.cross_entropy(logits, labels)),
+            **scores(self.confusion(logits, labels)),
+        }
+        return {name: value for name, value in figures.items() if f"valid_{name}" in METRICS}
+
+    def split_figures(self, probabilities: Tensor, labels: Tensor) -> dict[str, Any]:
+        """What ``results.json`` holds of a split.
+
+        ``acc, loss`` (cross-entropy), ``f1`` (macro), ``recall`` by class, ``balanced_accuracy``,
+        ``average_precision`` (macro) and ``average_precision_by_class``. `recall` leaves out the
+        classes that do not occur; in the others, what is not defined is None.
+
+        Args:
+            probabilities: ``[N, C]``, N at least 1.
+            labels: ``[N]``.
+        """
+        matrix = self.confusion(probabilities, labels)
+        score = scores(matrix)
+        areas = average_precision(probabilities, labels, len(self.classes))
+        picked = probabilities[torch.arange(len(labels)), labels].clamp(min=1e-12)
+        return {
+            "acc": score["accuracy"],
+            "loss": float(-picked.log().mean()),
+            "f1": score["f1"],
+            "recall": {self.classes[i]: value for i, value in recall_by_class(matrix).items()},
+            "balanced_accuracy": score["balanced_accuracy"],
+            "average_precision": sum(areas.values()) / len(areas),
+            "average_precision_by_class": {
+                name: areas.get(number) for number, name in enumerate(self.classes)
+            },
+        }
+
+    def thresholds(self, probabilities: Tensor, labels: Tensor) -> dict[str, float]:
+        """Each class's threshold of probability with the best F1 against the rest."""
+        return self._by_class(thresholds(probabilities, labels, len(self.classes)))
+
+    def threshold_figures(
+        self, probabilities: Tensor, labels: Tensor, chosen: Mapping[str, float]
+    ) -> dict[str, Any]:
+        """``precision_at_threshold, recall_at_threshold`` by class, None where not defined.
+
+        Args:
+            chosen: as `thresholds` gives them, perhaps from another split.
+        """
+        values = [chosen[name] for name in self.classes]
+        precision, recall = at_thresholds(probabilities, labels, values)
+        return {
+            "precision_at_threshold": self._by_class(precision),
+            "recall_at_threshold": self._by_class(recall),
+        }
+
+    def _by_class(self, values: Sequence[Any]) -> dict[str, Any]:
+        return dict(zip(self.classes, values, strict=True))
+
+
+Task = Multiclass  # what other modules are handed; with a second kind, either of the two
