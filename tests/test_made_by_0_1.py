@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import timm
 import torch
-from tuner.training.clips.features import open_stores
+from tuner.training.clips.stored import open_stores
 
 import models
 from data.stores.motion import video_background
