@@ -18,7 +18,7 @@ import torch
 import models
 from benchmarks.report import FOLDER
 from data.console import output
-from tuner.config.load import absolute, load
+from tuner import Config
 from tuner.preparation.dataset import prepare
 from tuner.study.space.space import Space, resolve
 from tuner.training.clips.source import ClipSource, fit_normalisation
@@ -41,7 +41,7 @@ def main(videos: str, labels: str, trials: int = 200, epochs: int = 27) -> None:
     overrides = [f"data.videos={videos}", f"data.labels={labels}", "training.rounds=1"]
     overrides += [f"training.epochs={epochs}", f"training.patience={epochs}"]
     overrides += [f"space.{name}={domain}" for name, domain in SPACE.items()]
-    config = absolute(load(CONFIG, overrides))
+    config = Config.load(CONFIG, overrides)
     space = Space(config)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     proposed = [space.sample(study.ask()) for _ in range(trials)]

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 
 from benchmarks.report import report
-from tuner import search
-from tuner.config.load import absolute, load
+from data.console import output
+from tuner import Config, search
 from tuner.study.space.space import Space
 from tuner.study.store.results import ResultsStore
 
@@ -38,12 +38,12 @@ def main() -> None:
         settings = {
             "data.videos": args.videos.absolute(),
             "data.labels": args.labels.absolute(),
-            "model.pretrained": "false",
+            "model.pretrained": False,
             "storage": f"{folder}/runs",
         }
-        config = absolute(load(GRID, [f"{key}={value}" for key, value in settings.items()]))
+        config = Config.load(GRID, settings)
         start = time.time()
-        status = search.search(config, resume=False, strict=True, command="")
+        search(config, strict=True, output=output)
         end = time.time()
         records = ResultsStore.open(config.results_url, config.name).records()
     first = min(record.started for record in records if record.started).timestamp()
@@ -56,7 +56,6 @@ def main() -> None:
     figures = {
         "models": len(records),
         "finished": ended,
-        "exit status": status,
         "minutes of all 3,075": minutes,
         "seconds to the first trial": first - start,
         "seconds of the trials": last - first,

@@ -18,7 +18,7 @@ from ray.tune import Callback
 
 from benchmarks.report import report
 from data.console import console, output
-from tuner.config.load import absolute, load
+from tuner import Config
 from tuner.preparation.dataset import prepare
 from tuner.preparation.features import features
 from tuner.runtime.session import RaySession
@@ -57,7 +57,7 @@ def main() -> None:
     watch = Watch((min(200, args.trials // 5), args.trials))
     with tempfile.TemporaryDirectory() as folder, RaySession() as session:
         overrides = [f"storage={folder}", f"search.trials={args.trials}", *SMALL, *SHORT]
-        config = absolute(load(CONFIG, overrides))
+        config = Config.load(CONFIG, overrides)
         space = check(config)
         store = ResultsStore.create(config, resume=False)
         models = searched_models(space)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.report import report
 from data.console import console, output
-from tuner.config.load import absolute, load
+from tuner import Config
 from tuner.preparation.dataset import prepare
 from tuner.runtime.session import RaySession
 from tuner.study.run import run_trials
@@ -26,7 +26,7 @@ def measure(trials: int, folder: str) -> dict[str, float]:
     """Seconds a trial: above its epochs, of training, of checkpoints; and workers that trained."""
     overrides = [f"storage={folder}", f"search.trials={trials}", "search.scheduler=none"]
     overrides += ["training.rounds=1", "training.epochs=4"]
-    config = absolute(load(CONFIG, overrides))
+    config = Config.load(CONFIG, overrides)
     space = check(config)
     store = ResultsStore.create(config, resume=False)
     dataset = prepare(config.data, searched_models(space), config.folder, output)

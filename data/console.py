@@ -26,9 +26,11 @@ def drawn_on(console: Console) -> bool:
 def _console() -> Console:
     # No markup: names of videos and classes may have brackets.
     plain: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}
-    console = Console(soft_wrap=True, **plain)
-    if not drawn_on(console):  # a file or a pipe has no width that a table would have to fit
-        console.width = 160
+    console = Console(**plain)
+    if not drawn_on(
+        console
+    ):  # a file or a pipe has no width that a line or a table would have to fit
+        console.width, console.soft_wrap = 160, True
     return console
 
 

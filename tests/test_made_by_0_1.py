@@ -15,7 +15,6 @@ import pandas as pd
 import pytest
 import timm
 import torch
-from tuner.training.clips.stored import open_stores
 
 import models
 from data.stores.motion import video_background
@@ -28,6 +27,7 @@ from tuner.study.space.checks import searched_models
 from tuner.study.space.space import Space
 from tuner.study.store.results import ResultsStore
 from tuner.training.clips.augment import Augmentation
+from tuner.training.clips.stored import open_stores
 
 MADE = Path(__file__).parent / "made_by_0_1"
 CONFIGS = Path(__file__).parents[1] / "configs"

@@ -159,10 +159,10 @@ class Results:
         """One row a search, the latest last.
 
         Returns:
-            ``search, started``; the trials ``finished, pruned, failed, running``; ``best``, a model_id;
-            ``metric`` and its ``value``, by which it is the best.
+            ``search, started``; the number of trials that are ``finished, pruned, failed, running,
+            stopped``; ``best``, a model_id; ``metric`` and its ``value``, by which it is the best.
         """
-        states = ["finished", "pruned", "failed", "running"]
+        states = ["finished", "pruned", "failed", "running", "stopped"]
         rows = []
         for name, started in searches(self.url):
             store = ResultsStore.open(self.url, name)

@@ -35,7 +35,7 @@ def show(url: str) -> int:
     """Print a row a search."""
     from tuner.api import open_results
 
-    states = ("finished", "pruned", "failed", "running")
+    states = ("finished", "pruned", "failed", "running", "stopped")
     table = Table("search", "started", *states, "best", box=None)
     for row in open_results(url).searches().to_dict("records"):
         best, started = row["best"], row["started"]

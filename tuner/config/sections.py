@@ -156,8 +156,6 @@ class SearchConfig(Section):
         offers |= {
             "seed": self.seed + trials_done,
             "n_startup_trials": self.startup_trials,
-            # Of a space with conditions, a part is always sampled so.
-            "warn_independent_sampling": False,
         }
         return SAMPLERS.make(self.sampler, self.sampler_options, offers)
 

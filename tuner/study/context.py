@@ -13,6 +13,8 @@ from tuner.runtime.notices import Notices
 from tuner.study.space.describe import run_name
 from tuner.training.clips.stored import Known
 
+OUT_OF_TIME = "time budget"  # why a trial ended that had nothing wrong with it
+
 
 @dataclass(frozen=True)
 class SearchContext:
@@ -22,6 +24,7 @@ class SearchContext:
         rungs: epochs at which the scheduler decides.
         known: of backbones, as `dataset.known` gives it.
         notices: what workers want the search to show.
+        deadline: when trials end, whatever they are at, in seconds of `time.time`; None: never.
     """
 
     config: Config
@@ -30,6 +33,7 @@ class SearchContext:
     rungs: tuple[int, ...] = ()
     known: Known = ({}, {})
     notices: Notices = field(default_factory=Notices)
+    deadline: float | None = None
 
     def model_folder(self, model_id: int) -> Path:
         return self.storage.folder / "models" / str(model_id)

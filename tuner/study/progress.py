@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
-from functools import partial
 from typing import Any
 
 from ray.tune import Callback, ProgressReporter
@@ -18,6 +17,7 @@ from tuner.runtime.failures import reason_of
 from tuner.runtime.notices import Notices
 from tuner.study.space.describe import describe
 from tuner.study.store.results import ResultsStore
+from tuner.study.time_left import TimeLeft
 
 
 class NoReports(ProgressReporter):
@@ -33,35 +33,37 @@ class Progress(Callback):
     """Shows where a search is.
 
     Args:
-        total: trials that the search is to have in all.
+        left: tells the time that is left, and the number of trials.
         console: where to; a terminal gets a live table, anything else a line now and then.
         every: seconds between lines.
         notices: of the workers, shown as they come.
         waiting: numbers of the trials that wait at a rung, kept up to date.
+        end: when the search's time is over, in seconds of `time.monotonic`; None: never.
     """
 
     def __init__(
         self,
         store: ResultsStore,
-        total: int,
-        metric: str,
+        left: TimeLeft,
         *,
         console: Console,
         every: float = 15,
         notices: Notices | None = None,
         waiting: Collection[int] = (),
+        end: float | None = None,
     ) -> None:
         self.notices, self.noticed = notices, time.monotonic()
-        self.store, self.total, self.metric, self.console = store, total, metric, console
+        self.left, self.total, self.end = left, left.total, end
+        self.store, self.metric, self.console = store, store.objective.metric, console
         self.counts = store.counts()
-        self.ended_before = self._ended()
         ranking = store.ranking()
-        self.best = ranking[0] if ranking else None
-        self.best_value = self.best.value if self.best else None
-        self.best_text = f"model {self.best.number}" if self.best else "none yet"
+        self.best: tuple[int, float] | None = None  # a model's number, and its value
+        if ranking and ranking[0].value is not None:
+            self.best = ranking[0].number, ranking[0].value
         self.running: dict[int, dict[str, Any]] = {}
+        self.epochs: dict[int, int] = {}  # done, of each trial that has not ended
         self.waiting = waiting
-        self.epochs, self.start, self.every = 0, time.monotonic(), every
+        self.start, self.every = time.monotonic(), every
         self.last_line = self.start
         self.latest = Latest(console)
 
@@ -75,12 +77,15 @@ class Progress(Callback):
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune's own snapshots are not used
 
-    def _ended(self) -> int:
+    @property
+    def ended(self) -> int:
+        """Number of trials that have."""
         return sum(self.counts[state] for state in ("finished", "pruned", "failed"))
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         number = trial.config["model_id"]
         self.running[number] = {"params": trial.config["params"]}
+        self.epochs.setdefault(number, 0)
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
@@ -89,19 +94,22 @@ class Progress(Callback):
         self.running.setdefault(number, {"params": trial.config["params"]}).update(result)
         if "best_value" not in result:
             return
-        self.epochs += len(result["report"].epochs)
+        self.left.trained(len(result["report"].epochs), time.monotonic())
+        self.epochs[number] = result["epoch"]
         value = result["best_value"]
-        if self.store.objective.improves(value, self.best_value):
-            self.best_value, self.best_text = value, f"model {number}"
+        if self.store.objective.improves(value, self.best[1] if self.best else None):
+            self.best = number, value
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         result = trial.last_result or {}
         if "failed" in result or "best_value" not in result:
             self._end(trial, "failed", result.get("failed", "no epoch"))
-        else:
-            state = "finished" if result["finished"] else "pruned"
-            text = f"{self.metric} {result['best_value']:.3f} after {result['epoch']} epochs"
-            self._end(trial, state, text)
+            return
+        state = "finished" if result["finished"] else "pruned"
+        if result["finished"]:
+            self.left.finished(result["epoch"])
+        text = f"{self.metric} {result['best_value']:.3f} after {result['epoch']} epochs"
+        self._end(trial, state, text)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._end(trial, "failed", reason_of(trial))
@@ -110,63 +118,91 @@ class Progress(Callback):
         number = trial.config["model_id"]
         self.running.pop(number, None)
         line = f"model {number:<4} again    {reason_of(trial)}; it goes on from its last checkpoint"
-        self.console.print(Text(line, style="yellow"), soft_wrap=True)
+        self._say(Text(line, style="yellow"))
 
     def _end(self, trial: Any, state: str, text: str) -> None:
         number, params = trial.config["model_id"], trial.config["params"]
         self.running.pop(number, None)
+        self.epochs.pop(number, None)
         self.counts[state] += 1
         line = f"model {number:<4} {state:<8} {text}; {describe(params)}"
-        self.console.print(Text(line, style="red" if state == "failed" else ""), soft_wrap=True)
+        self._say(Text(line, style="red" if state == "failed" else ""))
+
+    def _say(self, line: Text | str) -> None:
+        # A terminal's lines end between words; those of a file end where they end.
+        self.console.print(line, soft_wrap=not self.latest.shows)
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         now = time.monotonic()
         if self.notices and now - self.noticed >= 1:
             self.noticed = now
-            self.notices.show(partial(self.console.print, soft_wrap=True))
+            self.notices.show(self._say)
         if self.latest.shows:
             if self.latest.due:
                 self.latest.draw(self._table())
         elif now - self.last_line >= self.every:
             self.last_line = now
-            self.console.print(self.line(), soft_wrap=True)
+            self._say("; ".join(self.lines()))
 
-    def line(self) -> str:
-        """The state of the search in one line."""
-        best = "" if self.best_value is None else f" {self.metric} {self.best_value:.3f}"
+    def lines(self) -> tuple[str, str]:
+        """The state of the search in two lines of at most 80 columns."""
+        now = time.monotonic()
+        seconds = self._seconds_left(now)
+        left = "?" if seconds is None else duration(seconds)
+        counts = self.counts
+        best = "no epoch yet"
+        if self.best:
+            best = f"best {self.metric} {self.best[1]:.3f} (model {self.best[0]})"
         return (
-            f"[{duration(time.monotonic() - self.start)}] {self._ended()}/{self.total} trials: "
-            f"{len(self._busy())} running, {len(self.waiting)} waiting, {self.counts['pruned']} pruned, "
-            f"{self.counts['finished']} finished, {self.counts['failed']} failed; "
-            f"best {self.best_text}{best}; {self._rate():.1f} epochs/s; {self._left()} left"
+            f"[{duration(now - self.start)}] {left} left, {self.ended}/{self.total} trials, "
+            f"{len(self._busy())} running, {len(self.waiting)} waiting, "
+            f"{self.left.rate(now, self.start):.1f} epochs/s",
+            f"{best}, {counts['pruned']} pruned, {counts['finished']} finished, "
+            f"{counts['failed']} failed",
         )
 
     def _busy(self) -> dict[int, dict[str, Any]]:
         """The trials that run and don't wait, each with its last result."""
         return {n: state for n, state in sorted(self.running.items()) if n not in self.waiting}
 
-    def _rate(self) -> float:
-        return self.epochs / max(time.monotonic() - self.start, 1e-9)
+    def _split(self) -> tuple[list[int], list[int]]:
+        """Epochs of the trials that train, and of those that wait."""
+        waits = {number: number in self.waiting for number in self.epochs}
+        return (
+            [epochs for number, epochs in self.epochs.items() if not waits[number]],
+            [epochs for number, epochs in self.epochs.items() if waits[number]],
+        )
 
-    def _left(self) -> str:
-        ended = self._ended() - self.ended_before
-        if ended == 0:
-            return "?"
-        seconds = (time.monotonic() - self.start) / ended * (self.total - self._ended())
-        return duration(max(0.0, seconds))
+    def _seconds_left(self, now: float) -> float | None:
+        running, waiting = self._split()
+        seconds = self.left.seconds(
+            now, self.start, running=running, waiting=waiting, ended=self.ended
+        )
+        if self.end is None:
+            return seconds
+        budget = max(0.0, self.end - now)
+        return budget if seconds is None else min(seconds, budget)
 
     def _table(self) -> Group:
         table = Table(box=None, pad_edge=False)
-        for column in ("model", "epoch", self.metric, "best", "parameters"):
-            table.add_column(column)
+        for column in ("model", "epoch", "best"):
+            table.add_column(column, no_wrap=True)
+        table.add_column("parameters", no_wrap=True, overflow="ellipsis")
         for number, state in self._busy().items():
-            value, best = state.get(self.metric), state.get("best_value")
+            best = state.get("best_value")
             table.add_row(
                 str(number),
                 str(state.get("epoch", "")),
-                "" if value is None else f"{value:.3f}",
                 "" if best is None else f"{best:.3f}",
                 describe(state["params"]),
             )
-        bar = ProgressBar(total=self.total, completed=self._ended(), width=60)
-        return Group(table, Text(self.line()), bar)  # the bar ends no line: it comes last
+        first, second = (Text(line, no_wrap=True, overflow="ellipsis") for line in self.lines())
+        bar = ProgressBar(total=1.0, completed=self._share(), width=60)
+        return Group(table, first, second, bar)  # the bar ends no line: it comes last
+
+    def _share(self) -> float:
+        """Of the search that is done, by epochs."""
+        running, waiting = self._split()
+        left = self.left.epochs(running=running, waiting=waiting, ended=self.ended)
+        done = self.left.count
+        return done / max(done + left, 1e-9)

@@ -9,7 +9,8 @@ from ray.tune import Callback
 
 from tuner.objective import Place
 from tuner.runtime.failures import forgive_lost_machine, reason_of
-from tuner.study.context import SearchContext
+from tuner.study.context import OUT_OF_TIME, SearchContext
+from tuner.study.store.record import UNFINISHED
 from tuner.study.store.results import ResultsStore
 from tuner.training.run import BEST, LAST
 
@@ -35,7 +36,8 @@ class Recorder(Callback):
             self.latest[number] = result
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._end(trial.config["model_id"], trial.last_result or {})
+        result = trial.last_result or {}
+        self._end(trial.config["model_id"], result, result.get("reason", ""))
         # Statistics of each number in its results, 25 kB a trial, which nobody reads.
         trial.metric_analysis.clear()
         trial.metric_n_steps.clear()
@@ -51,15 +53,16 @@ class Recorder(Callback):
     def end_of_time(self) -> None:
         """End the trials that were running when the time budget ended; Tune says nothing of them."""
         for record in self.store.records():
-            if record.state == "running":
-                self._end(record.number, self.latest.get(record.number, {}), "time budget")
+            if record.state in UNFINISHED:
+                self._end(record.number, self.latest.get(record.number, {}), OUT_OF_TIME)
 
     def _end(self, number: int, result: dict[str, Any], reason: str = "") -> None:
         self.latest.pop(number, None)
         if "failed" in result:
             self.store.fail(number, result["failed"])
         elif "best_value" not in result:
-            self.store.fail(number, reason or "it ended before its first epoch")
+            why = f"{reason}: its first epoch had not ended" if reason else ""
+            self.store.fail(number, why or "it ended before its first epoch")
         else:
             value, finished = result["best_value"], result["finished"]
             self.store.finish(
@@ -85,7 +88,7 @@ class Recorder(Callback):
         """Delete what ended trials left that is of no use; workers may have written it after all."""
         best, left = {place.number for place in self.best}, []
         for record in self.store.records():
-            if record.state in ("running", "waiting"):
+            if record.state in UNFINISHED:
                 continue
             folder = self.context.model_folder(record.number)
             names = (LAST,) if record.number in best else (LAST, BEST)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ from tuner.study.halving.rungs import Rungs
 from tuner.study.space.space import Space
 from tuner.study.store.results import ResultsStore
 
+_GRACE = 0.5  # seconds
+
 
 def run_trials(
     config: Config,
@@ -28,12 +31,14 @@ def run_trials(
     console: Console,
     session: RaySession,
     *,
+    end: float | None = None,
     trainable: Any = None,
     callbacks: Sequence[Any] = (),
 ) -> bool:
     """Run the trials that the search still lacks.
 
     Args:
+        end: when its time is over, in seconds of `time.monotonic`; None: never.
         trainable: what Tune runs for each; None is `Trial`.
         callbacks: of Tune, beside those that record and show.
 
@@ -55,16 +60,22 @@ def run_trials(
     if searcher.remaining == 0:
         console.print(f"all {searcher.total} trials have ended already")
         return False
+    if end is not None and time.monotonic() >= end:
+        console.print(
+            "search.time_budget was over before the first trial: preparing took all of it"
+        )
+        return False
     console.print(f"search '{config.name}': {searcher.remaining} of {searcher.total} trials to run")
     session.wait()
     from tuner.runtime import patches
 
     try:
         patches.adapt(own=session.own)
-        _fit(config, space, dataset, store, rungs, searcher, console, trainable, callbacks)
+        with store.running():
+            _fit(config, space, dataset, store, rungs, searcher, console, end, trainable, callbacks)
     finally:
         shutil.rmtree(config.folder / ".tune", ignore_errors=True)
-    return bool(store.counts()["running"])
+    return bool(store.counts()["stopped"])
 
 
 def _fit(
@@ -75,15 +86,23 @@ def _fit(
     rungs: Rungs,
     searcher: Any,
     console: Console,
+    end: float | None,
     trainable: Any,
     callbacks: Sequence[Any],
 ) -> None:
     from ray import tune
 
     from tuner.study.context import SearchContext
-    from tuner.study.halving.schedule import TimeBudget, decisions, make_scheduler, watchers
+    from tuner.study.halving.schedule import (
+        TimeBudget,
+        decisions,
+        longest,
+        make_scheduler,
+        watchers,
+    )
     from tuner.study.progress import NoReports, Progress
     from tuner.study.recorder import Recorder
+    from tuner.study.time_left import TimeLeft
     from tuner.study.trial import Trial
     from tuner.training.clips.stored import known
 
@@ -101,18 +120,29 @@ def _fit(
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(min(workers, searcher.remaining) + 1)
     scheduler = make_scheduler(config, rungs, lambda: searcher.remaining)
     context = SearchContext(
-        config, dataset, config.storage_folder, decisions(config, rungs), known()
+        config,
+        dataset,
+        config.storage_folder,
+        decisions(config, rungs),
+        known(),
+        # The search stops first, and what a trial is still at then ends, too.
+        deadline=None if end is None else time.time() + end - time.monotonic() + _GRACE,
     )
-    budget = TimeBudget(config.search.time_budget)
-    metric = config.search.metric
+    budget = TimeBudget(end)
     recorder = Recorder(store, context)
+    left = TimeLeft(
+        searcher.total,
+        levels=rungs.levels,
+        factor=config.search.reduction_factor,
+        longest=longest(config),
+    )
     with Progress(
         store,
-        searcher.total,
-        metric,
+        left,
         console=console,
         notices=context.notices,
         waiting=rungs.waiting,
+        end=end,
     ) as progress:
         trainable = tune.with_resources(
             trainable or tune.with_parameters(Trial, context=context),

@@ -15,6 +15,7 @@ from tuner.config.parameters import Params
 from tuner.config.sections import SearchConfig
 from tuner.study.space.space import Space
 from tuner.study.store.patches import waiting_as_pruned
+from tuner.study.store.record import UNFINISHED
 from tuner.study.store.results import ResultsStore
 from tuner.study.warm_start import best_frozen
 
@@ -87,7 +88,7 @@ class StudySearcher(Searcher):
         super().__init__()
         self.store, self.space, self.storage, self.at_once = store, space, storage, at_once
         records = store.records()
-        self.unfinished = [record for record in records if record.state in ("running", "waiting")]
+        self.unfinished = [record for record in records if record.state in UNFINISHED]
         ended = len(records) - len(self.unfinished)
         self.waiting = waiting
         self.live: set[str] = set()  # trials that Tune has and that have not ended

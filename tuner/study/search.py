@@ -69,7 +69,16 @@ def run_search(
         )
         store.set_note("classes", dataset.classes)
         store.set_note("rejects", [[r.video, str(r.path), r.reason] for r in dataset.rejects])
-        interrupted = run_trials(config, space, dataset, store, output.console, session)
+        budget = config.search.time_budget
+        interrupted = run_trials(
+            config,
+            space,
+            dataset,
+            store,
+            output.console,
+            session,
+            end=None if budget is None else start + budget,
+        )
         config.storage_folder.keep_file(config.folder / "rejects.csv")
     return Ended(store, time.monotonic() - start, interrupted)
 

@@ -89,11 +89,12 @@ def train_one(
             events=config.folder / run_name(number, params),
         )
         objective = run.training.objective
-        while not run.training.finished:
-            result = run.step()
-            store.report(number, {result["epoch"]: objective.value(result)})
-            output.say(_line(result))
-        run.close()
+        with store.running():
+            while not run.training.finished:
+                result = run.step()
+                store.report(number, {result["epoch"]: objective.value(result)})
+                output.say(_line(result))
+            run.close()
     except BaseException as error:  # whatever ends it, the store must not say that it still runs
         store.fail(number, f"{type(error).__name__}: {error}".strip(": "))
         raise

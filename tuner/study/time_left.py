@@ -27,6 +27,7 @@ class TimeLeft:
         # As a first guess, early stopping ends a training half way.
         self._finished = [longest / 2]
         self._epochs: deque[tuple[float, int]] = deque()
+        self.count = 0  # epochs that have been trained
 
     @property
     def length(self) -> float:
@@ -40,6 +41,7 @@ class TimeLeft:
             now: seconds, on any clock that goes on.
         """
         self._epochs.append((now, epochs))
+        self.count += epochs
 
     def finished(self, epochs: int) -> None:
         """A training has come to its own end after so many epochs."""

@@ -11,12 +11,12 @@ import torch
 from ray import tune
 
 from data.files import patience
-from tuner.study.context import Report, SearchContext
+from tuner.study.context import OUT_OF_TIME, Report, SearchContext
 from tuner.study.space.space import resolve
 from tuner.training.clips.source import ClipSource
 from tuner.training.clips.stored import remember
 from tuner.training.device import OutOfMemory
-from tuner.training.loop import Diverged
+from tuner.training.loop import Diverged, OutOfTime
 from tuner.training.run import Run
 
 _REPORT_SECONDS = 1.0
@@ -52,8 +52,8 @@ class Trial(tune.Trainable):
         Returns:
             the last ``epoch``, and the selection metric in it by its name; ``best_value`` and
             ``score``, what `Objective` makes of the best epoch so far; ``finished`` when the training
-            has come to its end, ``report`` with all epochs; or, when it can't go on, ``failed`` with
-            the reason alone.
+            has come to its end, ``reason`` if something else ended it, ``report`` with all epochs; or,
+            when it can't go on, ``failed`` with the reason alone.
         """
         try:
             return self._step()
@@ -68,12 +68,19 @@ class Trial(tune.Trainable):
             self.run, self.reported = self._open(), 0
         training = self.run.training
         objective = training.objective
+        reason = ""
         while not training.finished:
-            self.run.step()
+            try:
+                self.run.step()
+            except OutOfTime:
+                reason = OUT_OF_TIME
+                break
             if training.epoch in self.context.rungs:
                 break
             if time.monotonic() - start >= _REPORT_SECONDS:
                 break
+        if not training.history:
+            return {"failed": f"{reason}: its first epoch had not ended", "done": True}
         new = training.history[self.reported :] or training.history[-1:]
         self.reported = training.epoch
         return {
@@ -82,7 +89,8 @@ class Trial(tune.Trainable):
             "best_value": objective.value(training.best),
             "score": objective.score(training.best),
             "finished": training.finished,
-            "done": training.finished,
+            "done": training.finished or bool(reason),
+            "reason": reason,
             "report": Report(
                 {entry["epoch"]: objective.value(entry) for entry in new}, self.run.summary()
             ),
@@ -106,6 +114,7 @@ class Trial(tune.Trainable):
             params={name: params[name] for name in config.space},
             milestones=self.context.rungs,
             storage=self.context.storage,
+            deadline=self.context.deadline,
             events=self.context.events_folder(model_id, params),
         )
 

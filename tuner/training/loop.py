@@ -34,6 +34,10 @@ class Diverged(Exception):
     """The loss is no longer a number."""
 
 
+class OutOfTime(Exception):
+    """The time for training is over, in the middle of an epoch that then does not count."""
+
+
 class Training:
     """Trains `model` epoch by epoch.
 
@@ -43,6 +47,7 @@ class Training:
         task: what is to be told of a clip.
         metric: the best weights are those of the epoch that is best by it, as `Objective` has it.
         seed: with the same seed, parameters and clips, the same figures on one CPU thread.
+        deadline: when the time for it is over, in seconds of `time.time`; None: never.
     """
 
     def __init__(
@@ -56,7 +61,9 @@ class Training:
         metric: str = "valid_f1",
         seed: int = 0,
         device: torch.device | None = None,
+        deadline: float | None = None,
     ) -> None:
+        self.deadline = deadline
         self.device = device or torch.device("cpu")
         self.model = model.to(self.device)
         self.train, self.valid = train.to(self.device), valid.to(self.device)
@@ -108,6 +115,7 @@ class Training:
 
         Raises:
             Diverged: a loss is NaN or infinite.
+            OutOfTime: the deadline has come; what earlier epochs gave is as it was.
         """
         start = time.perf_counter()
         # A seed an epoch: a training continued from a checkpoint draws what it would have drawn.
@@ -168,7 +176,7 @@ class Training:
         self.model.eval()
         size = _EVALUATION_BATCH if self.stored else self.config.batch_size
         with self.step_over.autocast():
-            return all_logits(self.model, clips, size), clips.labels
+            return all_logits(self.model, clips, size, on_batch=self._check_time), clips.labels
 
     def _train_epoch(self) -> tuple[dict[str, float], float]:
         self.model.train()
@@ -182,6 +190,7 @@ class Training:
         waited = 0.0
         total = torch.zeros(3, device=self.device)  # loss, right answers, clips
         for done in range(0, count, size):
+            self._check_time()
             before = time.perf_counter()
             clips, labels = next(batches)
             waited += time.perf_counter() - before
@@ -193,6 +202,10 @@ class Training:
                 self.average.update(trained_state(self.model))
         loss_sum, right_sum, seen = total.tolist()
         return {"train_loss": loss_sum / seen, "train_accuracy": right_sum / seen}, waited
+
+    def _check_time(self, _: object = None) -> None:
+        if self.deadline is not None and time.time() >= self.deadline:
+            raise OutOfTime
 
     def _rate_factor(self, done: float) -> float:
         """Of the learning rates, `done` being the share of the current epoch."""

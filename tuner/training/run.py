@@ -44,7 +44,7 @@ class Run:
     Args:
         folder: of this model, made if need be.
         source: where clips come from.
-        metric, seed: as in `Training`.
+        metric, seed, deadline: as in `Training`.
         params: what the HPARAMS tab shows.
         milestones: epochs after which it may have to go on from its files.
         storage: where `folder` and `events` are kept, if that is not this machine.
@@ -61,6 +61,7 @@ class Run:
     params: Mapping[str, Any]
     milestones: Collection[int] = ()
     storage: Storage | None = None
+    deadline: float | None = None
     events: Path | None = None
 
     def __post_init__(self) -> None:
@@ -83,6 +84,7 @@ class Run:
             metric=self.metric,
             seed=self.seed,
             device=best_device(),
+            deadline=self.deadline,
         )
         self.checkpoint_seconds = 0.0
         self.saved_at, self.best_saved, self.history_saved = time.monotonic(), 0, 0

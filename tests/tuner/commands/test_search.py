@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -241,72 +237,3 @@ def test_a_time_budget_ends_a_search_with_what_it_has(write_config, command, ray
     assert 0 < len(trials) < 5000
     assert not [trial for trial in trials if not trial.state.is_finished()]
     assert "best: model" in out
-
-
-def test_a_search_is_resumed_and_extended(write_config, command, ray_session):
-    path = write_config(search={"trials": 2})
-    assert command("search", path)[0] == 0
-    status, _, err = command("search", path)
-    assert status == 2 and "--resume" in err
-    before = [trial.params for trial in study_of(path).trials]
-    status, out, _ = command("search", path, "--resume", "--set", "search.trials=4")
-    assert status == 0 and "2 of 4 trials to run" in out
-    after = study_of(path).trials
-    assert len(after) == 4 and [trial.params for trial in after[:2]] == before
-    status, out, _ = command("search", path, "--resume", "--set", "search.trials=4")
-    assert status == 0 and "have ended already" in out
-
-
-def test_a_killed_search_is_resumed_without_loss(write_config, tmp_path):
-    path = write_config(
-        training={"epochs": 8, "patience": 8, "rounds": 3, "batch_size": 2},
-        search={"trials": 5, "scheduler": "none"},
-    )
-    line = [sys.executable, "-m", "tuner.search", str(path), "--resume"]
-    log = (tmp_path / "log").open("w")
-    first = subprocess.Popen(line, cwd=ROOT, stdout=log, stderr=log)
-
-    def trials() -> list:
-        try:
-            return study_of(path).trials
-        except (KeyError, Exception):  # the database isn't there yet
-            return []
-
-    wait_until(lambda: any(trial.intermediate_values for trial in trials()), first)
-    os.kill(first.pid, signal.SIGKILL)
-    first.wait()
-    before = trials()
-    assert any(trial.state.name == "RUNNING" for trial in before)
-
-    second = subprocess.Popen(line, cwd=ROOT, stdout=log, stderr=log)
-    reached = sum(len(trial.intermediate_values) for trial in before)
-    wait_until(lambda: sum(len(t.intermediate_values) for t in trials()) > reached + 3, second)
-    os.kill(second.pid, signal.SIGINT)  # Ctrl-C
-    start = time.monotonic()
-    assert second.wait(timeout=60) == 130
-    assert time.monotonic() - start < 30
-
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stdout + done.stderr
-    after = trials()
-    assert len(after) == 5
-    for trial in after:
-        assert trial.state.name == "COMPLETE"
-        # Each epoch once, none left out, as in a search that was not interrupted.
-        assert sorted(trial.intermediate_values) == list(
-            range(1, len(trial.intermediate_values) + 1)
-        )
-        history = pd.read_csv(
-            tmp_path / "runs" / "small" / "models" / str(trial.number) / "fit_history.csv"
-        )
-        assert list(history["epoch"]) == sorted(trial.intermediate_values)
-    kept = {trial.number: trial.params for trial in before}
-    assert all(after[number].params == params for number, params in kept.items())
-
-
-def wait_until(condition, process: subprocess.Popen, seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, "the search ended too soon"
-        assert time.monotonic() < end, "the search does not get on"
-        time.sleep(0.2)

@@ -1,6 +1,7 @@
 """What a search shows while it runs."""
 
 import io
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +14,7 @@ from tuner.study.progress import Progress
 from tuner.study.space.describe import describe
 from tuner.study.space.space import Space
 from tuner.study.store.results import ResultsStore
+from tuner.study.time_left import TimeLeft
 
 
 @pytest.mark.parametrize(
@@ -29,29 +31,72 @@ def test_models_are_described_in_a_few_words():
     assert describe(params) == "video_lrcnn_frozen vgg16 L=5 GRU x2 256/128"
 
 
-@pytest.mark.parametrize("terminal", [False, True])
-def test_a_search_is_readable_on_a_terminal_and_in_a_file(tmp_path, terminal):
+def a_search(tmp_path, console, **options):
+    """A search's store with one trial, the trial as Tune has it, and its progress."""
     tree = {"name": "a", "storage": str(tmp_path), "space": {"architecture": ["image_mlp_frozen"]}}
     config = parse(tree, "x")
     store = ResultsStore.create(config, resume=False)
     number, params = store.ask(Space(config).sample)
+    trial = SimpleNamespace(
+        config={"model_id": number, "params": params}, last_result=None, status="RUNNING"
+    )
+    left = TimeLeft(4, levels=[4, 12], factor=3, longest=60)
+    return trial, Progress(store, left, console=console, every=0, **options)
+
+
+def result(epoch=3, finished=False):
+    report = Report({epoch - 1: 0.75, epoch: 0.7}, {})
+    figures = {"best_value": 0.75, "epoch": epoch, "valid_f1": 0.7, "finished": finished}
+    return {**figures, "report": report}
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_search_is_readable_on_a_terminal_and_in_a_file(tmp_path, terminal):
     text = io.StringIO()
     console = Console(file=text, force_terminal=terminal, width=80)
-    result = {"best_value": 0.75, "epoch": 3, "valid_f1": 0.7, "finished": False}
-    result["report"] = Report({2: 0.75, 3: 0.7}, {})
-    trial = SimpleNamespace(
-        config={"model_id": number, "params": params}, last_result=result, status="RUNNING"
-    )
-    with Progress(store, 4, "valid_f1", console=console, every=0) as progress:
+    trial, progress = a_search(tmp_path, console)
+    with progress:
         progress.on_trial_start(0, [], trial)
-        progress.on_trial_result(0, [], trial, result)
+        assert "? left, 0/4 trials, 1 running" in progress.lines()[0]
+        trial.last_result = result()
+        progress.on_trial_result(0, [], trial, trial.last_result)
         progress.last_line = -10.0
         progress.on_step_end(0, [])
-        assert "1 running" in progress.line() and "best model 0 valid_f1 0.750" in progress.line()
+        first, second = progress.lines()
+        assert "1 running" in first and "best valid_f1 0.750 (model 0)" in second
+        assert "? left" not in first
         progress.on_trial_complete(0, [], trial)
-        line = progress.line()
+        line = " ".join(progress.lines())
     for words in ("1/4 trials", "0 running", "1 pruned", "0 failed", "epochs/s", "left"):
         assert words in line
-    assert "model 0    pruned   valid_f1 0.750 after 3 epochs" in text.getvalue()
     shown = " ".join(text.getvalue().split())
-    assert "1 running" in shown and "left" in shown  # also beyond a terminal's width
+    assert "model 0 pruned valid_f1 0.750 after 3 epochs" in shown
+    assert "1 running" in shown and "left" in shown
+
+
+def test_on_a_terminal_of_80_columns_nothing_is_cut_within_a_word(tmp_path):
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, width=80, color_system=None)
+    trial, progress = a_search(tmp_path, console)
+    progress.total = progress.left.total = 4000
+    progress.counts |= {"pruned": 2000, "finished": 1000, "failed": 100}
+    progress.start -= 200_000
+    with progress:
+        progress.on_trial_start(0, [], trial)
+        trial.last_result = result()
+        progress.on_trial_result(0, [], trial, trial.last_result)
+        assert max(map(len, progress.lines())) <= 80
+        progress.on_trial_complete(0, [], trial)
+    words = text.getvalue().split()
+    assert {"image_mlp_frozen", "efficientnet_lite0", "pruned"} <= set(words)
+
+
+def test_the_time_left_is_at_most_that_of_the_budget(tmp_path):
+    console = Console(file=io.StringIO(), width=80)
+    trial, progress = a_search(tmp_path, console, end=time.monotonic() + 65.5)
+    with progress:
+        progress.on_trial_start(0, [], trial)
+        assert "1:05 left" in progress.lines()[0]  # also before the first epoch
+        progress.start -= 100
+        progress.on_trial_result(0, [], trial, result())
+        assert "1:05 left" in progress.lines()[0]

@@ -29,7 +29,9 @@ def test_the_weights_that_are_kept_are_those_of_the_first_in_the_ranking(metric,
         folder(number).mkdir(parents=True)
         (folder(number) / BEST).touch()
         result = {"best_value": value, "finished": finished, "report": Report({1: value}, {})}
-        trial = SimpleNamespace(config={"model_id": number}, last_result=result)
+        trial = SimpleNamespace(
+            config={"model_id": number}, last_result=result, metric_analysis={}, metric_n_steps={}
+        )
         recorder.on_trial_complete(0, [], trial)
         left = {int(path.parent.name) for path in (tmp_path / "models").glob(f"*/{BEST}")}
         assert left == {record.number for record in store.ranking()[:2]}

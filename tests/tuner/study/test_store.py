@@ -1,5 +1,7 @@
 """The results store: an ordinary Optuna study that others can open."""
 
+import socket
+import subprocess
 from pathlib import Path
 
 import optuna
@@ -227,6 +229,7 @@ def test_a_study_of_an_earlier_version_tells_its_kind_by_its_name(name, kind, tm
     "sampler",
     ["TPESampler", "NSGAIISampler", "BruteForceSampler"],
 )
+@pytest.mark.filterwarnings("ignore:BruteForceSampler is experimental")
 def test_samplers_of_optuna_propose_in_a_space_with_conditions(sampler, tmp_path):
     space_of = {
         "architecture": ["image_mlp_frozen", "video_lrcnn_frozen"],
@@ -247,3 +250,17 @@ def test_samplers_of_optuna_propose_in_a_space_with_conditions(sampler, tmp_path
         assert len(seen) == len(set(seen)) == distinct
     else:
         assert len(seen) == 30 and len(set(seen)) > distinct / 2
+
+
+def test_trials_run_as_long_as_the_process_that_runs_them(tmp_path):
+    settings = config(tmp_path)
+    store = ResultsStore.create(settings, resume=False)
+    with store.running():
+        number, _ = store.ask(Space(settings).sample)
+        assert ResultsStore.open(settings.results_url).record(number).state == "running"
+    assert ResultsStore.open(settings.results_url).record(number).state == "stopped"
+    assert store.counts()["running"] == 0
+    ended = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True)
+    process = f"{socket.gethostname()}:{ended.stdout.strip()}"
+    store.study.set_user_attr("process", process)  # it was killed, and could not say so
+    assert ResultsStore.open(settings.results_url).record(number).state == "stopped"

@@ -1,6 +1,7 @@
 """The training loop on small made-up features."""
 
 import copy
+import time
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from models import ModelConfig
 from tuner.config.parameters import TrainingConfig
 from tuner.training.clips.batches import FeatureClips
 from tuner.training.clips.source import fit_normalisation
-from tuner.training.loop import Diverged, Training
+from tuner.training.loop import Diverged, OutOfTime, Training
 from tuner.training.state import trained_state
 from tuner.training.task import Multiclass
 
@@ -155,3 +156,14 @@ def test_a_rare_class_is_weighted_up():
     }
     assert both["none"] is None
     assert both["balanced"][1] == pytest.approx(11 * float(both["balanced"][0]))
+
+
+def test_when_time_is_over_the_epoch_does_not_count():
+    run, other = training(), training()
+    run.step(), other.step()
+    run.deadline = time.time()
+    with pytest.raises(OutOfTime):
+        run.step()
+    assert figures(run) == figures(other)
+    with run.at_best(), other.at_best():
+        assert same(trained_state(run.model), trained_state(other.model))

@@ -98,21 +98,21 @@ class Paused(Callback):
         self.rungs.hold({t.config["model_id"] for t in trials if t.status == Trial.PAUSED})
 
 
-def _longest(config: Config) -> int:
+def longest(config: Config) -> int:
     """Epochs of the longest training in the space."""
-    longest = config.training.max_epochs
+    most_epochs = config.training.max_epochs
     for name in ("rounds", "epochs"):
         for domain in config.space.get(name, []):
             most = max(domain.choices) if domain.choices else domain.high
-            longest = longest * int(most or 1) // getattr(config.training, name)
-    return longest
+            most_epochs = most_epochs * int(most or 1) // getattr(config.training, name)
+    return most_epochs
 
 
 def make_rungs(config: Config, store: ResultsStore) -> Rungs:
     """The rungs of a search, with what the trials of its earlier runs reached; none without ASHA."""
     search = config.search
-    longest = _longest(config) if search.scheduler == "asha" else 0
-    rungs = Rungs(grace=search.grace_period, factor=search.reduction_factor, longest=longest)
+    epochs = longest(config) if search.scheduler == "asha" else 0
+    rungs = Rungs(grace=search.grace_period, factor=search.reduction_factor, longest=epochs)
     for record in store.records():
         rungs.remember(record.number, record.epochs, store.objective)
     return rungs
@@ -133,7 +133,7 @@ def decisions(config: Config, rungs: Rungs) -> tuple[int, ...]:
     """Epochs after which the scheduler is asked, and a trial may have to go on from its files."""
     if config.search.scheduler in SCHEDULERS.words:
         return tuple(rungs.levels)
-    return tuple(range(1, _longest(config) + 1))
+    return tuple(range(1, longest(config) + 1))
 
 
 def watchers(config: Config, rungs: Rungs) -> list[Callback]:
@@ -142,10 +142,14 @@ def watchers(config: Config, rungs: Rungs) -> list[Callback]:
 
 
 class TimeBudget(Stopper):
-    """Stops the whole search when its time is up."""
+    """Stops the whole search when its time is up.
 
-    def __init__(self, seconds: float | None) -> None:
-        self.end = None if seconds is None else time.monotonic() + seconds
+    Args:
+        end: when that is, in seconds of `time.monotonic`; None: never.
+    """
+
+    def __init__(self, end: float | None) -> None:
+        self.end = end
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         return False

@@ -14,7 +14,8 @@ from sqlalchemy.engine import make_url
 
 from tuner.config.messages import StoreError
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)
+# Samplers warn of each parameter that is not in all trials; of a space with conditions, many are not.
+optuna.logging.set_verbosity(optuna.logging.ERROR)
 # What we use of it on purpose is no news to who searches; the tests have a list of it (pyproject.toml).
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 

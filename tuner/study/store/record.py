@@ -17,6 +17,13 @@ STATES = {
     TrialState.RUNNING: "running",
     TrialState.WAITING: "waiting",
 }
+STOPPED = "stopped"  # of a trial that has not ended, where no process runs its search any more
+UNFINISHED = ("running", "waiting", STOPPED)
+
+
+def state_of(trial: FrozenTrial, *, stopped: bool) -> str:
+    """The state in the product's words; `stopped` as of `TrialRecord.of`."""
+    return STOPPED if stopped and not trial.state.is_finished() else STATES[trial.state]
 
 
 @dataclass(frozen=True)
@@ -25,7 +32,7 @@ class TrialRecord:
 
     Attributes:
         number: the `model_id`.
-        state: ``finished, pruned, failed, running``.
+        state: ``finished, pruned, failed, running``, or ``stopped``: the search may go on with it.
         value: the selection metric at the best epoch; None if there is none.
         epochs: epoch to the selection metric's value.
         results: what `Run.summary` gives.
@@ -42,10 +49,15 @@ class TrialRecord:
     ended: datetime | None
 
     @classmethod
-    def of(cls, trial: FrozenTrial) -> TrialRecord:
+    def of(cls, trial: FrozenTrial, *, stopped: bool) -> TrialRecord:
+        """The record of Optuna's trial.
+
+        Args:
+            stopped: whether no process runs the search.
+        """
         return cls(
             number=trial.number,
-            state=STATES[trial.state],
+            state=state_of(trial, stopped=stopped),
             params=trial.user_attrs.get("parameters", trial.params),
             value=trial.user_attrs.get("best_value", trial.value),
             epochs=dict(sorted(trial.intermediate_values.items())),

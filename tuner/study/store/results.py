@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -18,11 +19,13 @@ from tuner.config.parameters import Params
 from tuner.objective import Objective, Place
 from tuner.study.store.database import open_storage, searches, without_password
 from tuner.study.store.mirror import Mirror
-from tuner.study.store.record import STATES, TrialRecord
+from tuner.study.store.process import has_ended, this_process
+from tuner.study.store.record import STATES, STOPPED, TrialRecord, state_of
 
 # Trials that a sampler proposes for a configuration's space, or single trainings.
 Kind = Literal["search", "train"]
 _WORDS = {"search": "search", "train": "series of single trainings"}
+_PROCESS = "process"  # that runs the trials, as host:pid; None: none does
 TRAIN = "-train"  # ends the name of the study that has the single trainings
 
 
@@ -226,7 +229,9 @@ class ResultsStore:
 
     def records(self) -> list[TrialRecord]:
         """Every trial, by number."""
-        return [TrialRecord.of(trial) for trial in self.study.get_trials(deepcopy=False)]
+        stopped = self._stopped()
+        trials = self.study.get_trials(deepcopy=False)
+        return [TrialRecord.of(trial, stopped=stopped) for trial in trials]
 
     def record(self, number: int) -> TrialRecord:
         """One trial.
@@ -258,10 +263,24 @@ class ResultsStore:
 
     def counts(self) -> dict[str, int]:
         """Number of trials by state."""
-        counts = dict.fromkeys(STATES.values(), 0)
+        counts, stopped = dict.fromkeys((*STATES.values(), STOPPED), 0), self._stopped()
         for trial in self.study.get_trials(deepcopy=False):
-            counts[STATES[trial.state]] += 1
+            counts[state_of(trial, stopped=stopped)] += 1
         return counts
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """This process runs the trials; those that have not ended with the context are stopped."""
+        self.study.set_user_attr(_PROCESS, this_process())
+        try:
+            yield
+        finally:
+            self.study.set_user_attr(_PROCESS, None)
+
+    def _stopped(self) -> bool:
+        """Whether no process runs the trials, as far as can be told from this machine."""
+        process = self.study.user_attrs.get(_PROCESS, "")  # empty: a search of an earlier version
+        return process is None or (process != "" and has_ended(process))
 
     def _id(self, number: int) -> int:
         if number not in self._ids:
