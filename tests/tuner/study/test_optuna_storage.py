@@ -94,6 +94,17 @@ def test_a_later_trial_may_end_first(storage):
     assert [trial.value for trial in study.trials] == [1.0, 2.0]
 
 
+def test_trials_that_a_mirror_has_read_go_on(storage, url):
+    study = optuna.create_study(study_name="a", storage=storage)
+    study.ask().report(0.5, 1)
+    again = Mirror(open_storage(url), "a")
+    trial = again.get_all_trials(again.get_study_id_from_name("a"))[0]
+    again.set_trial_param(trial._trial_id, "x", 0.25, FloatDistribution(0, 1))
+    again.set_trial_intermediate_value(trial._trial_id, 2, 0.75)
+    assert_equal(again, open_storage(url), "a")
+    storage.delete_study(study._study_id)  # it knows nothing of what the other one has written
+
+
 @pytest.mark.parametrize("sampler", [None, optuna.samplers.TPESampler(seed=0), "pruned"])
 def test_a_study_of_optunas_runs_on_it(storage, sampler):
     pruner = optuna.pruners.MedianPruner(n_startup_trials=2) if sampler == "pruned" else None

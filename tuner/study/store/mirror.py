@@ -40,10 +40,12 @@ class Mirror(InMemoryStorage):
     def __init__(self, database: RDBStorage, name: str | None = None) -> None:
         super().__init__()
         self._database = database
-        # Ids here to those in the database.
+        # Ids here to those in the database; those of trials as far as they were asked for.
         self._study_rows: dict[int, int] = {}
         self._trial_rows: dict[int, int] = {}
-        self._proposed: dict[int, int] = {}  # trials that are here alone, each with its study's row
+        # Trials that came from the database, and those that are here alone, each with its study's row.
+        self._stored: dict[int, int] = {}
+        self._proposed: dict[int, int] = {}
         if name is not None:
             self._read(name)
 
@@ -56,11 +58,20 @@ class Mirror(InMemoryStorage):
         for key, value in database.get_study_system_attrs(row).items():
             super().set_study_system_attr(study, key, value)
         for trial in database.get_all_trials(row, deepcopy=False):
-            self._trial_rows[super().create_new_trial(study, trial)] = trial._trial_id
+            self._stored[super().create_new_trial(study, trial)] = row
+
+    def _row(self, trial_id: int) -> int | None:
+        """The trial's id in the database, if it is there."""
+        study = self._stored.get(trial_id)
+        if trial_id not in self._trial_rows and study is not None:
+            number = self.get_trial_number_from_id(trial_id)
+            find = self._database.get_trial_id_from_study_id_trial_number
+            self._trial_rows[trial_id] = self._write(lambda _: find(study, number))
+        return self._trial_rows.get(trial_id)
 
     def _change(self, trial_id: int, change: Callable[[int, bool], object]) -> None:
         """Have `change` write to the trial's row, or bring the trial in as it is now."""
-        if row := self._trial_rows.get(trial_id):
+        if row := self._row(trial_id):
             self._write(partial(change, row))
         else:
             self._bring_in(trial_id)
@@ -94,12 +105,10 @@ class Mirror(InMemoryStorage):
         return study
 
     def delete_study(self, study_id: int) -> None:
-        trials = self.get_all_trials(study_id, deepcopy=False)
-        self._database.delete_study(self._study_rows.pop(study_id))
         super().delete_study(study_id)
-        for trial in trials:
-            self._trial_rows.pop(trial._trial_id, None)
-            self._proposed.pop(trial._trial_id, None)
+        row = self._study_rows.pop(study_id)
+        self._database.delete_study(row)
+        self._proposed = {trial: study for trial, study in self._proposed.items() if study != row}
 
     def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
         super().set_study_user_attr(study_id, key, value)
@@ -127,13 +136,13 @@ class Mirror(InMemoryStorage):
         distribution: BaseDistribution,
     ) -> None:
         super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
-        if row := self._trial_rows.get(trial_id):
+        if row := self._row(trial_id):
             values = (row, param_name, param_value_internal, distribution)
             self._write(lambda _: self._database.set_trial_param(*values))
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         super().set_trial_system_attr(trial_id, key, value)
-        if row := self._trial_rows.get(trial_id):
+        if row := self._row(trial_id):
             self._write(lambda _: self._database.set_trial_system_attr(row, key, value))
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
