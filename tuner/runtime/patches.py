@@ -111,6 +111,7 @@ def _gentle(plain: Any) -> Any:
         others = [other for other in others if not _has_worker(self, other)]
         if others:
             other = min(others, key=lambda t: t.config["model_id"])
+            other.init_local_path()  # as Tune does for those that it schedules itself
             if plain(self, other) and other not in self._staged_trials:
                 self._staged_trials.add(other)
                 self._actor_cache.increase_max(other.placement_group_factory)

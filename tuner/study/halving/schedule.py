@@ -126,7 +126,26 @@ def make_scheduler(config: Config, rungs: Rungs, remaining: Callable[[], int]) -
     """
     if config.search.scheduler == "asha" and not rungs.levels:
         return FIFOScheduler()
-    return config.search.make_scheduler(rungs=rungs, remaining=remaining)
+    made = config.search.make_scheduler(rungs=rungs, remaining=remaining)
+    if config.search.scheduler not in SCHEDULERS.words:
+        _tell_of_failures(made)
+    return made
+
+
+def _tell_of_failures(scheduler: TrialScheduler) -> None:
+    """Tell a scheduler of others that a trial failed, where it would be told that it completed.
+
+    A training that can't go on ends with a result that says why, and has no figures.
+    """
+    complete = scheduler.on_trial_complete
+
+    def on_trial_complete(tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
+        if "failed" in result:
+            scheduler.on_trial_error(tune_controller, trial)
+        else:
+            complete(tune_controller, trial, result)
+
+    scheduler.on_trial_complete = on_trial_complete  # type: ignore[method-assign]
 
 
 def decisions(config: Config, rungs: Rungs) -> tuple[int, ...]:

@@ -1,14 +1,16 @@
-"""A study that is read from memory, and written to its database as it changes."""
+"""Studies that are read from memory, and written to their database as they change."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import InMemoryStorage, RDBStorage
-from optuna.trial import TrialState
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
 
 from data.files.patience import patiently
 from tuner.study.store.patches import write_intermediate_values
@@ -17,57 +19,75 @@ T = TypeVar("T")
 
 
 class Mirror(InMemoryStorage):
-    """One study of `database`, for the only process that writes to it.
+    """Studies of `database`, for the only process that writes to them.
 
     Samplers read all trials for each that they propose, and Optuna reads those that have not ended
     from the database each time: with hundreds that wait at a rung, half a second. A trial comes into
     the database in one piece, when its parameters are complete, and not a parameter at a time.
 
     While the database is away a search waits for it, at most a quarter of an hour, and nothing is lost.
+    Only a study is made or deleted at once or not at all.
 
     Args:
-        database: that holds the study.
-        name: of the study.
+        database: that holds the studies.
+        name: of a study that is in the database; None: those alone that are made by the mirror.
 
     Raises:
+        KeyError: no study has this name.
         StorageInternalError: from any writing, when patience is at its end.
     """
 
-    def __init__(self, database: RDBStorage, name: str) -> None:
+    def __init__(self, database: RDBStorage, name: str | None = None) -> None:
         super().__init__()
         self._database = database
-        self._study = database.get_study_id_from_name(name)
-        own = self.create_new_study(database.get_study_directions(self._study), name)
-        for key, value in database.get_study_user_attrs(self._study).items():
-            super().set_study_user_attr(own, key, value)
-        for key, value in database.get_study_system_attrs(self._study).items():
-            super().set_study_system_attr(own, key, value)
-        self._rows: dict[int, int] = {}  # a trial's id here to that in the database
-        trials = database.get_all_trials(self._study, deepcopy=False)
-        self._read = len(trials)  # numbers below this were in the database before
-        for trial in trials:
-            self.create_new_trial(own, trial)
+        # Ids here to those in the database; those of trials as far as they were asked for.
+        self._study_rows: dict[int, int] = {}
+        self._trial_rows: dict[int, int] = {}
+        # Trials that came from the database, and those that are here alone, each with its study's row.
+        self._stored: dict[int, int] = {}
+        self._proposed: dict[int, int] = {}
+        if name is not None:
+            self._read(name)
 
-    def _known(self, trial_id: int) -> int | None:
+    def _read(self, name: str) -> None:
+        database, row = self._database, self._database.get_study_id_from_name(name)
+        study = super().create_new_study(database.get_study_directions(row), name)
+        self._study_rows[study] = row
+        for key, value in database.get_study_user_attrs(row).items():
+            super().set_study_user_attr(study, key, value)
+        for key, value in database.get_study_system_attrs(row).items():
+            super().set_study_system_attr(study, key, value)
+        for trial in database.get_all_trials(row, deepcopy=False):
+            self._stored[super().create_new_trial(study, trial)] = row
+
+    def _row(self, trial_id: int) -> int | None:
         """The trial's id in the database, if it is there."""
-        number = self.get_trial_number_from_id(trial_id)
-        if trial_id not in self._rows and number < self._read:
+        study = self._stored.get(trial_id)
+        if trial_id not in self._trial_rows and study is not None:
+            number = self.get_trial_number_from_id(trial_id)
             find = self._database.get_trial_id_from_study_id_trial_number
-            self._rows[trial_id] = self._write(lambda _: find(self._study, number))
-        return self._rows.get(trial_id)
+            self._trial_rows[trial_id] = self._write(lambda _: find(study, number))
+        return self._trial_rows.get(trial_id)
 
-    def _row(self, trial_id: int) -> int:
-        """The trial's id in the database, into which it comes now if it was not there yet."""
-        row = self._known(trial_id)
-        if row is None:
-            row = self._rows[trial_id] = self._write(lambda again: self._add(trial_id, again))
-        return row
+    def _change(self, trial_id: int, change: Callable[[int, bool], object]) -> None:
+        """Have `change` write to the trial's row, or bring the trial in as it is now."""
+        if row := self._row(trial_id):
+            self._write(partial(change, row))
+        else:
+            self._bring_in(trial_id)
 
-    def _add(self, trial_id: int, again: bool) -> int:
+    def _bring_in(self, trial_id: int) -> None:
+        """After those that were proposed earlier: the database numbers trials as they come."""
+        while trial_id in self._proposed:
+            first, study = next(iter(self._proposed.items()))
+            self._trial_rows[first] = self._write(partial(self._add, first, study))
+            del self._proposed[first]
+
+    def _add(self, trial_id: int, study: int, again: bool) -> int:
         trial, database = self.get_trial(trial_id), self._database
-        if again and database.get_n_trials(self._study) > trial.number:  # it was written after all
-            return database.get_trial_id_from_study_id_trial_number(self._study, trial.number)
-        row = database.create_new_trial(self._study, trial)
+        if again and database.get_n_trials(study) > trial.number:  # it was written after all
+            return database.get_trial_id_from_study_id_trial_number(study, trial.number)
+        row = database.create_new_trial(study, trial)
         number = database.get_trial_number_from_id(row)
         if number != trial.number:
             raise RuntimeError(f"another process has added trial {number} to this study")
@@ -76,13 +96,37 @@ class Mirror(InMemoryStorage):
     def _write(self, action: Callable[[bool], T]) -> T:
         return patiently(action, _away, "the results store")
 
+    def create_new_study(
+        self, directions: Sequence[StudyDirection], study_name: str | None = None
+    ) -> int:
+        row = self._database.create_new_study(directions, study_name)
+        study = super().create_new_study(directions, self._database.get_study_name_from_id(row))
+        self._study_rows[study] = row
+        return study
+
+    def delete_study(self, study_id: int) -> None:
+        super().delete_study(study_id)
+        row = self._study_rows.pop(study_id)
+        self._database.delete_study(row)
+        self._proposed = {trial: study for trial, study in self._proposed.items() if study != row}
+
     def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
         super().set_study_user_attr(study_id, key, value)
-        self._write(lambda _: self._database.set_study_user_attr(self._study, key, value))
+        row = self._study_rows[study_id]
+        self._write(lambda _: self._database.set_study_user_attr(row, key, value))
 
     def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
         super().set_study_system_attr(study_id, key, value)
-        self._write(lambda _: self._database.set_study_system_attr(self._study, key, value))
+        row = self._study_rows[study_id]
+        self._write(lambda _: self._database.set_study_system_attr(row, key, value))
+
+    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        """A trial of a template is complete, and comes into the database at once."""
+        trial_id = super().create_new_trial(study_id, template_trial)
+        self._proposed[trial_id] = self._study_rows[study_id]
+        if template_trial is not None:
+            self._bring_in(trial_id)
+        return trial_id
 
     def set_trial_param(
         self,
@@ -92,22 +136,19 @@ class Mirror(InMemoryStorage):
         distribution: BaseDistribution,
     ) -> None:
         super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
-        if row := self._known(trial_id):
+        if row := self._row(trial_id):
             values = (row, param_name, param_value_internal, distribution)
             self._write(lambda _: self._database.set_trial_param(*values))
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         super().set_trial_system_attr(trial_id, key, value)
-        if row := self._known(trial_id):
+        if row := self._row(trial_id):
             self._write(lambda _: self._database.set_trial_system_attr(row, key, value))
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         """The first is the trial's parameters, with which it comes into the database."""
-        known = self._known(trial_id) is not None
         super().set_trial_user_attr(trial_id, key, value)
-        row = self._row(trial_id)
-        if known:
-            self._write(lambda _: self._database.set_trial_user_attr(row, key, value))
+        self._change(trial_id, lambda row, _: self._database.set_trial_user_attr(row, key, value))
 
     def set_trial_intermediate_value(
         self, trial_id: int, step: int, intermediate_value: float
@@ -116,25 +157,25 @@ class Mirror(InMemoryStorage):
 
     def set_trial_intermediate_values(self, trial_id: int, values: Mapping[int, float]) -> None:
         """As many calls of `set_trial_intermediate_value`, in one transaction."""
-        row = self._row(trial_id)
         for step, value in values.items():
             super().set_trial_intermediate_value(trial_id, step, value)
-        self._write(lambda _: write_intermediate_values(self._database, row, values))
+        self._change(
+            trial_id, lambda row, _: write_intermediate_values(self._database, row, values)
+        )
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
-        row = self._row(trial_id)
         changed = super().set_trial_state_values(trial_id, state, values)
 
-        def end(again: bool) -> None:
+        def end(row: int, again: bool) -> None:
             try:
                 self._database.set_trial_state_values(row, state, values)
             except UpdateFinishedTrialError:
                 if not again:  # else it was written, and only the answer was lost
                     raise
 
-        self._write(end)
+        self._change(trial_id, end)
         return changed
 
 
