@@ -38,9 +38,7 @@ from models.registry import ARCHITECTURES, REGISTRY, SEQUENCE_MODELS
 from models.rules import Row, broken_rules, table
 
 Size = tuple[int, int]
-SequenceModel = Literal[
-    "LSTM", "SimpleRNN", "GRU", "Convolution1D", "Transformer", "AttentionPooling", "MeanPooling"
-]
+SequenceModel = Literal[SEQUENCE_MODELS]  # type: ignore[valid-type]
 
 
 class ModelParameters(BaseModel):

@@ -41,7 +41,7 @@ class LRCN(VideoClassifier):
             self.sequence = POOLING[config.sequence_model](num_features=num_features)
         else:
             self.sequence = SequenceStack(
-                kind=config.sequence_model,  # type: ignore[arg-type]
+                kind=config.sequence_model,
                 in_features=num_features,
                 sizes=config.layer_sizes[:layers],
                 dropout=config.dropout,

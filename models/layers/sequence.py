@@ -1,7 +1,8 @@
 """Layers over time, stacked: recurrent ones, a one-dimensional convolution, a Transformer's."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -9,8 +10,6 @@ from torch import Tensor, nn
 
 from models.layers.attention import TransformerLayer
 from models.layers.recurrence import Recurrent, run
-
-Kind = Literal["LSTM", "SimpleRNN", "GRU", "Convolution1D", "Transformer"]
 
 RECURRENT: dict[str, type[Recurrent]] = {"LSTM": nn.LSTM, "GRU": nn.GRU, "SimpleRNN": nn.RNN}
 
@@ -67,11 +66,53 @@ class Convolution1D(nn.Module):
         return self.conv(padded).relu().transpose(1, 2)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """What a layer over time is to be, and where in its stack.
+
+    Attributes:
+        in_features (int): width of a step.
+        size (int): width of the layer.
+        dropout (float): rate inside a layer that has any.
+        kernel_size (int): steps that a filter sees.
+        bidirectional (bool): whether it reads the clip both ways.
+        first (bool): whether no other layer comes before it.
+    """
+
+    in_features: int
+    size: int
+    dropout: float
+    kernel_size: int
+    bidirectional: bool
+    first: bool
+
+
+def _recurrent(kind: str, place: Place) -> nn.Module:
+    return recurrent(
+        kind,
+        in_features=place.in_features,
+        size=place.size,
+        bidirectional=place.bidirectional,
+    )
+
+
+# Each takes steps ``[B, L, in_features]`` and gives ``[B, L, size]``.
+LAYERS: dict[str, Callable[[Place], nn.Module]] = {
+    **{kind: partial(_recurrent, kind) for kind in RECURRENT},
+    "Convolution1D": lambda its: Convolution1D(
+        in_features=its.in_features, size=its.size, kernel_size=its.kernel_size
+    ),
+    "Transformer": lambda its: TransformerLayer(
+        in_features=its.in_features, size=its.size, dropout=its.dropout, positions=its.first
+    ),
+}
+
+
 class SequenceStack(nn.Module):
     """One kind of layer over time, stacked, with dropout between the layers.
 
     Args:
-        kind (str): ``LSTM``, ``GRU``, ``SimpleRNN``, ``Convolution1D`` or ``Transformer``.
+        kind (str): a name of `LAYERS`.
         in_features (int): width of a step.
         sizes (Sequence[int]): widths of the layers, at least one.
         dropout (float): rate between two layers; there is none after the last one.
@@ -92,7 +133,7 @@ class SequenceStack(nn.Module):
     def __init__(
         self,
         *,
-        kind: Kind,
+        kind: str,
         in_features: int,
         sizes: Sequence[int],
         dropout: float,
@@ -112,16 +153,15 @@ class SequenceStack(nn.Module):
         self.layers = nn.ModuleList()
         width = in_features
         for i, size in enumerate(sizes):
-            layer: nn.Module
-            if kind == "Convolution1D":
-                layer = Convolution1D(in_features=width, size=size, kernel_size=kernel_size)
-            elif kind == "Transformer":
-                layer = TransformerLayer(
-                    in_features=width, size=size, dropout=dropout, positions=i == 0
-                )
-            else:
-                layer = recurrent(kind, in_features=width, size=size, bidirectional=bidirectional)
-            self.layers.append(layer)
+            place = Place(
+                in_features=width,
+                size=size,
+                dropout=dropout,
+                kernel_size=kernel_size,
+                bidirectional=bidirectional,
+                first=i == 0,
+            )
+            self.layers.append(LAYERS[kind](place))
             width = 2 * size if bidirectional else size
 
     def out_features(self, sequence_length: int) -> int:

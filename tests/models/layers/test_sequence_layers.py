@@ -18,7 +18,7 @@ def stack(
     kind: str, *, sizes: list[int], return_sequence: bool = False, bidirectional: bool = False
 ) -> SequenceStack:
     return SequenceStack(
-        kind=kind,  # type: ignore[arg-type]
+        kind=kind,
         in_features=6,
         sizes=sizes,
         dropout=0.5,
