@@ -19,9 +19,12 @@ from tuner.analysis import evaluation
 from tuner.analysis.evaluation import Trained
 from tuner.analysis.model import load_model
 from tuner.config.load import Config, default_results_url
+from tuner.config.messages import UserError
+from tuner.preparation.dataset import prepare
 from tuner.runtime.session import RaySession, every_cpu_trains
 from tuner.study.search import run_search
 from tuner.study.single import study_of, train_one
+from tuner.study.space.space import resolve
 from tuner.study.store.database import searches
 from tuner.study.store.record import TrialRecord
 from tuner.study.store.results import ResultsStore
@@ -36,6 +39,9 @@ __all__ = [
     "search",
     "train",
 ]
+
+
+_LOOKED = "results of model "  # notes of a search that begin so are looks at its test videos
 
 
 @dataclass(frozen=True)
@@ -129,9 +135,69 @@ def train(config: Config, *, strict: bool = False, output: Output | None = None)
     config = study_of(config)
     model = trained(config, store.record(number))
     figures = evaluation.evaluate([model], folder, dataset, config.data, output=output)
-    store.set_note(f"results of model {number}", figures)
+    store.set_note(f"{_LOOKED}{number}", figures)
     config.storage_folder.keep(folder)
     return TrainResult(model, figures)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How well models do on the data of their search.
+
+    Attributes:
+        figures: what ``results.json`` holds, those of the test videos included.
+        folder: where the predictions and all other files are.
+        looked: how many times the test videos of this search have been looked at.
+    """
+
+    figures: dict[str, Any]
+    folder: Path
+    looked: int
+
+
+def evaluate(
+    store: ResultsStore, models: Sequence[Trained], *, output: Output | None = None
+) -> Evaluation:
+    """Predict every frame of the search's data, and write all files of the models.
+
+    Args:
+        models: the best first, as of `with_weights`; the probabilities of several are averaged.
+        output: as of `search`.
+    """
+    output, config = output or for_python(), store.config
+    networks = [resolve(dict(model.params))[0] for model in models]
+    dataset = prepare(config.data, networks, config.folder, output)
+    folder = folder_of(config, models)
+    figures = evaluation.evaluate(models, folder, dataset, config.data, output=output)
+    numbers = ", ".join(str(model.model_id) for model in models)
+    store.set_note(f"{_LOOKED}{numbers}", figures)
+    for changed in {folder, *(model.folder for model in models)}:
+        config.storage_folder.keep(changed)
+    return Evaluation(figures, folder, len(store.notes(_LOOKED)))
+
+
+def folder_of(config: Config, models: Sequence[Trained]) -> Path:
+    """Where the files of one model go, or of several together."""
+    return models[0].folder if len(models) == 1 else config.folder / "ensemble"
+
+
+def with_weights(store: ResultsStore, records: Sequence[TrialRecord]) -> list[Trained]:
+    """The models that trials have left, with their weights on this machine.
+
+    Raises:
+        UserError: the weights of one of them are not there any more.
+    """
+    models = [trained(store.config, record) for record in records]
+    for model in models:
+        model.fetch()
+        try:
+            model.load()
+        except FileNotFoundError as error:
+            raise UserError(
+                f"{error}: the search keeps the weights of its {store.config.search.keep_models} "
+                "best models (search.keep_models); is this the machine that it ran on?"
+            ) from error
+    return models
 
 
 def open_results(url: str | None = None) -> Results:

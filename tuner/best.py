@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-
-from rich.table import Table
+from typing import Any
 
 from data.console import console, output
 from tuner import cli
@@ -59,69 +58,14 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def show(store, chosen) -> None:
-    """Print the chosen model and the ten best."""
-    from models.rules import Row
-    from tuner.config.parameters import ROWS
-    from tuner.study.space.describe import describe
-
-    counts = ", ".join(f"{count} {state}" for state, count in store.counts().items() if count)
-    metric = store.config.search.metric
-    console.print(f"search '{store.name}': {counts}")
-    console.print(f"\nmodel {chosen.number} ({chosen.state}): {metric} {chosen.value:.4f}")
-    space = store.config.space
-    for name, value in chosen.params.items():
-        row = ROWS.get(name, Row())  # an earlier version may have had others
-        if (name in space or value != row.default) and not row.unused_after(chosen.params):
-            console.print(
-                f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}"
-            )
-    console.print("  and the defaults of all others (params.json has them after --predict)")
-    results = chosen.results
-    if results:
-        best = ", ".join(f"{k} {v:.4f}" for k, v in results["best"].items())
-        console.print(
-            f"validation, epoch {results['best_epoch']} of {results['epochs']}: {best}\n"
-            f"{results['model_param_count']:,} parameters trained in {results['seconds']:.0f} s"
-        )
-    table = Table("", "model", metric, "epochs", "state", "parameters", box=None, pad_edge=False)
-    for place, record in enumerate(store.ranking()[:10], 1):
-        epochs = str(record.results.get("epochs", ""))
-        cells = [str(place), str(record.number), f"{record.value:.4f}", epochs, record.state]
-        table.add_row(*cells, describe(record.params))
-    console.print("\nthe ten best:")
-    console.print(table)
-
-
-def evaluate(store, config: Config, members: list, folder: Path) -> None:
-    """Evaluate on the data of the search, and say how well they do."""
-    from tuner.analysis.evaluation import evaluate as run_evaluation
-    from tuner.analysis.summary import show_results
-    from tuner.preparation.dataset import prepare
-    from tuner.study.space.space import resolve
-
-    networks = [resolve(member.params)[0] for member in members]
-    dataset = prepare(config.data, networks, config.folder, output)
-    results = run_evaluation(members, folder, dataset, config.data, output=output)
-    numbers = ", ".join(str(member.model_id) for member in members)
-    store.set_note(f"results of model {numbers}", results)
-    for changed in {folder, *(member.folder for member in members)}:
-        config.storage_folder.keep(changed)
-    show_results(results, folder)
-    looked = store.notes("results of model ")
-    if len(looked) > 1:
-        console.print(
-            f"note: the test videos have been looked at {len(looked)} times in this search; choosing "
-            "among models by their test figures makes these too good"
-        )
-
-
-def predict(config: Config, members: list, paths: list[str], out: Path) -> int:
+def predict(config: Config, members: list[Any], paths: list[str], out: Path | None) -> int:
     """Predict videos that nobody labelled, and say what they show."""
     from tuner.analysis.new_videos import predict_new
+    from tuner.api import folder_of
 
     loaded = [member.load() for member in members]
-    return report(predict_new(loaded, paths, config.data, output), out)
+    found = predict_new(loaded, paths, config.data, output)
+    return report(found, out or folder_of(config, members) / "new_videos")
 
 
 def predict_with(path: Path, paths: list[str], out: Path | None) -> int:
@@ -184,8 +128,10 @@ def of_file(args: argparse.Namespace) -> tuple[Path, list[str], Path | None]:
 
 def main() -> int:
     args = arguments().parse_args()
-    from tuner.api import trained
+    from tuner.analysis.summary import show_results
+    from tuner.api import evaluate, with_weights
     from tuner.study.store.results import ResultsStore
+    from tuner.study.summary import show_best
 
     if args.videos and not args.predict:
         raise UserError("--videos says what to predict: add --predict")
@@ -204,26 +150,22 @@ def main() -> int:
     best = chosen[0]
     if best.value is None:
         raise UserError(f"model {best.number} is {best.state}: {best.reason or 'no epoch'}")
-    show(store, best)
+    show_best(store, best)
     if len(chosen) > 1:
         numbers = ", ".join(str(record.number) for record in chosen)
         console.print(f"\nensemble: the probabilities of models {numbers} are averaged")
     if not args.predict:
         return 0
-    members = [trained(config, record) for record in chosen]
-    for member in members:
-        member.fetch()
-        try:
-            member.load()
-        except FileNotFoundError as error:
-            raise UserError(
-                f"{error}: the search keeps the weights of its {config.search.keep_models} best "
-                "models (search.keep_models); is this the machine that it ran on?"
-            ) from error
-    folder = members[0].folder if len(members) == 1 else config.folder / "ensemble"
+    members = with_weights(store, chosen)
     if args.videos:
-        return predict(config, members, args.videos, args.out or folder / "new_videos")
-    evaluate(store, config, members, folder)
+        return predict(config, members, args.videos, args.out)
+    result = evaluate(store, members, output=output)
+    show_results(result.figures, result.folder)
+    if result.looked > 1:
+        console.print(
+            f"note: the test videos have been looked at {result.looked} times in this search; "
+            "choosing among models by their test figures makes these too good"
+        )
     return 0
 
 

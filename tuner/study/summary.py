@@ -1,17 +1,23 @@
-"""How a search ended, and where everything is."""
+"""How a search ended, where everything is, and its best models."""
 
 from __future__ import annotations
 
 import os
 import shlex
 
+from rich.table import Table
+
 from data.console import console, duration
+from models.rules import Row
 from tuner.config.load import Config, default_results_url
+from tuner.config.parameters import ROWS
 from tuner.study.space.describe import describe
 from tuner.study.store.database import without_password
+from tuner.study.store.record import TrialRecord
+from tuner.study.store.results import ResultsStore
 
 
-def summary(config: Config, store, seconds: float, unfinished: str) -> None:
+def summary(config: Config, store: ResultsStore, seconds: float, unfinished: str) -> None:
     """Print how the search ended, and where everything is."""
     counts = store.counts()
     console.print(
@@ -44,3 +50,33 @@ def summary(config: Config, store, seconds: float, unfinished: str) -> None:
         f"next:    python -m tuner.best{results} --search {shlex.quote(config.name)} --predict\n"
         f"         tensorboard --logdir {shlex.quote(events)}"
     )
+
+
+def show_best(store: ResultsStore, chosen: TrialRecord) -> None:
+    """Print the chosen model and the ten best."""
+    counts = ", ".join(f"{count} {state}" for state, count in store.counts().items() if count)
+    metric = store.config.search.metric
+    console.print(f"search '{store.name}': {counts}")
+    console.print(f"\nmodel {chosen.number} ({chosen.state}): {metric} {chosen.value:.4f}")
+    space = store.config.space
+    for name, value in chosen.params.items():
+        row = ROWS.get(name, Row())  # an earlier version may have had others
+        if (name in space or value != row.default) and not row.unused_after(chosen.params):
+            console.print(
+                f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}"
+            )
+    console.print("  and the defaults of all others (params.json has them after --predict)")
+    results = chosen.results
+    if results:
+        best = ", ".join(f"{k} {v:.4f}" for k, v in results["best"].items())
+        console.print(
+            f"validation, epoch {results['best_epoch']} of {results['epochs']}: {best}\n"
+            f"{results['model_param_count']:,} parameters trained in {results['seconds']:.0f} s"
+        )
+    table = Table("", "model", metric, "epochs", "state", "parameters", box=None, pad_edge=False)
+    for place, record in enumerate(store.ranking()[:10], 1):
+        epochs = str(record.results.get("epochs", ""))
+        cells = [str(place), str(record.number), f"{record.value:.4f}", epochs, record.state]
+        table.add_row(*cells, describe(record.params))
+    console.print("\nthe ten best:")
+    console.print(table)
