@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from functools import partial
 
 from rich.table import Table
 
@@ -35,18 +36,19 @@ def summary(config: Config, store: ResultsStore, seconds: float, unfinished: str
         best = ranking[0]
         console.print(f"best: model {best.number}, {config.search.metric} {best.value:.3f}")
         console.print(f"  {describe(best.params)}")
+    whole = partial(console.print, soft_wrap=True)  # a command that is to be copied is one line
     if unfinished:
         unfinished = unfinished.replace(config.results_url, url)
-        console.print(f"stopped before its end; go on with:\n  {unfinished}")
+        whole(f"stopped before its end; go on with:\n  {unfinished}")
     storage = config.storage_folder
     events = config.storage if storage.remote else os.path.relpath(config.storage)
     results = "" if config.results_url == default_results_url() else (
         f" --results {shlex.quote(url)}"
     )  # fmt: skip
-    console.print(f"results: {url}\nmodels:  {storage.remote or storage.folder}/models")
+    whole(f"results: {url}\nmodels:  {storage.remote or storage.folder}/models")
     if not ranking:  # nothing to evaluate, nor a curve to look at
         return
-    console.print(
+    whole(
         f"next:    python -m tuner.best{results} --search {shlex.quote(config.name)} --predict\n"
         f"         tensorboard --logdir {shlex.quote(events)}"
     )
