@@ -7,6 +7,7 @@ from typing import Any
 
 from models.backbones.names import CLIP_SHAPES, SHORTEST_CLIPS, VIDEO_BACKBONES
 from models.registry import (
+    CONVOLUTIONS,
     POOLING_MODELS,
     RECURRENT_MODELS,
     REGISTRY,
@@ -241,7 +242,7 @@ NO_DIRECTION = Unused(
 )
 POOLS = Unused(after=_pools, reads=("sequence_model", "architecture"))
 NO_CONVOLUTION = Unused(
-    after=lambda params: params.get("sequence_model") != "Convolution1D",
+    after=lambda params: params.get("sequence_model") not in CONVOLUTIONS,
     reads=("sequence_model",),
 )
 WITHIN_THE_CLIP = Limit(

@@ -58,5 +58,6 @@ ARCHITECTURES = tuple(REGISTRY)
 
 
 RECURRENT_MODELS = ("LSTM", "SimpleRNN", "GRU")
+CONVOLUTIONS = ("Convolution1D",)  # have a convolution_kernel_size
 POOLING_MODELS = ("AttentionPooling", "MeanPooling")  # have no width: every layer is a dense one
-SEQUENCE_MODELS = (*RECURRENT_MODELS, "Convolution1D", "Transformer", *POOLING_MODELS)
+SEQUENCE_MODELS = (*RECURRENT_MODELS, *CONVOLUTIONS, "Transformer", *POOLING_MODELS)

@@ -116,7 +116,7 @@ class SequenceStack(nn.Module):
         in_features (int): width of a step.
         sizes (Sequence[int]): widths of the layers, at least one.
         dropout (float): rate between two layers; there is none after the last one.
-        kernel_size (int): steps that a ``Convolution1D`` filter sees.
+        kernel_size (int): steps that a filter of a convolution sees.
         return_sequence (bool): whether every step of the last layer is returned, flattened,
             instead of the last step alone. A ``Convolution1D`` always returns every step.
         bidirectional (bool): whether recurrent layers read the clip both ways, each way with the

@@ -31,14 +31,17 @@ def scores(matrix: np.ndarray) -> dict[str, float]:
         matrix: as `confusion` gives it.
     """
     right, true, told = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
-    if not matrix.any():
-        return dict.fromkeys(("accuracy", "f1", "balanced_accuracy"), float("nan"))
     occurs = true + told > 0
-    return {
-        "accuracy": float(right.sum() / matrix.sum()),
-        "f1": float((2 * right[occurs] / (true + told)[occurs]).mean()),
-        "balanced_accuracy": float((right[true > 0] / true[true > 0]).mean()),
-    }
+    with np.errstate(invalid="ignore"):  # of no rows, each is 0 / 0
+        return {
+            "accuracy": float(right.sum() / matrix.sum()),
+            "f1": _mean(2 * right[occurs] / (true + told)[occurs]),
+            "balanced_accuracy": _mean(right[true > 0] / true[true > 0]),
+        }
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else float("nan")
 
 
 def recall_by_class(matrix: np.ndarray) -> dict[int, float]:

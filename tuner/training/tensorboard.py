@@ -53,7 +53,8 @@ class TrialWriter:
             if name not in _NO_SCALARS:
                 self.writer.add_scalar(_tag(name), value, step)
         for name in METRICS:
-            self.writer.add_scalar(f"best/{name}", best[name], step)
+            if name in best:  # an earlier version, which began the trial, may not have had it
+                self.writer.add_scalar(f"best/{name}", best[name], step)
 
     def flush(self) -> None:
         """Bring what was added to the file; it happens now and then by itself, too."""

@@ -8,10 +8,12 @@ import torch
 from torch import nn
 
 from models.layers.attention import TransformerLayer, positions
-from models.layers.sequence import Convolution1D, SequenceStack, recurrent
+from models.layers.pooling import POOLING
+from models.layers.sequence import LAYERS, Convolution1D, SequenceStack, recurrent
+from models.registry import SEQUENCE_MODELS
 
 RECURRENT = ["LSTM", "GRU", "SimpleRNN"]
-KINDS = [*RECURRENT, "Convolution1D", "Transformer"]
+KINDS = list(LAYERS)
 
 
 def stack(
@@ -28,6 +30,10 @@ def stack(
     )
 
 
+def test_each_name_that_a_user_may_write_has_its_layer() -> None:
+    assert sorted({*LAYERS, *POOLING}) == sorted(SEQUENCE_MODELS)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("sizes", [[4], [4, 5], [3, 4, 5]])
 @pytest.mark.parametrize("return_sequence", [False, True])
@@ -38,7 +44,7 @@ def test_width(kind: str, sizes: list[int], return_sequence: bool) -> None:
     assert layers.out_features(7) == sizes[-1] * (7 if every_step else 1)
 
 
-@pytest.mark.parametrize("kind", [*RECURRENT, "Transformer"])
+@pytest.mark.parametrize("kind", sorted(LAYERS.keys() - {"Convolution1D"}))
 def test_last_step_is_the_end_of_every_step(kind: str) -> None:
     last = stack(kind, sizes=[4, 5]).eval()
     every = stack(kind, sizes=[4, 5], return_sequence=True).eval()
@@ -123,7 +129,7 @@ def test_both_ways_of_an_lstm_start_as_in_keras() -> None:
         assert bias.tolist() == [0.0] * 8 + [1.0] * 8 + [0.0] * 16
 
 
-@pytest.mark.parametrize("kind", ["Convolution1D", "Transformer"])
+@pytest.mark.parametrize("kind", sorted(LAYERS.keys() - {*RECURRENT}))
 def test_only_recurrent_layers_have_a_direction(kind: str) -> None:
     with pytest.raises(ValueError, match=f"{kind} can't be bidirectional"):
         stack(kind, sizes=[4], bidirectional=True)

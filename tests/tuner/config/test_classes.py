@@ -36,6 +36,20 @@ def test_tpe_takes_options_too(tmp_path):
     assert sampler._n_ei_candidates == 48 and sampler._multivariate
 
 
+def test_a_sampler_of_anybodys_own_gets_its_options_and_the_seed(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(
+        "from optuna.samplers import RandomSampler\n"
+        "class Timid(RandomSampler):\n"
+        "    def __init__(self, seed=None, share=1.0):\n"
+        "        super().__init__(seed=seed)\n"
+        "        self.seed, self.share = seed, share\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    search = {"sampler": "mine:Timid", "sampler_options": {"share": 0.1}, "seed": 5}
+    sampler = read(tmp_path, **search).search.make_sampler()
+    assert (type(sampler).__name__, sampler.share, sampler.seed) == ("Timid", 0.1, 5)
+
+
 def test_a_scheduler_of_ray_is_told_what_to_look_at(tmp_path):
     config = read(
         tmp_path,

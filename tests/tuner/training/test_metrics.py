@@ -19,8 +19,7 @@ from tuner.training.pictures import plot_confusion
 def test_a_model_that_is_wrong_every_time_has_accuracy_0():
     labels = torch.arange(7).repeat(10)
     assert scores(confusion((labels + 1) % 7, labels, 7))["accuracy"] == 0
-    right = {"accuracy": 1, "f1": 1, "balanced_accuracy": 1}
-    assert scores(confusion(labels, labels, 7)) == right
+    assert set(scores(confusion(labels, labels, 7)).values()) == {1}
 
 
 def test_figures_of_nothing_are_not_numbers():
@@ -122,7 +121,7 @@ def test_confusion_rows_are_true_and_columns_predicted():
 
 
 def test_the_picture_labels_its_axes_so():
-    (axes,) = plot_confusion(np.array([[5, 1], [2, 7]]), ["a", "b"]).axes
+    (axes,) = plot_confusion(np.array([[5, 1], [2, 7]]), ["a", "b"], "model 1").axes
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("true", "predicted")
     texts = {tuple(text.get_position()): text.get_text() for text in axes.texts}
     assert texts[(1, 0)] == "1"  # column b, row a: one a that was taken for b

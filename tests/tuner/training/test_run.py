@@ -9,7 +9,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import models
-from data.console import Output
+from data.console import quiet
 from models import ModelConfig
 from tuner.config.parameters import TrainingConfig
 from tuner.preparation.dataset import load_dataset
@@ -29,13 +29,11 @@ MODEL = ModelConfig(
 
 @pytest.fixture(scope="module")
 def source(drawn: Path) -> ClipSource:
-    from contextlib import nullcontext
 
     from tuner.config.sections import DataConfig
 
     data = DataConfig(videos=str(drawn), labels=str(drawn / "labels.csv"))
-    output = Output(say=lambda _: None, bar=lambda *_: nullcontext(lambda: None))
-    return ClipSource(load_dataset(data, output), data)
+    return ClipSource(load_dataset(data, quiet), data)
 
 
 def make(folder: Path, source: ClipSource, **settings) -> Run:

@@ -12,6 +12,7 @@ from tensorboard.plugins.base_plugin import TBContext
 from tensorboard.plugins.hparams import api_pb2, get_experiment, list_session_groups
 from tensorboard.plugins.hparams.backend_context import Context
 
+from tuner.objective import METRICS
 from tuner.training.tensorboard import TrialWriter
 
 SHOWN = 5  # columns of parameters, and of metrics, before a user ticks others
@@ -40,8 +41,8 @@ class Tab:
 
 def write(folder: Path, params: dict, value: float = 0.5, *, close: bool = True) -> None:
     writer = TrialWriter(folder, params)
-    names = ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "valid_f1")
-    result = dict.fromkeys((*names, "learning_rate", "seconds", "data_wait"), 0.1)
+    names = ("train_loss", "train_accuracy", "learning_rate", "seconds", "data_wait")
+    result = dict.fromkeys((*names, *METRICS), 0.1)
     writer.epoch({**result, "epoch": 1}, {**result, "valid_f1": value})
     writer.flush()
     if close:
@@ -63,8 +64,8 @@ def test_what_the_search_varied_comes_first_and_then_the_best_values(tmp_path: P
         write(name, params, 0.7 + number / 10, close=number < 2)
     tab = Tab(tmp_path)
     assert tab.parameters[:3] == ["dropout", "learning_rate", "sequence_model"]
-    assert tab.metrics[:3] == ["best/valid_accuracy", "best/valid_f1", "best/valid_loss"]
-    assert tab.metrics[3:SHOWN] == ["train_accuracy", "train_loss"]
+    best = sorted(f"best/{name}" for name in METRICS)
+    assert tab.metrics[:SHOWN] == [*best, "train_accuracy", "train_loss"][:SHOWN]
     values = [trial["best/valid_f1"] for trial in tab.trials.values()]
     assert values == pytest.approx([0.7, 0.8, 0.9])  # also of one that is running
     assert list(tab.trials) == ["seals/000 lrcnn", "seals/001 lrcnn", "seals/002 lrcnn"]
