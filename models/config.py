@@ -173,8 +173,10 @@ class ModelParameters(BaseModel):
         name = match(given, REGISTRY) if isinstance(given, str) else None
         if name is None:
             return data
-        own = {n: row.default_for(name) for n, row in MODEL_ROWS.items() if row.of_architecture}
-        return {**own, **data}
+        defaults = {
+            n: row.default_for(name) for n, row in MODEL_ROWS.items() if row.of_architecture
+        }
+        return {**defaults, **data}
 
 
 MODEL_ROWS = table(ModelParameters.model_fields)

@@ -45,13 +45,13 @@ class Private:
         """Whether all are as they were. If not, a line says so, once in a process."""
         for name, wanted in self.names.items():
             try:
-                found = resolve_name(name)
+                current = resolve_name(name)
             except (ImportError, AttributeError):
                 return self.missing(name)
             if isinstance(wanted, type):
-                if not isinstance(found, wanted):
+                if not isinstance(current, wanted):
                     return self.missing(name)
-            elif parameters(found) != wanted:
+            elif parameters(current) != wanted:
                 return self.missing(f"{name}({', '.join(wanted.split())})")
         return True
 

@@ -68,4 +68,6 @@ def _decode(
                 done += 1
                 if done == len(rows):
                     return
-            live = {source: kept for source, kept in live.items() if needed_until[source] > number}
+            live = {
+                source: image for source, image in live.items() if needed_until[source] > number
+            }

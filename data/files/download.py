@@ -89,8 +89,8 @@ def _wrong(file: S3Path, part: Path, reply: dict[str, Any]) -> str | None:
     keyed = "SSECustomerAlgorithm" in reply or "kms" in reply.get("ServerSideEncryption", "")
     if keyed or not re.fullmatch(r"[0-9a-f]{32}(-\d+)?", file.etag):
         return None
-    found = _etag(part, file)
-    return None if found in (None, file.etag) else f"its MD5 is {found}, not {file.etag}"
+    md5 = _etag(part, file)
+    return None if md5 in (None, file.etag) else f"its MD5 is {md5}, not {file.etag}"
 
 
 def _etag(path: Path, file: S3Path) -> str | None:

@@ -176,9 +176,9 @@ def _check_splits(file: LabelFile) -> None:
             f"split '{wrong}' is not one of {', '.join(SPLITS)}{nearest(wrong, SPLITS)}",
         )
     known = file.rows[names.isin(SPLITS)]
-    for video, own in known.groupby("video"):
-        if own["split"].nunique() > 1:
-            first = own.drop_duplicates("split")
+    for video, rows in known.groupby("video"):
+        if rows["split"].nunique() > 1:
+            first = rows.drop_duplicates("split")
             file.problems.append(
                 f"{file.path}, {numbered(first['row'])}: video '{video}' is in {len(first)} splits "
                 f"({', '.join(sorted(first['split']))}); put each video in one, or the test is on "

@@ -132,8 +132,8 @@ def draw_video(name: str, light: float, passes: int, seed: int) -> Iterator[tupl
 
 
 def _is_complete(folder: Path, mark: str) -> bool:
-    there = all((folder / name).is_file() for name in FILES)
-    return there and (folder / "sample.json").read_text() == mark
+    has_all = all((folder / name).is_file() for name in FILES)
+    return has_all and (folder / "sample.json").read_text() == mark
 
 
 def _write_video(path: Path, frames: Iterator[tuple[Array, str]]) -> list[str]:

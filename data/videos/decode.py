@@ -203,12 +203,18 @@ class _Pixels:
 
     def __init__(self) -> None:
         self._graph: Any = None
-        self._of: tuple[Any, ...] = ()
+        self._format: tuple[Any, ...] = ()
 
     def __call__(self, frame: Any) -> np.ndarray:
-        of = (frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range)
-        if of != self._of:  # some cameras change it within a file
-            self._graph, self._of = _rgb_graph(*of), of
+        frame_format = (
+            frame.width,
+            frame.height,
+            frame.format.name,
+            frame.colorspace,
+            frame.color_range,
+        )
+        if frame_format != self._format:  # some cameras change it within a file
+            self._graph, self._format = _rgb_graph(*frame_format), frame_format
         self._graph.push(frame)
         plane = self._graph.pull().planes[0]
         rows = np.frombuffer(plane, np.uint8).reshape(frame.height, plane.line_size)

@@ -77,9 +77,9 @@ def open_video(name: str, path: File, fps: float | None, on_chunk: OnChunk = lam
 def _probe_remote(file: S3Path, on_chunk: OnChunk) -> VideoInfo:
     """`probe` of a video on S3, whose answer is kept: what has its frames need not bring it again."""
     store, key = _opened(file)
-    if (kept := store.get(key)) is not None:
-        fps, width, height, decoder = kept[:4].tolist()
-        times = np.array(kept[4:])
+    if (stored := store.get(key)) is not None:
+        fps, width, height, decoder = stored[:4].tolist()
+        times = np.array(stored[4:])
         return VideoInfo(file, times, fps, int(width), int(height), _DECODERS[int(decoder)])
     with local(file, on_chunk) as path:
         info = replace(probe(path), path=file)

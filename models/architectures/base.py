@@ -149,10 +149,10 @@ def frame_size(config: ModelConfig) -> tuple[int, int]:
         if size is None:
             raise ValueError(f"{config.architecture} needs a pretrained_model_name, not None")
         return size
-    own = spec(config.pretrained_model_name)
-    if own.fixed_size and config.frame_size not in (None, own.frame_size):
+    backbone = spec(config.pretrained_model_name)
+    if backbone.fixed_size and config.frame_size not in (None, backbone.frame_size):
         raise ValueError(
-            f"frame_size {config.frame_size} does not go with {own.name}, which takes"
-            f" {own.frame_size} only: leave frame_size out"
+            f"frame_size {config.frame_size} does not go with {backbone.name}, which takes"
+            f" {backbone.frame_size} only: leave frame_size out"
         )
-    return config.frame_size or own.frame_size
+    return config.frame_size or backbone.frame_size

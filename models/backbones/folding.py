@@ -33,15 +33,15 @@ def folded(network: nn.Module, shape: Sequence[int]) -> nn.Module:
         pairs, wanted = _pairs(network, example)
         if not pairs:
             return network
-        mine = copy.deepcopy(network)
+        fused = copy.deepcopy(network)
         for first, second in pairs:
-            convolution: Any = mine.get_submodule(first)
-            normalisation: Any = mine.get_submodule(second)
-            _replace(mine, first, fuse_conv_bn_eval(convolution, normalisation))
-            _replace(mine, second, getattr(normalisation, "act", nn.Identity()))
-        found = mine(example)
+            convolution: Any = fused.get_submodule(first)
+            normalisation: Any = fused.get_submodule(second)
+            _replace(fused, first, fuse_conv_bn_eval(convolution, normalisation))
+            _replace(fused, second, getattr(normalisation, "act", nn.Identity()))
+        output = fused(example)
     largest = wanted.abs().max().clamp(min=1e-6)
-    return mine if bool((found - wanted).abs().max() < _TOLERANCE * largest) else network
+    return fused if bool((output - wanted).abs().max() < _TOLERANCE * largest) else network
 
 
 def _pairs(network: nn.Module, example: Tensor) -> tuple[list[tuple[str, str]], Tensor]:
@@ -78,5 +78,5 @@ def _pairs(network: nn.Module, example: Tensor) -> tuple[list[tuple[str, str]], 
 
 
 def _replace(network: nn.Module, name: str, by: nn.Module) -> None:
-    parent, _, own = name.rpartition(".")
-    setattr(network.get_submodule(parent), own, by)
+    parent, _, child = name.rpartition(".")
+    setattr(network.get_submodule(parent), child, by)

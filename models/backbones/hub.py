@@ -55,9 +55,9 @@ def cached(entry: timm.models.PretrainedCfg) -> Path | None:
     if entry.hf_hub_id:
         repository, revision = _repository(entry)
         for file in _files(entry):
-            found = huggingface_hub.try_to_load_from_cache(repository, file, revision=revision)
-            if isinstance(found, str):
-                return Path(found)
+            path = huggingface_hub.try_to_load_from_cache(repository, file, revision=revision)
+            if isinstance(path, str):
+                return Path(path)
     if entry.url and _target(entry).is_file():
         return _target(entry)
     return None
@@ -69,8 +69,8 @@ def download(name: str, entry: timm.models.PretrainedCfg) -> Path:
     Raises:
         WeightsError: if it can't be had; within about ten seconds if there is no connection.
     """
-    if found := cached(entry):
-        return found
+    if path := cached(entry):
+        return path
     failures = []
     for published_at, fetch in ((entry.hf_hub_id, _from_hub), (entry.url, _from_url)):
         if not published_at:

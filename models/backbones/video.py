@@ -86,15 +86,15 @@ class VideoBackbone(Backbone):
         return [[p for part in stage for p in part.parameters()] for stage in self._stages()]
 
     def _stages(self) -> list[list[nn.Module]]:
-        found: list[list[nn.Module]] = []
+        stages: list[list[nn.Module]] = []
         for name, child in self.network.named_children():
             for part in child.children() if name in BLOCKS else (child,):
                 if any(True for _ in part.parameters()):
                     if name in JOINED:
-                        found[-1].append(part)
+                        stages[-1].append(part)
                     else:
-                        found.append([part])
-        return found
+                        stages.append([part])
+        return stages
 
     def checkpoint_gradients(self) -> Self:
         """Keep no activations inside the stages while training; compute them again going back."""

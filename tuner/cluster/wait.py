@@ -18,20 +18,20 @@ def wait(address: str, count: int) -> int:
     from tuner.runtime.session import environment
 
     environment()
-    end, there = time.monotonic() + _PATIENCE, 0
+    end, joined = time.monotonic() + _PATIENCE, 0
     while time.monotonic() < end:
         try:
             if not ray.is_initialized():
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-            there = len(machines())
+            joined = len(machines())
         except ConnectionError:  # the head has only begun to start
             time.sleep(1)
             continue
-        if there >= count:
-            print(f"{there} machines have joined")
+        if joined >= count:
+            print(f"{joined} machines have joined")
             return 0
         time.sleep(0.5)
-    print(f"after {_PATIENCE:.0f} s {there} of {count} machines have joined", file=sys.stderr)
+    print(f"after {_PATIENCE:.0f} s {joined} of {count} machines have joined", file=sys.stderr)
     return 1
 
 
