@@ -66,7 +66,7 @@ def load(path: str | Path) -> VideoClassifier:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         written = content["format"]
-    except Exception as error:  # pickle and zip raise their own
+    except Exception as error:  # pickle and zip raise their own exceptions
         raise ValueError(f"{path} is not a model's file ({type(error).__name__})") from error
     if written != FORMAT:
         raise ValueError(f"{path} has format {written}; this version reads format {FORMAT}")

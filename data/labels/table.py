@@ -1,4 +1,4 @@
-"""Labels to one label table: rows of a label file, and the frames that they mean in the videos.
+"""From the rows of a label file to one label table of the frames that they mean.
 
 The label table is a DataFrame ``video, frame, time, label, split``, one row a labelled frame, sorted.
 """
@@ -50,7 +50,7 @@ def expand(
     same = table.duplicated(["video", "frame"])
     if same.any():
         warnings.append(
-            f"{file.path}: {int(same.sum())} frames are labelled twice alike; counted once"
+            f"{file.path}: {int(same.sum())} frames have the same label twice; each counts once"
         )
     return table[~same].sort_values(["video", "frame"], ignore_index=True), problems, warnings
 
@@ -95,7 +95,7 @@ def _frames_of_ranges(
         for row in rows[beyond].to_dict("records")
     ]
     rows = rows[~beyond]
-    # A bound at the very end is a bound: the frame after the last.
+    # A range may end at the very end of the video: its bound is the frame after the last.
     times = np.append(video.times, max(video.duration, video.times[-1] + 1e-3))
     bounds = nearest_frames(times, rows[["time_start", "time_end"]].to_numpy(np.float64))
     counts = bounds[:, 1] - bounds[:, 0]
@@ -140,7 +140,7 @@ def with_splits(
         if isinstance(valid, float) or isinstance(test, float):
             return (
                 table.assign(split="train"),
-                ["data.splits: valid and test are both names or both shares"],
+                ["data.splits: valid and test must both be names or both be shares"],
                 [],
             )
         splits, problems = named_splits(file.videos, list(valid or []), list(test or []))
@@ -158,7 +158,7 @@ def with_splits(
     counts = {
         str(video): rows["label"].value_counts().to_dict() for video, rows in table.groupby("video")
     }
-    if len(counts) < 2:  # the others don't open, or have problems: that will be said
+    if len(counts) < 2:  # the others don't open, or have problems, which are reported
         return table.assign(split="train")[COLUMNS], [], []
     splits = draw_splits(counts, *shares, seed)
     drawn = {split: [v for v in counts if splits[v] == split] for split in ("valid", "test")}

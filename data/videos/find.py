@@ -15,7 +15,7 @@ def find_files(folder: File) -> list[File]:
     """Every video file under `folder` by its extension, sorted; hidden ones are left out.
 
     Raises:
-        DataError: the folder isn't there, or holds none.
+        DataError: there is no such folder, or it holds no videos.
     """
     try:
         entries = listed(folder)
@@ -47,8 +47,8 @@ def find_files(folder: File) -> list[File]:
 class _Names:
     """How labels may name each file, from the strictest way to the loosest.
 
-    By its path under the folder; by stem or name, alone or after any of its parent folders; and by
-    either in whatever case. What several files are called in one way names none of them.
+    A file may be named by its path under the folder; by its stem or name, alone or after any of its
+    parent folders; or by either in any case. A name that fits several files in one way names none.
     """
 
     def __init__(self, files: Iterable[File], folder: File) -> None:
@@ -60,7 +60,7 @@ class _Names:
             *parents, name = (unicodedata.normalize("NFC", part) for part in parts)
             stem = unicodedata.normalize("NFC", file.stem)
             self.paths[file] = ["/".join([*parents, stem]), "/".join([*parents, name])]
-            # A stem alone is no path: it may mean the file of that stem in any folder.
+            # A stem alone is not a path: it may mean the file of that stem in any folder.
             for path in self.paths[file] if parents else [name]:
                 paths[path].add(file)
                 any_case_paths[path.lower()].add(file)
@@ -71,7 +71,7 @@ class _Names:
                     any_case_spellings[spelling.lower()].add(file)
 
     def find(self, name: str) -> list[File]:
-        """The files that `name` may mean: one if it is clear, none if it isn't there."""
+        """The files that `name` may mean: one if it is clear, none if there is no such file."""
         name = unicodedata.normalize("NFC", name).replace("\\", "/").removeprefix("./")
         keys = (name, name, name.lower(), name.lower())
         matches = (way[key] for way, key in zip(self.ways, keys, strict=True) if key in way)

@@ -22,7 +22,7 @@ from models.backbones.weights import PACKAGED, first_line
 from models.backbones.zoo import timm
 from models.errors import WeightsError
 
-SECONDS = 4.0  # how long a hub may take to answer at all
+SECONDS = 4.0  # the longest wait for a hub's first answer
 FILES = ("model.safetensors", "pytorch_model.bin")
 
 T = TypeVar("T")
@@ -79,7 +79,7 @@ def download(name: str, entry: timm.models.PretrainedCfg) -> Path:
             if huggingface_hub.is_offline_mode():
                 raise ConnectionError("HF_HUB_OFFLINE is set")
             return fetch(entry)
-        except Exception as error:  # each hub's client raises its own
+        except Exception as error:  # each hub's client raises its own exceptions
             failures.append(first_line(error))
     other = "" if name not in VIDEO_BACKBONES else " with an architecture over images"
     raise WeightsError(
@@ -143,7 +143,7 @@ def _soon(ask: Callable[[], T]) -> T:
     def run() -> None:
         try:
             answers.put((ask(), None))
-        except Exception as error:  # whatever it is, it is raised again where it was asked for
+        except Exception as error:  # any error is raised again where `ask` was called for
             answers.put((None, error))
 
     threading.Thread(target=run, daemon=True).start()

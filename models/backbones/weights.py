@@ -59,7 +59,7 @@ def read_file(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a .pth, .pt or .safetensors file, under timm's names.
 
     Raises:
-        WeightsError: if there is no such file, or it is not one of weights.
+        WeightsError: if there is no such file, or it does not hold weights.
     """
     if not path.is_file():
         raise WeightsError(f"model_weights_path: no file {path}")
@@ -75,8 +75,8 @@ def read_file(path: Path) -> dict[str, Tensor]:
 def lite0_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the package's tensors of efficientnet_lite0 as timm names them.
 
-    The package numbers the 16 blocks through, timm numbers them within their stage; the
-    package numbers a block's normalisations from the optional expansion, timm by their order.
+    The package numbers the 16 blocks from first to last, timm within their stage. The package
+    numbers a block's normalisations from the optional expansion, timm by their order.
     """
     stages = [(stage, i) for stage, count in enumerate((1, 2, 2, 3, 3, 4, 1)) for i in range(count)]
     first = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
@@ -100,7 +100,7 @@ def lite0_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def check_fit(
     network: nn.Module, state: Mapping[str, Tensor], *, source: str, ignore: Set[str]
 ) -> None:
-    """Make sure that of ``state`` nothing is missing, left over or of another shape.
+    """Make sure that no tensor of ``state`` is missing, left over or of another shape.
 
     Args:
         network (nn.Module): the image network, without its classifier; may be on the meta device.

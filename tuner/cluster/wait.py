@@ -1,4 +1,4 @@
-"""``python -m tuner.cluster.wait ADDRESS COUNT``: return when so many machines have joined a cluster."""
+"""``python -m tuner.cluster.wait ADDRESS COUNT``: wait until COUNT machines have joined a cluster."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PATIENCE = 180.0  # seconds
 
 
 def wait(address: str, count: int) -> int:
-    """Wait for `count` machines; the exit status, 1 if they don't come."""
+    """Wait for `count` machines; returns the exit status, 1 if they don't come."""
     import ray
 
     from tuner.runtime.machines import machines
