@@ -50,7 +50,7 @@ def expand(
     same = table.duplicated(["video", "frame"])
     if same.any():
         warnings.append(
-            f"{file.path}: {int(same.sum())} frames have the same label twice; each counts once"
+            f"{file.path}: {int(same.sum())} frames are labelled twice with the same label; each counts once"
         )
     return table[~same].sort_values(["video", "frame"], ignore_index=True), problems, warnings
 
