@@ -50,7 +50,8 @@ def expand(
     same = table.duplicated(["video", "frame"])
     if same.any():
         warnings.append(
-            f"{file.path}: {int(same.sum())} frames are labelled twice with the same label; each counts once"
+            f"{file.path}: {int(same.sum())} frames are labelled twice with the same label; "
+            "each counts once"
         )
     return table[~same].sort_values(["video", "frame"], ignore_index=True), problems, warnings
 
