@@ -19,7 +19,7 @@ _REFRESH = 0.5  # seconds between two drawings of what changes all the time
 
 
 def drawn_on(console: Console) -> bool:
-    """Whether what is there can be drawn over: a terminal's lines, or a notebook's output."""
+    """Whether output can be drawn over: on a terminal, or in a notebook."""
     return (console.is_terminal or console.is_jupyter) and not console.quiet
 
 
@@ -27,9 +27,7 @@ def _console() -> Console:
     # No markup: names of videos and classes may have brackets.
     plain: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}
     console = Console(**plain)
-    if not drawn_on(
-        console
-    ):  # a file or a pipe has no width that a line or a table would have to fit
+    if not drawn_on(console):  # lines and tables in a file or a pipe need not fit a width
         console.width, console.soft_wrap = 160, True
     return console
 
@@ -38,7 +36,7 @@ console = _console()
 
 
 class Advance(Protocol):
-    """Told that one more step of a long work is done, or `count` more."""
+    """Called when one more step of a long task is done, or `count` more."""
 
     def __call__(self, count: int = 1) -> None: ...
 
@@ -49,7 +47,7 @@ class Output:
 
     Attributes:
         say: a line.
-        bar: (text, total) shows the steps of a long work; its context gives what is called after each.
+        bar: (text, total) shows the steps of a long task; its context gives an `Advance`.
         console: the same place, for what is drawn again and again.
     """
 
@@ -63,10 +61,10 @@ def output_to(console: Console) -> Output:
 
 
 class Latest:
-    """The latest of what changes, drawn in one place of a terminal or a notebook; elsewhere nothing.
+    """The latest state of something, drawn in one place of a terminal or a notebook, and nowhere else.
 
     Args:
-        stays: whether it is left there at the end.
+        stays: whether the last drawing stays at the end.
     """
 
     def __init__(self, console: Console, *, stays: bool = False) -> None:
@@ -107,7 +105,7 @@ class Latest:
 
 
 class _InNotebook(JupyterMixin):
-    """Anything that rich can draw, as a notebook shows it; rich's own way needs widgets there."""
+    """Anything that rich can draw, as a notebook shows it; rich's own way needs notebook widgets."""
 
     def __init__(self, content: RenderableType) -> None:
         self.content = content
@@ -118,10 +116,10 @@ class _InNotebook(JupyterMixin):
 
 @contextmanager
 def _bar(console: Console, text: str, total: int | None) -> Iterator[Advance]:
-    """The steps of a long work: a bar on a terminal or in a notebook, elsewhere a line now and then.
+    """The steps of a long task: a bar on a terminal or in a notebook, elsewhere a line now and then.
 
     Yields:
-        what is to be called after each step, or with the number of steps done.
+        a function to call after each step, or with the number of steps done.
     """
     if not drawn_on(console):
         yield _lines(console, text, total)
@@ -185,5 +183,5 @@ quiet = output_to(Console(quiet=True))
 
 
 def for_python() -> Output:
-    """Where functions that a person calls say things: in a notebook, and nowhere in a script."""
+    """Where functions called from Python print: in a notebook; a script prints nothing."""
     return output if console.is_jupyter else quiet

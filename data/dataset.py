@@ -82,8 +82,8 @@ def load(
     Args:
         fps: the sampling rate; None is each file's own.
         valid, test: names of videos or shares of the frames, where the labels have no ``split``.
-        on_open: called with the number of videos, returns what is called as each was opened.
-        on_bring: as of `open_videos`.
+        on_open: called with the number of videos; returns a function to call after each is opened.
+        on_bring: as in `open_videos`.
 
     Raises:
         DataError: everything that is wrong with the labels, at once.

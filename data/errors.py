@@ -14,7 +14,7 @@ class DataError(ValueError):
         super().__init__("\n".join(self.problems))
 
     def __reduce__(self) -> tuple[type[DataError], tuple[list[str]]]:
-        return type(self), (self.problems,)  # from a worker it comes as it was
+        return type(self), (self.problems,)  # pickled whole, as it may come from a worker process
 
 
 class VideoError(Exception):

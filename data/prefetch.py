@@ -1,4 +1,4 @@
-"""Making the next things while the one before is worked on."""
+"""Making the next items while the current one is used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def prefetched(items: Iterator[T], depth: int = 2) -> Iterator[T]:
-    """`items`, made by a thread up to `depth` ahead of whoever takes them."""
+    """`items`, made by a thread that is up to `depth` items ahead of the reader."""
     ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
     stopped = threading.Event()
 
@@ -30,7 +30,7 @@ def prefetched(items: Iterator[T], depth: int = 2) -> Iterator[T]:
                 if not put((item, None)):
                     return
             put((None, None))
-        except BaseException as error:  # told to whoever waits for the next item
+        except BaseException as error:  # raised again where the next item is awaited
             put((None, error))
 
     thread = threading.Thread(target=work, daemon=True)

@@ -25,12 +25,12 @@ def build(
     Args:
         config (ModelConfig): its parameters.
         classes (Sequence[str]): names of the classes, in the order of the logits.
-        with_backbone (bool): False for a model that takes stored features only, which neither
-            builds nor loads the backbone. The other layers start the same either way. A backbone
-            that is trained is part of its model, with or without.
+        with_backbone (bool): False for a model that takes stored features only: the backbone is
+            neither built nor loaded. The other layers start the same either way. A backbone that
+            is trained is always part of its model.
 
     Raises:
-        ValueError: if there are less than two classes, or two of the same name; if clips or frames
+        ValueError: if there are fewer than two classes, or two of the same name; if clips or frames
             are too small for the architecture, or its backbone can't be trained as asked for.
         WeightsError: if the backbone's weights can't be had or don't fit.
     """
@@ -41,7 +41,7 @@ def build(
 
 
 def attach_backbone(model: VideoClassifier) -> VideoClassifier:
-    """Give a model that takes features the backbone they come from, so that it takes frames.
+    """Give a model the backbone that its features come from, so that it takes frames.
 
     A model of an architecture without a backbone is returned as it is.
 

@@ -115,7 +115,7 @@ def _no_backbone_left(params: Params) -> str:
     takes = _OVER_CLIPS if over_clips(params) else f"networks of images, such as {_OVER_IMAGES}"
     size = params.get("frame_size") if over_clips(params) else None
     return (
-        f"none of the choices is for {params['architecture']} with clips of"
+        f"none of the choices fits {params['architecture']} with clips of"
         f" {params['sequence_length']} frames{f' of {size}' if size else ''}; it takes {takes}"
     )
 
@@ -123,7 +123,7 @@ def _no_backbone_left(params: Params) -> str:
 def _clip(
     about: str, allows: Callable[[str, Any], bool], broken: Callable[[str, Any], str]
 ) -> Limit:
-    """A rule between a network over clips and the length of these, or the size of their frames.
+    """A rule between a network over clips and the clips' length, or their frames' size.
 
     Args:
         allows, broken: take the network's name and the value of `about`.
@@ -143,7 +143,7 @@ def _clip(
 
 
 def _size(name: str) -> tuple[int, ...]:
-    """The only frame size that a network over clips takes; empty if it takes others."""
+    """The only frame size that a network over clips takes; empty if it takes any."""
     return CLIP_SHAPES[name][1:] if name in CLIP_SHAPES else ()
 
 
@@ -271,7 +271,7 @@ def _too_few_layers(params: Params) -> str:
 
 
 def layer(number: int) -> Row:
-    """Return the row of the size of a layer, counted from 1."""
+    """Return the row of one layer's size; layers are counted from 1."""
     name = _SIZES[number - 1]
     unused: tuple[Unused, ...] = (NO_LAYERS,)
     if number > 1:

@@ -44,9 +44,9 @@ SequenceModel = Literal[SEQUENCE_MODELS]  # type: ignore[valid-type]
 class ModelParameters(BaseModel):
     """Some or all parameters of a model, each right by itself. Names are matched whatever their case.
 
-    A field says all that holds for its parameter: the type, the default and the range of its value,
-    and in its `Row` the rules between it and others, which `ModelConfig` checks. A parameter is chosen
-    after those above it.
+    A field holds the type, the default and the range of its parameter's value. Its `Row` holds the rules
+    between this parameter and others, which `ModelConfig` checks. A parameter is chosen after those
+    above it.
 
     Raises:
         pydantic.ValidationError: with one entry for every field that is wrong.
@@ -60,7 +60,7 @@ class ModelParameters(BaseModel):
         Field(ge=1),
         Row(unused=(SINGLE_FRAME,), of_architecture=lambda its: its.length, shapes="head"),
     ] = 1
-    # frames from one of a clip to the next
+    # step from one frame of a clip to the next
     sequence_stride: Annotated[int, Field(ge=1), Row(unused=(ONE_FRAME,), shapes="head")] = 1
     # height, width; None is the backbone's own
     frame_size: Annotated[Size | None, Row(shapes="features")] = None
@@ -79,7 +79,7 @@ class ModelParameters(BaseModel):
         Literal["max", "avg"],
         Row(unused=(NOT_OVER_IMAGES,), shapes="features"),
     ] = "max"
-    # images of it beside the frames
+    # motion images beside the frames
     motion: Annotated[
         Literal["none", "background", "previous"],
         Row(unused=(MOTION_BY_ITSELF,), shapes="features"),
@@ -168,13 +168,15 @@ class ModelParameters(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _defaults_of_the_architecture(cls, data: Any) -> Any:
-        """Fill in what is not given and depends on the architecture, if that is known."""
+        """Fill in the defaults that depend on the architecture, if it is known."""
         given = data.get("architecture") if isinstance(data, Mapping) else None
         name = match(given, REGISTRY) if isinstance(given, str) else None
         if name is None:
             return data
-        own = {n: row.default_for(name) for n, row in MODEL_ROWS.items() if row.of_architecture}
-        return {**own, **data}
+        defaults = {
+            n: row.default_for(name) for n, row in MODEL_ROWS.items() if row.of_architecture
+        }
+        return {**defaults, **data}
 
 
 MODEL_ROWS = table(ModelParameters.model_fields)
@@ -220,7 +222,7 @@ class ModelConfig(ModelParameters):
 def feature_length(config: ModelConfig) -> int:
     """Return how many stored features make up the input of one clip.
 
-    A network over clips has one feature for all of a clip; others have one a frame.
+    A network over clips has one feature for the whole clip; others have one for each frame.
     """
     architecture = REGISTRY[config.architecture]
     one = architecture.frozen and architecture.backbone == "video"

@@ -8,10 +8,10 @@ class WeightsError(ValueError):
 
 
 class UnknownName(ValueError):
-    """A name that nothing is known by; the message lists what is.
+    """An unknown name; the message lists the known ones.
 
     Args:
-        kind (str): of thing that was named, for the message.
+        kind (str): what was named, such as ``backbone``, for the message.
         value (str): the name.
         known (Sequence[str]): all names that it could have been.
         listed (str): a sentence on what is known; "" lists all of ``known``.
@@ -26,10 +26,10 @@ class UnknownName(ValueError):
         return self.sentence()
 
     def sentence(self, suggestion: str = "") -> str:
-        """Return the message, with what was probably meant after the name."""
+        """Return the message, with a suggestion after the name."""
         return f"unknown {self.kind} {self.value!r}{suggestion}. {self.listed}"
 
 
 def match(value: str, known: Iterable[str]) -> str | None:
-    """Return the known name that equals ``value`` but for upper and lower case, or None."""
+    """Return the known name that equals ``value`` in any case of letters, or None."""
     return next((name for name in known if name.lower() == value.strip().lower()), None)

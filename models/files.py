@@ -65,11 +65,11 @@ def load(path: str | Path) -> VideoClassifier:
         raise FileNotFoundError(f"no model file {path}")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        found = content["format"]
-    except Exception as error:  # pickle and zip raise their own
+        written = content["format"]
+    except Exception as error:  # pickle and zip raise their own exceptions
         raise ValueError(f"{path} is not a model's file ({type(error).__name__})") from error
-    if found != FORMAT:
-        raise ValueError(f"{path} has format {found}; this version reads format {FORMAT}")
+    if written != FORMAT:
+        raise ValueError(f"{path} has format {written}; this version reads format {FORMAT}")
     config = ModelConfig(**content["config"])
     model = family(config.architecture)(
         config=config.model_copy(update={"pretrained": False, "model_weights_path": None}),

@@ -1,7 +1,7 @@
-"""What is used of the insides of libraries, and first of all of PyTorch's.
+"""The private parts of libraries that are used, PyTorch's first of all.
 
-Each is checked before it is used. Where it is not as it was when it was written for, a line says so and
-the library does its work in its plain way, which costs time or memory and changes no result.
+Each is checked before it is used. If a part has changed, a line says so and the library works in its
+plain way, which costs time or memory and changes no result.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _said: set[str] = set()  # in this process
 
 @dataclass(frozen=True)
 class Private:
-    """Names that a library may change without a word.
+    """Names that a library may change without notice.
 
     Args:
         library: the name under which it is installed.
-        version: the one that they were looked up in.
-        cost: what it means to do without, in half a sentence.
-        names: ``module:Class.method`` to the names of its parameters, such as ``self trial``. A type
-            instead stands for a value of this type.
+        version: the version in which they were looked up.
+        cost: what it costs to do without them, as half a sentence.
+        names: ``module:Class.method`` to the names of its parameters, such as ``self trial``, or a
+            name to the type of its value.
     """
 
     library: str
@@ -42,21 +42,21 @@ class Private:
     names: Mapping[str, str | type]
 
     def usable(self) -> bool:
-        """Whether all are as they were. If not, a line says so, once in a process."""
+        """Whether no name has changed. If one has, a line says so, once in a process."""
         for name, wanted in self.names.items():
             try:
-                found = resolve_name(name)
+                current = resolve_name(name)
             except (ImportError, AttributeError):
                 return self.missing(name)
             if isinstance(wanted, type):
-                if not isinstance(found, wanted):
+                if not isinstance(current, wanted):
                     return self.missing(name)
-            elif parameters(found) != wanted:
+            elif parameters(current) != wanted:
                 return self.missing(f"{name}({', '.join(wanted.split())})")
         return True
 
     def missing(self, name: str) -> bool:
-        """Say once that `name` is not there as it was; False, so that a check can return it."""
+        """Say once that `name` is missing or has changed. Returns False, for a check to return."""
         if self.cost in _said:
             return False
         _said.add(self.cost)
@@ -65,14 +65,14 @@ class Private:
         except PackageNotFoundError:
             installed = "(of unknown version)"
         _log.warning(
-            f"{self.library} {installed} has no {name} as {self.library} {self.version} had; it goes on "
-            f"without: {self.cost}"
+            f"{self.library} {installed} does not have {name} as {self.library} {self.version} had; "
+            f"it is not used: {self.cost}"
         )
         return False
 
 
 def parameters(function: Any) -> str:
-    """The names of a function's parameters; empty for what is no function."""
+    """The names of a function's parameters; empty if it is not a function."""
     try:
         return " ".join(inspect.signature(function).parameters)
     except (TypeError, ValueError):
@@ -90,7 +90,7 @@ _OPTIMIZER = Private(
         "torch.optim:Optimizer.add_param_group": "self param_group",
     },
 )
-# What the methods of an optimizer may be wrapped in; anything else may do what is needed.
+# Wrappers of an optimizer's methods that may be taken off; any other one may be needed.
 _WRAPPERS = {
     "_disable_dynamo.<locals>.inner",
     "_use_grad_for_differentiable.<locals>._use_grad",
@@ -140,7 +140,7 @@ _ABSENCE = Private(
 
 
 class _Absent(ModuleType):
-    """In place of a module of the compiler, which is imported if one of its functions is called."""
+    """Stands in for a module of the compiler, which is imported once one of its functions is called."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("__"):
@@ -149,7 +149,7 @@ class _Absent(ModuleType):
 
     @staticmethod
     def disable(function: Any = None, *_: Any, **__: Any) -> Any:
-        """The function, or a decorator, as it is: what is not compiled need not be kept from it."""
+        """Return the function unchanged, or a decorator that does: nothing is compiled anyway."""
         return _Absent.disable if function is None else function
 
 
@@ -165,14 +165,14 @@ def _compiler_absent() -> Iterator[None]:
 
 
 def without_compiler(action: Callable[[], T]) -> T:
-    """What `action` returns, done without PyTorch's compiler.
+    """Call `action` without PyTorch's compiler, and return what it returns.
 
     timm, torchvision and building on the meta device ask the compiler to leave some functions alone.
     That would import it: 1.1 s of CPU and 128 MB in each process (measured with torch 2.14, three
     times each way).
 
     Args:
-        action: is done again with the compiler if it fails without.
+        action: called again, with the compiler, if it fails without it.
     """
     if _COMPILER in sys.modules or not _ABSENCE.usable():
         return action()
@@ -180,6 +180,6 @@ def without_compiler(action: Callable[[], T]) -> T:
         with _compiler_absent():
             return action()
     except (ImportError, AttributeError, TypeError) as error:
-        result = action()  # raises, too, if it was not for the compiler
-        _ABSENCE.missing(f"way to do without {_COMPILER} ({error})")
+        result = action()  # raises again if the compiler was not the reason
+        _ABSENCE.missing(f"a way to do without {_COMPILER} ({error})")
         return result

@@ -10,7 +10,7 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """One row of the registry: the class that an architecture is, and what holds for it."""
+    """One row of the registry: an architecture's class, and what holds for it."""
 
     model: str  # "module:Class" of models.architectures, imported only when a model is built
     frozen: bool  # the backbone is not trained, so its features can be computed once and stored

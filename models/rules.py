@@ -3,7 +3,7 @@
 The table of the rules is the fields of `models.config.ModelParameters`, and those of the tuner's
 `TrainingConfig`: a field has the type, the default and the range of a value, and a `Row` that says
 what holds between it and other parameters. The check of a model, the search space and their messages
-read it. Conditions take the parameters as a mapping, where those that are chosen later may be missing.
+read the table. Conditions take a mapping of the parameters, without some that are chosen later.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ Broken = tuple[tuple[str, ...], str]  # the fields of a rule, and what is wrong
 
 @dataclass(frozen=True, kw_only=True)
 class Unused:
-    """Choices after which a parameter makes no difference: it has its default then.
+    """Choices after which a parameter makes no difference; it then has its default.
 
     Attributes:
-        after: whether the choices are such.
+        after: whether it makes no difference, given the other parameters.
         reads: the parameters that `after` looks at, apart from the architecture.
-        refused: what is wrong with another value than the default; None: it is ignored.
+        refused: the message for a value other than the default; None: the value is ignored.
     """
 
     after: Callable[[Params], bool]
@@ -35,13 +35,13 @@ class Unused:
 
 @dataclass(frozen=True, kw_only=True)
 class Limit:
-    """What a parameter that is used must keep to.
+    """A limit to the values of a parameter that is used.
 
     Attributes:
-        allows: whether a value does, after the choices of the other parameters.
+        allows: whether a value is allowed, given the other parameters.
         reads: the other parameters that `allows` looks at.
-        broken: what is wrong with the parameters, of which one does not.
-        none_left: what is wrong where not one of the values to choose from does.
+        broken: the message for parameters that break the limit.
+        none_left: the message if none of the values to choose from is allowed.
         about: the parameter that `broken` is about; None: the row's own.
     """
 
@@ -58,12 +58,12 @@ class Row:
 
     Attributes:
         unused: the first that applies decides.
-        limits: of its values where it is used.
-        shapes: what it is a part of: the ``features`` that a head is trained over, the ``network``
-            that gives them (and is fine-tuned), or the tensors of the ``head``; None: of neither.
-        of_architecture: its default, where each architecture has another.
-        brought_by: the earlier parameter whose choice brings it in. A choice there that would leave
-            no value here is no choice.
+        limits: those of its values, if it is used.
+        shapes: what it determines: the ``features`` that a head is trained over, the ``network``
+            that gives them (and is fine-tuned), or the tensors of the ``head``; None: none of these.
+        of_architecture: gives its default, if that depends on the architecture.
+        brought_by: the earlier parameter whose choice brings it in. A choice of that parameter that
+            leaves no value here is not offered.
         name, default: of the field; `table` fills them in.
     """
 
@@ -76,7 +76,7 @@ class Row:
     default: Any = None
 
     def default_for(self, architecture: str) -> Any:
-        """Return the value where nothing else is said."""
+        """Return the value that it has if none is given."""
         if self.of_architecture:
             return self.of_architecture(REGISTRY[architecture])
         return self.default
@@ -90,7 +90,7 @@ class Row:
 
 
 def table(fields: Mapping[str, Any]) -> dict[str, Row]:
-    """Return the row of each field of a pydantic model; one that was given none has no rules."""
+    """Return the row of each field of a pydantic model; a field without one has no rules."""
     rows = {}
     for name, field in fields.items():
         row = next((item for item in field.metadata if isinstance(item, Row)), Row())

@@ -15,24 +15,24 @@ from data.videos.video import Video
 def read_clips(
     video: Video, windows: np.ndarray, *, size: tuple[int, int]
 ) -> Generator[tuple[int, np.ndarray], None, None]:
-    """Clips of one video by their frames' numbers, each as soon as its latest frame is decoded.
+    """Clips of one video by frame numbers, each yielded as soon as its latest frame is decoded.
 
-    The file is read once, in sequence, as far as the latest frame; in memory are the resized frames
-    that a later window needs, and the one just decoded. The decoder is opened by the first `next`, in
-    the process that calls it, and closed with the generator: don't fork between the two.
+    The file is read once, in order, up to the latest frame that is needed. Only the frame just
+    decoded, and the resized frames that a later window needs, are in memory. The first `next` opens
+    the decoder, and closing the generator closes it: don't fork between the two.
 
     Args:
-        windows: int64 ``[M, L]`` frame numbers at the sampling rate, as of `clip_indices`; rows, and
-            numbers in them, in any order.
+        windows: int64 ``[M, L]`` frame numbers at the sampling rate, as from `clip_indices`. Rows may be
+            in any order, and so may the numbers in a row.
         size: height and width.
 
     Returns:
         Pairs of a row's number and its clip, uint8 ``[L, H, W, 3]``, in increasing order of the rows'
-        latest frames; rows with the same one in the order given.
+        latest frames. Rows with the same latest frame keep their order.
 
     Raises:
-        ValueError: a number is not of the video; at once.
-        VideoError: the video does not decode as far as it is needed; while iterating.
+        ValueError: the video has no frame of such a number; raised at once.
+        VideoError: the video does not decode up to the latest frame; raised while iterating.
     """
     windows = np.asarray(windows, dtype=np.int64)
     _check(video, windows)
@@ -42,7 +42,7 @@ def read_clips(
 def _check(video: Video, numbers: np.ndarray) -> None:
     wrong = numbers[(numbers < 0) | (numbers >= len(video))]
     if wrong.size:
-        raise ValueError(f"video '{video.name}' has frames 0 to {len(video) - 1}, no {wrong[0]}")
+        raise ValueError(f"video '{video.name}' has frames 0 to {len(video) - 1}, not {wrong[0]}")
 
 
 def _decode(
@@ -50,7 +50,7 @@ def _decode(
 ) -> Generator[tuple[int, np.ndarray], None, None]:
     if not windows.size:
         return
-    sources = video.indices[windows]  # the file's frames, several samples may share one
+    sources = video.indices[windows]  # frame numbers in the file; several samples may share one
     ready = sources.max(axis=1)
     needed_until = np.full(len(video.info), -1)
     np.maximum.at(needed_until, sources, ready[:, None])
@@ -68,4 +68,6 @@ def _decode(
                 done += 1
                 if done == len(rows):
                     return
-            live = {source: kept for source, kept in live.items() if needed_until[source] > number}
+            live = {
+                source: image for source, image in live.items() if needed_until[source] > number
+            }

@@ -13,7 +13,7 @@ def clip_indices(frames: np.ndarray, length: int, stride: int = 1) -> np.ndarray
     Args:
         frames: ``[M]`` numbers of the labelled frames.
         length: frames a clip.
-        stride: frames from one of the clip's to the next.
+        stride: step from one frame of the clip to the next, in frames.
 
     Returns:
         int64 ``[M, length]``.

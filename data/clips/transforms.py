@@ -17,7 +17,7 @@ def resize(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """
     if frames.shape[1:3] == tuple(size):
         return frames
-    import torch  # a second, which what reads labels alone does not need
+    import torch  # takes a second; code that only reads labels does not need it
 
     images = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
     resized = torch.nn.functional.interpolate(

@@ -1,4 +1,4 @@
-"""Files copied whole or not at all, and what comes from S3 checked to be what S3 has."""
+"""Files copied whole or not at all; downloads from S3 are checked against what S3 has."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from data.files.path import CHUNK, File, OnChunk, S3Path
 from data.files.s3 import CHANGED, GONE, S3Error
 
 PART = ".copy"  # ends the name of a file that is being copied
-_TRIES = 3  # downloads, before a content that is not what S3 says is given up
+_TRIES = 3  # downloads of one file, if what comes never matches what S3 says
 
 
 class SpoiltError(S3Error):
-    """What comes from S3 is never what S3 says that it is."""
+    """What comes from S3 never matches what S3 says about it."""
 
 
 def copy(source: File, target: File) -> None:
@@ -50,13 +50,13 @@ def copy(source: File, target: File) -> None:
 
 
 def download(file: S3Path, part: Path, on_chunk: OnChunk = lambda: None) -> None:
-    """Write a file's content over `part`, again if it is not what S3 says that it is.
+    """Write a file's content over `part`, and again if it does not match what S3 says about it.
 
     Args:
-        on_chunk: called for every `CHUNK` of it that is brought.
+        on_chunk: called after every `CHUNK` that is downloaded.
 
     Raises:
-        SpoiltError: it never is.
+        SpoiltError: it never matches.
         S3Error: S3 does not give it.
     """
     wrong = None
@@ -76,33 +76,35 @@ def download(file: S3Path, part: Path, on_chunk: OnChunk = lambda: None) -> None
                 raise
         if wrong is None:
             return
-    raise SpoiltError(f"brought from S3 {_TRIES} times, it was never what S3 has: {wrong}")
+    raise SpoiltError(
+        f"downloaded from S3 {_TRIES} times, but it never matched what S3 has: {wrong}"
+    )
 
 
 def _wrong(file: S3Path, part: Path, reply: dict[str, Any]) -> str | None:
-    """What is wrong with a content that was brought; None if nothing is."""
+    """What is wrong with a downloaded content; None if nothing is."""
     file = replace(file, size=file.size or reply["ContentLength"], etag=reply["ETag"].strip('"'))
     size = part.stat().st_size
     if size != file.size:
         return f"it has {size:,} bytes, not {file.size:,}"
-    # With a key of their own the ETag says nothing of the content.
+    # The ETag of an object encrypted with its own key is not an MD5.
     keyed = "SSECustomerAlgorithm" in reply or "kms" in reply.get("ServerSideEncryption", "")
     if keyed or not re.fullmatch(r"[0-9a-f]{32}(-\d+)?", file.etag):
         return None
-    found = _etag(part, file)
-    return None if found in (None, file.etag) else f"its MD5 is {found}, not {file.etag}"
+    md5 = _etag(part, file)
+    return None if md5 in (None, file.etag) else f"its MD5 is {md5}, not {file.etag}"
 
 
 def _etag(path: Path, file: S3Path) -> str | None:
-    """S3's ETag of `path`: its MD5, or that of the MD5s of the parts in which `file` was sent.
+    """S3's ETag of `path`: its MD5, or the MD5 of its parts' MD5s if `file` was sent in parts.
 
-    None if the parts were not of one size, which nothing here can know.
+    None if the parts had different sizes: those can't be known here.
     """
     _, _, count = file.etag.partition("-")
     with path.open("rb") as content:
         if not count:
             return _md5(content, file.size).hex()
-        # Not of the listed content: some servers would compare with the part's own ETag.
+        # Without the listed ETag: some servers would compare it with the part's own.
         size = int(replace(file, etag="").head(PartNumber=1)["ContentLength"])
         if -(-file.size // size) != int(count):
             return None
@@ -111,7 +113,7 @@ def _etag(path: Path, file: S3Path) -> str | None:
 
 
 def _md5(file: BinaryIO, count: int) -> bytes:
-    """Of the next `count` bytes."""
+    """The MD5 of the next `count` bytes."""
     digest = hashlib.md5(usedforsecurity=False)
     while count and (chunk := file.read(min(CHUNK, count))):
         digest.update(chunk)

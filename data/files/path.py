@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from data.files.s3 import GONE, S3Error, ask
 
-CHUNK = 2**20  # bytes that are read at a time, and that progress is told in
+CHUNK = 2**20  # bytes that are read at a time, and the unit of progress
 _SCHEME = "s3://"
 _READ = "s3:ListBucket and s3:GetObject"
 _WRITE = f"s3:PutObject, s3:DeleteObject, {_READ}"
@@ -24,15 +24,15 @@ OnChunk = Callable[[], object]
 
 @dataclass(frozen=True)
 class S3Path:
-    """An object on S3, or a folder of them, with what is asked here of pathlib's paths.
+    """An object on S3, or a folder of objects, with the methods of pathlib's paths that are used here.
 
-    What asks S3 waits while it is away, and raises `S3Error` if it can't be used.
+    Methods that ask S3 wait while it is away, and raise `S3Error` if it can't be used.
 
     Attributes:
         key: without slashes at its ends.
         size: bytes, of an object that was listed.
-        etag: of one too; changes with its content. It is read with that content or not at all.
-        limit_bytes: the disk that videos may take on each machine that reads them; None: all of it.
+        etag: of a listed object; it changes with the content, and no other content is read.
+        limit_bytes: disk space for videos on each machine that reads them; None: no limit.
         called: its name in messages; empty: its URL.
     """
 
@@ -55,7 +55,7 @@ class S3Path:
 
     @cached_property
     def pure(self) -> PurePosixPath:
-        """Bucket and key, to be taken apart."""
+        """Bucket and key as one path, which can be split into parts."""
         return PurePosixPath(f"{self.bucket}/{self.key}")
 
     @property
@@ -107,16 +107,16 @@ class S3Path:
         )
 
     def head(self, *, wait: bool = True, **more: Any) -> dict[str, Any]:
-        """What S3 says of the object: ``ContentLength``, ``ETag``..."""
+        """What S3 says about the object: ``ContentLength``, ``ETag``..."""
         return self._ask(lambda s3: s3.head_object(**self._request, **more), _READ, wait=wait)
 
     def read_into(self, output: BinaryIO, on_chunk: OnChunk = lambda: None) -> dict[str, Any]:
-        """Write the content to an empty `output`; returns what S3 said of it.
+        """Write the content to an empty `output`; returns S3's reply.
 
-        A connection that broke off is gone on with where it did.
+        After a broken connection it goes on where that stopped.
 
         Args:
-            on_chunk: called for every `CHUNK`.
+            on_chunk: called after every `CHUNK`.
         """
         first: dict[str, Any] = {}
 
@@ -142,7 +142,7 @@ class S3Path:
         return content.getvalue()
 
     def upload(self, source: Path) -> None:
-        """Have the content of a file."""
+        """Write the content of a file to this object."""
         self._ask(lambda s3: s3.upload_file(str(source), self.bucket, self.key), _WRITE)
 
     def delete(self, names: Sequence[str]) -> None:
@@ -165,7 +165,7 @@ class S3Path:
 
     @property
     def _request(self) -> dict[str, str]:
-        """Of the very content that was listed, or S3 refuses it."""
+        """The request's object; S3 refuses to give another content than the one that was listed."""
         content = {"IfMatch": f'"{self.etag}"'} if self.etag else {}
         return {"Bucket": self.bucket, "Key": self.key, **content}
 
@@ -185,7 +185,7 @@ def place(text: str, *, limit_bytes: int | None = None) -> File:
 
 
 def absolute(text: str) -> str:
-    """The same place, named so that it is the same from any folder."""
+    """The same place, by a name that is right from any folder."""
     named = place(text)
     return str(named.absolute()) if isinstance(named, Path) else text
 
@@ -197,10 +197,10 @@ def relative(file: File, folder: File) -> PurePath:
 
 
 def listed(folder: File) -> Sequence[File]:
-    """All that is in a folder and those below it, or the one file that `folder` is.
+    """Everything in a folder and its subfolders, or `folder` itself if it is a file.
 
     Raises:
-        FileNotFoundError: there is no such folder; on S3 it is an empty one.
+        FileNotFoundError: there is no such folder. On S3 a missing folder counts as empty.
         S3Error: it can't be listed.
     """
     if isinstance(folder, S3Path):
@@ -213,7 +213,7 @@ def listed(folder: File) -> Sequence[File]:
 
 
 def unreadable(file: File) -> str | None:
-    """Why this machine can't read `file`, looking at no more of it than that needs; None if it can."""
+    """Why this machine can't read `file`; None if it can. At most one byte of it is read."""
     try:
         if isinstance(file, S3Path):
             file.head(wait=False)

@@ -17,7 +17,7 @@ _say: Say = partial(print, flush=True)
 
 
 def tell(say: Say) -> Say:
-    """Have `say` get the lines of this process that tell of waiting; returns who got them until now."""
+    """Send this process's lines about waiting to `say`; returns the function that got them before."""
     global _say
     before, _say = _say, say
     return before
@@ -28,14 +28,14 @@ def patiently(
     away: Callable[[Exception], str | None],
     what: str,
 ) -> T:
-    """What `action` returns, when the service does what it is asked.
+    """Call `action` until the service answers, and return what it returns.
 
     A line is said when it is away, and when it is back.
 
     Args:
-        action: given whether it was tried before, and may then have been done after all.
-        away: why the service is away, in a line, if that is what an exception means; None if waiting
-            would not help, and the exception is raised.
+        action: given whether it was tried before; it may have been done then, with the answer lost.
+        away: given an exception, says in a line why the service is away; None if waiting would not
+            help, and the exception is raised.
         what: the service's name.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from data.files.patience import patiently
 
-# S3's words for an object that is not there, and for one with another content than is asked for.
+# S3's codes for an object that does not exist, and for one whose content has changed.
 GONE, CHANGED = ("NoSuchKey", "404"), ("PreconditionFailed", "412")
 _CREDENTIALS = "credentials come from the environment, ~/.aws or the machine's role"
 
@@ -24,7 +24,7 @@ class S3Error(Exception):
     """S3 can't be used, or does not do what it is asked; the message says why and what to do.
 
     Attributes:
-        code: S3's own word for it, such as ``NoSuchKey``, or the name of botocore's exception.
+        code: S3's own code for it, such as ``NoSuchKey``, or the name of botocore's exception.
     """
 
     def __init__(self, message: str, code: str = "") -> None:
@@ -33,12 +33,12 @@ class S3Error(Exception):
 
 
 def ask(action: Callable[[Any], T], what: str, rights: str, *, wait: bool = True) -> T:
-    """What `action` returns, given the `client`.
+    """Call `action` with the `client`, and return what it returns.
 
     Args:
         what: the URL that it is about, for messages.
-        rights: those that it needs, such as ``s3:GetObject``.
-        wait: `patiently`, while S3 is away.
+        rights: the rights that it needs, such as ``s3:GetObject``.
+        wait: whether to wait `patiently` while S3 is away.
 
     Raises:
         S3Error: S3 refuses, or stays away.
@@ -84,7 +84,7 @@ def client() -> Any:
 
 
 def _away(error: Exception) -> str | None:
-    """Why S3 does not answer; None for what waiting does not mend, such as missing rights."""
+    """Why S3 does not answer; None if waiting would not help, as with missing rights."""
     from boto3.exceptions import S3UploadFailedError
     from botocore import exceptions
 

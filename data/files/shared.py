@@ -1,4 +1,4 @@
-"""Where the machines of a cluster put what one of them has made for the others: a folder, or S3."""
+"""Files that one machine of a cluster makes for all of them, in a folder or on S3."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from data.files.path import File, place
 class Shared:
     """Files by name, each there whole or not at all.
 
-    S3 knows no locks: two machines may make the same file, which does no harm.
+    S3 has no locks: two machines may make the same file, which does no harm.
 
     Raises:
         S3Error: by all methods, if S3 can't be used.
@@ -41,7 +41,7 @@ class Shared:
         copy(source, self.folder / name)
 
     def locks(self, here: Path) -> Path:
-        """The folder of the locks of who makes a file, if `here` is that of one machine."""
+        """The folder for locks on files being made: `here`, on this machine, if these are on S3."""
         return self.folder / "locks" if isinstance(self.folder, Path) else here
 
 

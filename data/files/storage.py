@@ -35,7 +35,7 @@ class Storage:
 
     @classmethod
     def of(cls, text: str, name: str) -> Storage:
-        """That of a search called `name`, in the place that a user has named."""
+        """The storage of a search called `name`, in the place that a user has named."""
         named = place(text)
         if isinstance(named, Path):
             return cls(named.absolute() / name)
@@ -47,7 +47,7 @@ class Storage:
             self.remote.check_writable()
 
     def fetch(self, folder: Path) -> None:
-        """Bring down what is kept of `folder`, which replaces what is there."""
+        """Download what S3 has of `folder`, in place of the files on this machine."""
         if self.remote is None:
             return
         for file in (self.remote / folder.relative_to(self.folder)).below():
@@ -58,7 +58,7 @@ class Storage:
             self._sent[path] = _version(path)
 
     def keep(self, folder: Path) -> None:
-        """Send what has changed in `folder`, and the checkpoint after what it refers to."""
+        """Send what has changed in `folder`: the checkpoint last, after the files that it refers to."""
         if self.remote is None:
             return
         files = [p for p in folder.rglob("*") if p.is_file() and p.suffix not in (".tmp", PART)]

@@ -1,8 +1,8 @@
 """The cache folder that every trial on a machine shares: keys, locks, whole files only, a limit.
 
-An array is one ``.npy`` under a key of all that determines its content. It is written to a temporary
-name under a lock and renamed, so a process killed in the middle leaves nothing that counts: its
-locks go with the process, and what it had begun is deleted by the next one to write anything.
+An array is one ``.npy`` file, under a key made of all that determines its content. It is written to a
+temporary name under a lock and then renamed, so a killed process leaves no half-written array. Its locks
+end with it, and the next process that writes deletes its temporary files.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ def make_key(*parts: object) -> str:
 
 
 def identity(file: File) -> str:
-    """A key that changes with a file's content, for an object of S3 that was listed on every machine.
+    """A key that changes with a file's content.
 
-    Of a file on a disk it is made of its size, its time of change, and samples of its bytes.
+    For a listed object of S3 it is made of size and ETag, so it is the same on every machine. For a file
+    on a disk it is made of the size, the time of change, and samples of the bytes.
     """
     if isinstance(file, S3Path):
         return make_key("s3", file.size, file.etag)
@@ -69,7 +70,7 @@ class ArrayWriter:
         self.rows += len(rows)
 
     def close(self) -> None:
-        """Write the header, now that the number of rows is known, and bring all to the disk."""
+        """Write the header, now that the number of rows is known, and flush everything to the disk."""
         descr = np.lib.format.dtype_to_descr(self.dtype)
         shape = (self.rows, *self.row_shape)
         text = repr({"descr": descr, "fortran_order": False, "shape": shape})
@@ -94,11 +95,11 @@ class Store:
         kind: name of the subfolder.
         folder: the cache folder; `default_folder` if None.
         limit_bytes: above it, the least recently used arrays of this kind are deleted; None: no limit.
-        shared: what several machines see. What one of them makes is copied there, and from there by
-            the others; it has no limit.
+        shared: a place that several machines see. An array that one of them makes is copied there, and
+            the others copy it from there; it has no limit.
     """
 
-    pattern = "*.npy"  # of the files that count
+    pattern = "*.npy"  # of the files that the limit counts
 
     def __init__(
         self,
@@ -134,7 +135,7 @@ class Store:
         return array
 
     def share(self, key: str) -> None:
-        """Let other machines have an array that this one made when it shared nothing yet."""
+        """Copy to the shared place an array that this machine made before it shared anything."""
         path = self.path(key)
         if self.shared is not None and path.exists() and not self.shared.has(path.name):
             self.shared.keep(path, path.name)
@@ -151,7 +152,7 @@ class Store:
     def writers(
         self, keys: Mapping[str, tuple[int, ...]], dtype: np.dtype
     ) -> Iterator[dict[str, ArrayWriter]]:
-        """Write several arrays at once; they appear at the end, or none does on an exception.
+        """Write several arrays at once; all appear at the end, or none after an exception.
 
         Args:
             keys: key to row shape. The caller holds the lock that guards them.
@@ -185,7 +186,7 @@ class Store:
             self.trim(keep={key})
 
     def _part_lock(self, key: str) -> filelock.FileLock:
-        """Held as long as a temporary file of `key` is written: without it, one is a leftover."""
+        """Held while a temporary file of `key` is written; a file whose lock is free is a leftover."""
         return self.lock(f"{key}.tmp")
 
     def _delete_leftovers(self) -> None:
@@ -222,7 +223,7 @@ class Store:
         return max(0, excess)
 
     def _delete(self, path: Path) -> bool:
-        """Whether a file that was not used for long is gone now."""
+        """Delete a file that was not used for long; returns whether it is gone."""
         # A process that has it mapped keeps its pages; others make it again.
         path.unlink(missing_ok=True)
         return True

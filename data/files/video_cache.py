@@ -1,4 +1,4 @@
-"""Videos of S3 on the machine that reads them: brought once, checked, kept within the cache's limit."""
+"""Videos of S3 on the machine that reads them: downloaded once, checked, within the cache's limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from data.files.patience import patiently
 from data.files.s3 import CHANGED, GONE, S3Error
 from data.files.store import Store, identity
 
-# Of one object alone; with anything else no other one would be had either.
+# Errors that concern one object alone; after any other error no other video would come either.
 _REASONS = {
     **dict.fromkeys(GONE, "it is no longer on S3"),
     **dict.fromkeys(CHANGED, "it has changed on S3 since it was listed: start again"),
@@ -33,10 +33,10 @@ def local(file: File, on_chunk: OnChunk = lambda: None) -> Iterator[Path]:
     """`file` on this machine's disk, where it stays at least as long as the context.
 
     Args:
-        on_chunk: called for every `CHUNK` of it that is brought.
+        on_chunk: called after every `CHUNK` that is downloaded.
 
     Raises:
-        VideoError: it can't be had, though others may.
+        VideoError: this video can't be had; others may be.
         S3Error: S3 can't be used, or there is no room for it.
     """
     if isinstance(file, Path):
@@ -47,7 +47,7 @@ def local(file: File, on_chunk: OnChunk = lambda: None) -> Iterator[Path]:
 
 
 def missing_chunks(file: File) -> int:
-    """How many chunks have to be brought before `file` can be read here."""
+    """How many chunks have to be downloaded before `file` can be read here."""
     if isinstance(file, Path) or _Videos(file.limit_bytes).holds(file):
         return 0
     return -(-file.size // CHUNK)
@@ -58,10 +58,10 @@ class _Full(Exception):
 
 
 class _Videos(Store):
-    """Videos of S3 on this machine, named by their identity, so that a changed one is another.
+    """Videos of S3 on this machine, named by their identity: a video that has changed gets a new name.
 
-    One process brings a video and the others wait. Who reads it holds a shared lock of the system on
-    the file, and what is locked is not deleted.
+    One process downloads a video and the others wait. A reader holds a shared lock of the system on the
+    file, and a locked file is not deleted.
     """
 
     pattern = "*.*"
@@ -122,7 +122,7 @@ class _Videos(Store):
                 part.unlink(missing_ok=True)
 
     def _reserve(self, video: S3Path, part: Path) -> None:
-        """Make `part` as long as the video, deleting others for it, and waiting while all are read.
+        """Make `part` as long as the video: delete others for it, and wait while all of them are read.
 
         Raises:
             VideoError: there will never be room for it.
@@ -154,11 +154,11 @@ class _Videos(Store):
             raise S3Error(f"{video}: no room in {self.folder}: {error}") from error
 
     def _begun(self) -> int:
-        """Bytes of the videos that are being brought."""
+        """Bytes of the videos that are being downloaded."""
         self._delete_leftovers()
         total = 0
         for part in self.folder.glob("*.tmp"):
-            with contextlib.suppress(FileNotFoundError):  # it has come meanwhile
+            with contextlib.suppress(FileNotFoundError):  # its download has just ended
                 total += part.stat().st_size
         return total
 

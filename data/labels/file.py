@@ -85,7 +85,7 @@ def read_labels(path: File) -> LabelFile:
 def _read_table(path: File) -> pd.DataFrame:
     """The cells as stripped text, by column and line of the file; without empty lines.
 
-    Columns are called as the header does, in lower case; those without a name by their number from 1.
+    Columns have the names of the header in lower case; one without a name has its number, from 1.
     """
     text = _read_text(path)
     start = next((line for line in text.splitlines() if line.strip(',;"\t ')), "")
@@ -138,7 +138,10 @@ def _form_of(columns: list[str], path: File) -> str:
         if set(columns) - {"split"} == set(needed):
             return form
     raise DataError(
-        [f"{path}: columns {', '.join(columns)} are of no form; it needs {forms}, and maybe split"]
+        [
+            f"{path}: columns {', '.join(columns)} match no form of labels; it needs {forms}, and "
+            "maybe split"
+        ]
     )
 
 
@@ -149,7 +152,7 @@ def _check_nameless(file: LabelFile, cells: pd.DataFrame) -> None:
         file.report(
             wrong,
             f"more cells than the header has names ('{first}'); put quotes around a cell that holds "
-            "a separator, or delete what is too much",
+            "a separator, or delete the extra cells",
         )
         file.drop(wrong)
 
@@ -176,9 +179,9 @@ def _check_splits(file: LabelFile) -> None:
             f"split '{wrong}' is not one of {', '.join(SPLITS)}{nearest(wrong, SPLITS)}",
         )
     known = file.rows[names.isin(SPLITS)]
-    for video, own in known.groupby("video"):
-        if own["split"].nunique() > 1:
-            first = own.drop_duplicates("split")
+    for video, rows in known.groupby("video"):
+        if rows["split"].nunique() > 1:
+            first = rows.drop_duplicates("split")
             file.problems.append(
                 f"{file.path}, {numbered(first['row'])}: video '{video}' is in {len(first)} splits "
                 f"({', '.join(sorted(first['split']))}); put each video in one, or the test is on "
@@ -187,10 +190,10 @@ def _check_splits(file: LabelFile) -> None:
 
 
 def _parse_frames(file: LabelFile) -> None:
-    """Frame numbers from 0, out of numbers or of image names as ``seal-00001.jpg``.
+    """Frame numbers from 0, from numbers or from image names such as ``seal-00001.jpg``.
 
     Image names are numbered from 1, as ffmpeg and the usual extraction tools write them, unless the
-    file has a name with number 0. A number that is none of a frame (-1, 1.5, 1e3) is no name either.
+    file has a name with number 0. A number that can't be a frame (-1, 1.5, 1e3) is not read as a name.
     """
     text = file.rows["frame"]
     number = text.str.fullmatch(r"[0-9]+(\.0*)?")
@@ -201,12 +204,12 @@ def _parse_frames(file: LabelFile) -> None:
     frames = frames.astype(np.float64).where(number | name)
     if name.any() and not (frames[name] == 0).any():
         frames[name] -= 1
-    wrong = ~(frames < 2**53)  # beyond it, and without a number
+    wrong = ~(frames < 2**53)  # also true for a row without a number
     if wrong.any():
         file.report(
             wrong,
-            f"'{text[wrong].iloc[0]}' is no frame: give its number (from 0) or its image's name "
-            "(as video_1_00001.jpg)",
+            f"'{text[wrong].iloc[0]}' is not a frame: give its number (from 0) or its image's name "
+            "(such as video_1_00001.jpg)",
         )
     file.rows["frame"] = frames.where(~wrong, 0).astype(np.int64)
     file.drop(wrong)
@@ -216,17 +219,17 @@ _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d*)?)")
 
 
 def parse_time(text: str) -> float:
-    """Seconds of ``HH:MM:SS[.fff]``, ``MM:SS[.fff]`` or plain seconds; hours count.
+    """Seconds of ``HH:MM:SS[.fff]``, ``MM:SS[.fff]`` or plain seconds.
 
     Raises:
-        ValueError: it is neither; the message says what is wrong with it.
+        ValueError: it is none of these; the message says what is wrong with it.
     """
     text = text.strip()
     if re.fullmatch(r"\d+([.,]\d*)?|[.,]\d+", text):
         return float(text.replace(",", "."))
     clock = _CLOCK.fullmatch(text)
     if not clock:
-        raise ValueError("is no time; write HH:MM:SS, HH:MM:SS.fff or seconds")
+        raise ValueError("is not a time; write HH:MM:SS, HH:MM:SS.fff or seconds")
     hours, minutes = int(clock[1] or 0), int(clock[2])
     seconds = float(clock[3].replace(",", "."))
     if minutes > 59:

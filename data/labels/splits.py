@@ -1,4 +1,4 @@
-"""Which videos train, which validate and which test: given, named, or drawn by video."""
+"""Which videos are for training, validation and test: given, named, or drawn by video."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def named_splits(
         video to split, and problems.
     """
     problems = [
-        f"data.splits: '{name}' is named for {split}, but no label is of that video"
+        f"data.splits: '{name}' is named for {split}, but no label names that video"
         for split, names in (("valid", valid), ("test", test))
         for name in names
         if name not in videos
@@ -35,10 +35,10 @@ def named_splits(
 def draw_splits(
     counts: Mapping[str, Mapping[str, int]], valid: float, test: float, seed: int
 ) -> dict[str, str]:
-    """Draw splits by video, so that each split's classes are close to the whole's.
+    """Draw splits by video, so that the classes have about the same shares in each split.
 
-    Of 500 random draws the one is kept whose class counts are nearest to the wanted shares (summed
-    absolute differences, rare classes weighing as much as common ones).
+    It draws 500 times and takes the draw whose class counts are nearest to the wanted shares (summed
+    absolute differences; rare classes weigh as much as common ones).
 
     Args:
         counts: video to class to number of labelled frames.
@@ -54,7 +54,7 @@ def draw_splits(
         draw = rng.choice(3, size=len(table), p=wanted / wanted.sum())
         order = rng.permutation(len(table))
         count = min(len(needed), len(table))
-        draw[order[:count]] = needed[:count]  # no split that is wanted stays empty
+        draw[order[:count]] = needed[:count]  # every wanted split gets a video
         got = np.stack([share[draw == index].sum(axis=0) for index in range(3)])
         cost = np.abs(got - wanted[:, None]).sum() + 10 * np.sum(got[0] == 0)
         if cost < best_cost:

@@ -1,4 +1,4 @@
-"""Labels to one label table: rows of a label file, and the frames that they mean in the videos.
+"""From the rows of a label file to one label table of the frames that they mean.
 
 The label table is a DataFrame ``video, frame, time, label, split``, one row a labelled frame, sorted.
 """
@@ -33,14 +33,14 @@ def expand(
     warnings: list[str] = []
     rows = file.rows[file.rows["video"].isin(list(videos))]
     parts = []
-    for name, own in rows.groupby("video", sort=True):
+    for name, of_video in rows.groupby("video", sort=True):
         video = videos[str(name)]
         if file.form == "frame":
-            part, problem = _frames_of(file, own, video)
+            part, problem = _frames_of(file, of_video, video)
         elif file.form == "range":
-            part, problem = _frames_of_ranges(file, own, video)
+            part, problem = _frames_of_ranges(file, of_video, video)
         else:
-            part, problem = _whole_video(file, own, video)
+            part, problem = _whole_video(file, of_video, video)
         problems += problem
         parts.append(part.assign(time=video.times[part["frame"].to_numpy(np.int64)]))
     columns = [column for column in COLUMNS if column != "split" or "split" in rows]
@@ -50,24 +50,25 @@ def expand(
     same = table.duplicated(["video", "frame"])
     if same.any():
         warnings.append(
-            f"{file.path}: {int(same.sum())} frames are labelled twice alike; counted once"
+            f"{file.path}: {int(same.sum())} frames are labelled twice with the same label; "
+            "each counts once"
         )
     return table[~same].sort_values(["video", "frame"], ignore_index=True), problems, warnings
 
 
-def _frames_of(file: LabelFile, own: pd.DataFrame, video: Video) -> tuple[pd.DataFrame, list[str]]:
+def _frames_of(file: LabelFile, rows: pd.DataFrame, video: Video) -> tuple[pd.DataFrame, list[str]]:
     problems = []
-    beyond = own["frame"] >= len(video)
+    beyond = rows["frame"] >= len(video)
     if beyond.any():
         problems.append(
-            f"{file.path}, {numbered(own.loc[beyond, 'row'])}: frame "
-            f"{own.loc[beyond, 'frame'].iloc[0]} is beyond video '{video.name}', which has "
+            f"{file.path}, {numbered(rows.loc[beyond, 'row'])}: frame "
+            f"{rows.loc[beyond, 'frame'].iloc[0]} is beyond video '{video.name}', which has "
             f"{len(video)} frames (0 to {len(video) - 1}{_at(video)})"
         )
-    own = own[~beyond]
-    twice = own.groupby("frame")["label"].nunique()
+    rows = rows[~beyond]
+    twice = rows.groupby("frame")["label"].nunique()
     for frame in twice.index[twice > 1][:5]:
-        both = own[own["frame"] == frame]
+        both = rows[rows["frame"] == frame]
         problems.append(
             f"{file.path}, rows {some(both['row'])}: frame {frame} of video '{video.name}' has "
             f"{both['label'].nunique()} labels: {some(sorted(set(both['label'])))}"
@@ -77,7 +78,7 @@ def _frames_of(file: LabelFile, own: pd.DataFrame, video: Video) -> tuple[pd.Dat
             f"{file.path}: {int((twice > 1).sum()) - 5} more frames of video '{video.name}' have "
             "more than one label"
         )
-    return own, problems
+    return rows, problems
 
 
 def _at(video: Video) -> str:
@@ -85,42 +86,42 @@ def _at(video: Video) -> str:
 
 
 def _frames_of_ranges(
-    file: LabelFile, own: pd.DataFrame, video: Video
+    file: LabelFile, rows: pd.DataFrame, video: Video
 ) -> tuple[pd.DataFrame, list[str]]:
     step = 1 / (video.fps or video.info.fps)
-    beyond = own["time_end"] > video.duration + step
+    beyond = rows["time_end"] > video.duration + step
     problems = [
         f"{file.path}, row {row['row']}: ends at {row['time_end_text']}, beyond video "
         f"'{video.name}', which lasts {video.duration:.3f} seconds ({len(video)} frames)"
-        for row in own[beyond].to_dict("records")
+        for row in rows[beyond].to_dict("records")
     ]
-    own = own[~beyond]
-    # A bound at the very end is a bound: the frame after the last.
+    rows = rows[~beyond]
+    # A range may end at the very end of the video: its bound is the frame after the last.
     times = np.append(video.times, max(video.duration, video.times[-1] + 1e-3))
-    bounds = nearest_frames(times, own[["time_start", "time_end"]].to_numpy(np.float64))
+    bounds = nearest_frames(times, rows[["time_start", "time_end"]].to_numpy(np.float64))
     counts = bounds[:, 1] - bounds[:, 0]
     problems += [
         f"{file.path}, row {row['row']}: {row['time_start_text']} to {row['time_end_text']} "
         f"holds no sampled frame of video '{video.name}' (one every {step:.3g} seconds)"
-        for row in own[counts == 0].to_dict("records")
+        for row in rows[counts == 0].to_dict("records")
     ]
     frames = [np.arange(start, end) for start, end in bounds]
-    table = own.loc[own.index.repeat(counts)]
+    table = rows.loc[rows.index.repeat(counts)]
     return table.assign(frame=np.concatenate([np.arange(0), *frames])), problems
 
 
 def _whole_video(
-    file: LabelFile, own: pd.DataFrame, video: Video
+    file: LabelFile, rows: pd.DataFrame, video: Video
 ) -> tuple[pd.DataFrame, list[str]]:
     problems = []
-    if own["label"].nunique() > 1:
+    if rows["label"].nunique() > 1:
         problems.append(
-            f"{file.path}, rows {some(own['row'])}: video '{video.name}' has "
-            f"{own['label'].nunique()} labels: {some(sorted(set(own['label'])))}"
+            f"{file.path}, rows {some(rows['row'])}: video '{video.name}' has "
+            f"{rows['label'].nunique()} labels: {some(sorted(set(rows['label'])))}"
         )
-    row = own.iloc[0]
-    kept = {name: row[name] for name in ("video", "label", "split") if name in own}
-    return pd.DataFrame({"frame": np.arange(len(video))}).assign(**kept), problems
+    row = rows.iloc[0]
+    same = {name: row[name] for name in ("video", "label", "split") if name in rows}
+    return pd.DataFrame({"frame": np.arange(len(video))}).assign(**same), problems
 
 
 def with_splits(
@@ -140,7 +141,7 @@ def with_splits(
         if isinstance(valid, float) or isinstance(test, float):
             return (
                 table.assign(split="train"),
-                ["data.splits: valid and test are both names or both shares"],
+                ["data.splits: valid and test must both be names or both be shares"],
                 [],
             )
         splits, problems = named_splits(file.videos, list(valid or []), list(test or []))
@@ -158,7 +159,7 @@ def with_splits(
     counts = {
         str(video): rows["label"].value_counts().to_dict() for video, rows in table.groupby("video")
     }
-    if len(counts) < 2:  # the others don't open, or have problems: that will be said
+    if len(counts) < 2:  # the others don't open, or have problems, which are reported
         return table.assign(split="train")[COLUMNS], [], []
     splits = draw_splits(counts, *shares, seed)
     drawn = {split: [v for v in counts if splits[v] == split] for split in ("valid", "test")}

@@ -1,6 +1,6 @@
 """The feature store: a frozen backbone's output for each frame, computed once for every trial.
 
-A backbone of images is given the frame, one of videos the clip that ends at it.
+An image backbone is given the frame, and a video backbone the clip that ends at it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from data.stores.frames import FrameStore, sampled_frames
 from data.stores.motion import MotionFrames, Reference, open_motion
 from data.videos.video import Video
 
-# uint8 frames [n, H, W, 3], or clips [n, L, H, W, 3] of a store with a window, to features [n, F];
-# what it is, the store does not need to know.
+# From uint8 frames [n, H, W, 3], or clips [n, L, H, W, 3] if the store has a window, to features [n, F].
 Backbone = Callable[[np.ndarray], np.ndarray]
 
 
@@ -33,12 +32,12 @@ class FeatureStore:
         size: height and width of the frames that the backbone is given.
         backbone_key: all that determines the backbone's output (network, weights, pooling).
         backbone: makes the callable; called only if some feature is missing.
-        batch_size: frames given to the backbone at a time; of clips as many as have so many frames.
+        batch_size: frames given to the backbone at a time; every frame of a clip counts.
         window: length and stride of the clip that the backbone is given for each frame, which ends
             at it as in `clip_indices`; None: the frame alone.
         motion: give the backbone the motion images against this reference instead of the frames.
         direct: decode frames from the file, without keeping them in the frame store.
-        folder, limit_bytes, shared: as of `Store`.
+        folder, limit_bytes, shared: as in `Store`.
     """
 
     def __init__(
@@ -74,7 +73,7 @@ class FeatureStore:
         return self.store.has(self.key(video))
 
     def share(self, video: Video) -> None:
-        """Let other machines have the features of `video`, if this one has them."""
+        """Share the features of `video` with other machines, if this one has them."""
         self.store.share(self.key(video))
 
     def open(self, video: Video) -> np.memmap:
@@ -86,9 +85,9 @@ class FeatureStore:
     def ensure(
         self, videos: Iterable[Video], on_video: Callable[[Video], None] | None = None
     ) -> None:
-        """Compute what is missing. Processes that want the same videos share them out.
+        """Compute what is missing. Processes that want the same videos divide the work.
 
-        A video that another process is at is put off to the end, when it is usually done.
+        A video that another process is computing comes last, when it is usually done.
         """
         busy = []
         for video in videos:
@@ -102,7 +101,7 @@ class FeatureStore:
                 on_video(video)
 
     def _ensure_one(self, video: Video, *, wait: bool) -> bool:
-        """Whether the features are there now; False only where `wait` is, and another is at them."""
+        """Whether the features are stored now; False only without `wait`, if another computes them."""
         key = self.key(video)
         if self.store.has(key):
             return True
@@ -130,7 +129,7 @@ class FeatureStore:
                 writers[key].append(np.clip(features, -limit, limit).astype(np.float16))
 
     def _stored(self, video: Video) -> Iterator[np.ndarray]:
-        """What the backbone is given for each frame of `video`, in batches."""
+        """The backbone's inputs for each frame of `video`, in batches."""
         step = self._step()
         frames: np.ndarray | MotionFrames = self.frames.open(video, self.size)
         if self.motion:

@@ -12,9 +12,9 @@ from data.files.store import Store, make_key
 from data.videos.decode import read_frames
 from data.videos.video import Video
 
-_CHUNK = 64  # frames given at a time: enough to be fast
+_CHUNK = 64  # frames yielded at a time: enough to be fast
 _AT_ONCE = 64 * 2**20  # bytes of whole frames that are held, and resized together
-_FORMAT = "bilinear-1"  # changes whenever what is stored for the same file would differ
+_FORMAT = "bilinear-1"  # change it when the stored frames of the same file would differ
 
 
 class FrameStore:
@@ -64,7 +64,7 @@ def sampled_frames(
     """The sampled frames of a video in order, at every one of `sizes`, decoded once.
 
     Yields:
-        some consecutive frames, usually `at_once`: uint8 ``[n, H, W, 3]`` a size.
+        some consecutive frames, usually `at_once`: uint8 ``[n, H, W, 3]`` for each size.
 
     Raises:
         VideoError: the video does not decode to its end.
@@ -89,7 +89,7 @@ def sampled_frames(
 
 
 def _joined(parts: list[list[np.ndarray]]) -> list[np.ndarray]:
-    """Consecutive frames ``[n, H, W, 3]`` a size, out of parts of them."""
+    """Consecutive frames ``[n, H, W, 3]`` of each size, joined from parts."""
     return (
         parts[0] if len(parts) == 1 else [np.concatenate(size) for size in zip(*parts, strict=True)]
     )

@@ -14,17 +14,17 @@ Reference = Literal["background", "previous"]
 
 STILL = 128  # the value of a pixel that does not differ
 _CHUNK_BYTES = 16 * 2**20  # of samples in memory at a time
-_FORMAT = "median-1"  # changes whenever the background of the same frames would differ
+_FORMAT = "median-1"  # change it when the background of the same frames would differ
 
 
 def background(frames: np.ndarray, *, samples: int = 64) -> np.ndarray:
     """What stays where it is: each pixel's median over frames spread evenly over the video.
 
-    Of an even number of frames it is the upper of the two middle values, a value that was seen.
+    With an even number of frames it is the upper of the two middle values, so it always occurs.
 
     Args:
         frames: uint8 ``[N, H, W, 3]``, in memory or mapped.
-        samples: at most so many frames.
+        samples: how many frames, at most.
 
     Returns:
         uint8 ``[H, W, 3]``.
@@ -49,8 +49,8 @@ def background(frames: np.ndarray, *, samples: int = 64) -> np.ndarray:
 def difference(frames: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """``128 + (frames - reference) / 2``: 128 where nothing moves.
 
-    Halves are rounded away from 128, so that whatever is brighter is above it and whatever is darker
-    is below. The two greatest differences, 254 and 255, are both 255.
+    Halves are rounded away from 128: a brighter pixel is always above it, and a darker one below.
+    The two greatest differences, 254 and 255, are both 255.
 
     Args:
         frames: uint8 ``[..., H, W, 3]``.
@@ -79,7 +79,7 @@ def motion_frames(
         frames: uint8 ``[N, H, W, 3]`` of one video, in memory or mapped.
         index: frame numbers of any shape, such as ``[M, L]`` of `clip_indices`.
         mode: ``background`` compares with the video's `background`, ``previous`` with the frame
-            before, and the first with itself.
+            before. The first frame is compared with itself.
         background: uint8 ``[H, W, 3]``; only for the mode of that name.
 
     Returns:
@@ -124,7 +124,7 @@ class MotionFrames:
 
     Args:
         frames: uint8 ``[N, H, W, 3]``.
-        mode, background: as of `motion_frames`.
+        mode, background: as in `motion_frames`.
     """
 
     def __init__(

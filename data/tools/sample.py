@@ -30,7 +30,7 @@ class Swimmer(NamedTuple):
     colour: Array
     slope: float  # change of y for a step in x
     middle: float  # the frame in which it is half way across the picture
-    y: float  # then
+    y: float  # in that frame
     dx: float
     half: float  # half its length
 
@@ -72,15 +72,17 @@ def make_sample(
     The table has a row a frame: `video` (file name without ending), `frame` (from 0), `label`
     (`seal` or `noseal`) and `split` (`train`, `valid` or `test`, by video). Videos have 40 to 70
     frames of 320 x 240 pixels, 10 a second, and depend on `seed` alone. `on_video` gets each file
-    name once it is written. FileExistsError if `folder` holds anything that is not of a sample.
+    name once it is written. Raises FileExistsError if `folder` holds other files.
     """
     folder, mark = folder.resolve(), json.dumps({"version": VERSION, "seed": seed})
     if _is_complete(folder, mark):
         return folder / "labels.csv"
     if foreign := {path.name for path in folder.glob("*")} - FILES:
-        raise FileExistsError(f"{folder} has other files in it, as {min(foreign)}: choose another")
+        raise FileExistsError(
+            f"{folder} has other files in it, such as {min(foreign)}: choose another"
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # Drawn next to its place and then renamed into it, so that nobody meets a half-made sample.
+    # Drawn next to its place and then renamed into it, so that nobody sees a half-made sample.
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
         (draft := Path(scratch, "draft")).mkdir()
         with (draft / "labels.csv").open("w", newline="") as file:
@@ -132,8 +134,8 @@ def draw_video(name: str, light: float, passes: int, seed: int) -> Iterator[tupl
 
 
 def _is_complete(folder: Path, mark: str) -> bool:
-    there = all((folder / name).is_file() for name in FILES)
-    return there and (folder / "sample.json").read_text() == mark
+    has_all = all((folder / name).is_file() for name in FILES)
+    return has_all and (folder / "sample.json").read_text() == mark
 
 
 def _write_video(path: Path, frames: Iterator[tuple[Array, str]]) -> list[str]:
@@ -228,7 +230,7 @@ def _plan_swimmers(rng: np.random.Generator, water: Array, seals: int, count: in
 
 
 def _draw_swimmer(canvas: Array, one: Swimmer, t: int) -> float:
-    """Draw it as it is in frame t and return the share of it that lies inside the picture."""
+    """Draw the swimmer of frame t and return the share of it that lies inside the picture."""
     gone, way = t - one.middle, math.copysign(1, one.dx)
     x, y = WIDTH / 2 + one.dx * gone, one.y + one.slope * one.dx * gone
     if abs(x - WIDTH / 2) > WIDTH / 2 + 1.3 * one.half:

@@ -16,7 +16,7 @@ from data.prefetch import prefetched
 from data.videos.info import VideoInfo
 from data.videos.times import clean_times
 
-_DECORD_HOLDS = 256 * 2**20  # bytes of frames, at most
+_DECORD_HOLDS = 256 * 2**20  # the most bytes of frames that decord may hold
 _PYAV_AHEAD = 16  # frames
 
 
@@ -28,11 +28,11 @@ def probe(path: Path) -> VideoInfo:
     """
     if path.stat().st_size == 0:
         raise VideoError("the file is empty (0 bytes)")
-    # PyAV first: of what is no video, decord says so on the terminal and not in its error alone.
+    # PyAV first: given a file that is not a video, decord also prints to the terminal.
     if _decord_reads(path):
         with contextlib.suppress(VideoError):
             info = _probe_decord(path)
-            # decord decodes ahead of a reader that is slower, without a limit; both give equal frames.
+            # decord decodes ahead of a slow reader without a limit; PyAV gives equal frames.
             whole = len(info) * info.height * info.width * 3
             return info if whole <= _DECORD_HOLDS else replace(info, decoder="pyav")
     return _probe_pyav(path)
@@ -41,11 +41,11 @@ def probe(path: Path) -> VideoInfo:
 def _decord_reads(path: Path) -> bool:
     """Whether decord, if it opens the video, gives the frames that a player shows.
 
-    Of transport streams it leaves out the first group of pictures, of edit lists it counts the frames
-    that they cut; either way it repeats the last frame until the number is full.
+    It leaves out the first group of pictures of a transport stream, and counts the frames that an edit
+    list cuts. In both cases it repeats the last frame until the number is reached.
 
     Raises:
-        VideoError: it is no video.
+        VideoError: it is not a video.
     """
     import av
 
@@ -69,7 +69,7 @@ def read_frames(info: VideoInfo) -> Generator[np.ndarray, None, None]:
     """
     count = 0
     with local(info.path) as path:
-        if info.decoder == "decord":  # which decodes in a thread of its own
+        if info.decoder == "decord":  # it decodes in its own thread
             frames = _read_decord(path, info)
         else:
             frames = prefetched(_read_pyav(path, info), depth=_PYAV_AHEAD)
@@ -120,7 +120,7 @@ def _read_decord(path: Path, info: VideoInfo) -> Iterator[np.ndarray]:
 
 
 def _damaged(info: VideoInfo) -> VideoError:
-    # Where, can't be said: decord decodes ahead, and reports damage before the frames ahead of it.
+    # The place is not known: decord decodes ahead, and reports damage before the frames that precede it.
     return VideoError(f"damaged: it does not decode to its end ({len(info)} frames declared)")
 
 
@@ -147,7 +147,7 @@ def _probe_pyav(path: Path) -> VideoInfo:
                 first = frame.pts
                 break
             else:
-                raise VideoError("no frame of it decodes")
+                raise VideoError("none of its frames decodes")
     except (av.error.FFmpegError, ValueError, IndexError) as error:
         raise VideoError(f"no decoder opens it ({_reason(error)})") from error
     fps = float(rate)
@@ -160,8 +160,8 @@ def _decodable(
 ) -> list[tuple[int, int | None]]:
     """Packets (pts, dts) without those before the `first` frame that decodes.
 
-    A recording that begins between two key frames has such packets, before its first key frame and,
-    where they are shown before it, right after.
+    A recording that begins between two key frames has such packets: those before its first key frame,
+    and those right after it that are shown before it.
     """
     shown = [pts for pts, _ in packets]
     if first not in shown:
@@ -172,7 +172,7 @@ def _decodable(
 
 
 def _starts(packets: list[tuple[int, int | None]]) -> np.ndarray:
-    """When packets (pts, dts) are shown, in order; NaN where their clock starts anew on the way."""
+    """When packets (pts, dts) are shown, in order; all NaN if their clock restarts in between."""
     decoded = np.array([dts for _, dts in packets if dts is not None])
     shown = np.sort(np.array([pts for pts, _ in packets], np.float64))
     return np.full(len(shown), np.nan) if np.any(np.diff(decoded) < 0) else shown
@@ -196,19 +196,25 @@ def _read_pyav(path: Path, info: VideoInfo) -> Iterator[np.ndarray]:
 
 
 class _Pixels:
-    """``[H, W, 3]`` RGB of frames of PyAV, by a filter graph, which uses memory of past frames again.
+    """From a frame of PyAV to ``[H, W, 3]`` RGB, by a filter graph that reuses memory of past frames.
 
-    Fresh memory for each, as of a frame's own `reformat`, takes half of the time of reading a video.
+    Fresh memory for each frame, as in its `reformat`, takes half of the time of reading a video.
     """
 
     def __init__(self) -> None:
         self._graph: Any = None
-        self._of: tuple[Any, ...] = ()
+        self._format: tuple[Any, ...] = ()
 
     def __call__(self, frame: Any) -> np.ndarray:
-        of = (frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range)
-        if of != self._of:  # some cameras change it within a file
-            self._graph, self._of = _rgb_graph(*of), of
+        frame_format = (
+            frame.width,
+            frame.height,
+            frame.format.name,
+            frame.colorspace,
+            frame.color_range,
+        )
+        if frame_format != self._format:  # some cameras change it within a file
+            self._graph, self._format = _rgb_graph(*frame_format), frame_format
         self._graph.push(frame)
         plane = self._graph.pull().planes[0]
         rows = np.frombuffer(plane, np.uint8).reshape(frame.height, plane.line_size)
@@ -219,7 +225,7 @@ def _rgb_graph(width: int, height: int, pixels: str, colorspace: int, color_rang
     from av.filter import Graph
 
     graph = Graph()
-    graph.threads = 1  # one takes less of all cores together
+    graph.threads = 1  # one thread takes the least CPU time in all
     source = graph.add(
         "buffer",
         video_size=f"{width}x{height}",

@@ -15,26 +15,30 @@ def find_files(folder: File) -> list[File]:
     """Every video file under `folder` by its extension, sorted; hidden ones are left out.
 
     Raises:
-        DataError: the folder isn't there, or holds none.
+        DataError: there is no such folder, or it holds no videos.
     """
     try:
-        there = listed(folder)
+        entries = listed(folder)
     except FileNotFoundError:
         raise DataError([f"data.videos: there is no folder '{folder}'"]) from None
-    if there == [folder]:
-        return there
+    if entries == [folder]:
+        return entries
     files = [
         path
-        for path in sorted(there)
+        for path in sorted(entries)
         if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".") and path.is_file()
     ]
     if not files:
-        found = sorted({path.suffix.lower() or path.name for path in there if "." in path.name})
+        endings = sorted({path.suffix.lower() or path.name for path in entries if "." in path.name})
         raise DataError(
             [
                 f"data.videos: no videos under '{folder}' and its subfolders; searched for files "
                 f"ending in {' '.join(sorted(EXTENSIONS))}"
-                + (f"; the files there end in {some(found)}" if found else "; it holds no files")
+                + (
+                    f"; the files there end in {some(endings)}"
+                    if endings
+                    else "; it holds no files"
+                )
             ]
         )
     return files
@@ -43,8 +47,8 @@ def find_files(folder: File) -> list[File]:
 class _Names:
     """How labels may name each file, from the strictest way to the loosest.
 
-    By its path under the folder; by stem or name, alone or after any of its parent folders; and by
-    either in whatever case. What several files are called in one way names none of them.
+    A file may be named by its path under the folder; by its stem or name, alone or after any of its
+    parent folders; or by either in any case. A name that fits several files in one way names none.
     """
 
     def __init__(self, files: Iterable[File], folder: File) -> None:
@@ -56,7 +60,7 @@ class _Names:
             *parents, name = (unicodedata.normalize("NFC", part) for part in parts)
             stem = unicodedata.normalize("NFC", file.stem)
             self.paths[file] = ["/".join([*parents, stem]), "/".join([*parents, name])]
-            # A stem alone is no path: it may mean the file of that stem in any folder.
+            # A stem alone is not a path: it may mean the file of that stem in any folder.
             for path in self.paths[file] if parents else [name]:
                 paths[path].add(file)
                 any_case_paths[path.lower()].add(file)
@@ -67,11 +71,11 @@ class _Names:
                     any_case_spellings[spelling.lower()].add(file)
 
     def find(self, name: str) -> list[File]:
-        """The files that `name` may mean: one if it is clear, none if it isn't there."""
+        """The files that `name` may mean: one if it is clear, none if there is no such file."""
         name = unicodedata.normalize("NFC", name).replace("\\", "/").removeprefix("./")
         keys = (name, name, name.lower(), name.lower())
-        found = (way[key] for way, key in zip(self.ways, keys, strict=True) if key in way)
-        return sorted(next(found, ()))
+        matches = (way[key] for way, key in zip(self.ways, keys, strict=True) if key in way)
+        return sorted(next(matches, ()))
 
     def clear_name(self, file: File) -> str:
         """The shortest path of `file` that means no other file."""
@@ -91,11 +95,11 @@ def match_files(
         name to path for those found, and a problem for each that is missing or ambiguous.
     """
     known = _Names(files, folder.parent if folder in files else folder)
-    found, problems = {}, []
+    matched, problems = {}, []
     for name in names:
         paths = known.find(name)
         if len(paths) == 1:
-            found[name] = paths[0]
+            matched[name] = paths[0]
         elif paths:
             advice = known.clear_name(paths[0])
             parts = {"folder": "/" in advice, "ending": advice.endswith(paths[0].suffix)}
@@ -111,11 +115,11 @@ def match_files(
                 f"{nearest(name, stems)}"
             )
     by_path: dict[File, list[str]] = defaultdict(list)
-    for name, path in found.items():
+    for name, path in matched.items():
         by_path[path].append(name)
     problems += [
         f"{some(same)} are names of one video, {path.name}: use one name"
         for path, same in by_path.items()
         if len(same) > 1
     ]
-    return found, problems
+    return matched, problems

@@ -8,7 +8,7 @@ import numpy as np
 
 from data.files.path import File
 
-# Containers that our users' cameras write; told apart from labels and notes in the same folder.
+# Containers that users' cameras write. Other files in the folder, such as labels, are skipped.
 EXTENSIONS = frozenset(
     [".mp4", ".m4v", ".mov", ".avi", ".asf", ".wmv", ".mkv", ".webm", ".mpg", ".mpeg", ".ts"]
     + [".mts", ".m2ts", ".flv", ".3gp", ".ogv", ".vob"]
@@ -22,7 +22,7 @@ class VideoInfo:
     Attributes:
         times: ``[N]`` seconds from the first frame at which each frame is shown, increasing.
         fps: frames a second, on average.
-        decoder: ``decord`` or ``pyav``, whichever reads the file, and in little memory.
+        decoder: ``decord`` or ``pyav``, whichever reads the file right and in little memory.
     """
 
     path: File

@@ -28,7 +28,7 @@ def nearest_frames(times: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 
 def clean_times(starts: np.ndarray, fps: float) -> np.ndarray:
-    """Times from 0, or evenly spaced where the container's are unusable (some ASF and MPEG-1)."""
+    """Times from 0, or evenly spaced if the container's times are unusable (some ASF and MPEG-1)."""
     times = starts.astype(np.float64) - float(starts[0])
     # Seconds in float32, as decord gives them, are good to a tenth of a millisecond at 20 minutes.
     usable = bool(np.all(np.isfinite(times)) and np.all(np.diff(times) > 0))

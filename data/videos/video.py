@@ -21,7 +21,7 @@ from data.videos.rejects import Reject
 from data.videos.times import sample_indices
 
 _DECODERS = ("decord", "pyav")
-_FORMAT = "opened-1"  # changes whenever what is said of the same file would differ
+_FORMAT = "opened-1"  # change it when the stored facts about the same file would differ
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Video:
 
     @property
     def key(self) -> str:
-        """Determines which frames of which content are meant."""
+        """Identifies the file's content and which of its frames are sampled."""
         return make_key(self.identity, self.fps)
 
 
@@ -65,7 +65,7 @@ def open_video(name: str, path: File, fps: float | None, on_chunk: OnChunk = lam
     """Probe one file.
 
     Args:
-        on_chunk: as of `local`.
+        on_chunk: as in `local`.
 
     Raises:
         VideoError: it can't be opened.
@@ -75,11 +75,11 @@ def open_video(name: str, path: File, fps: float | None, on_chunk: OnChunk = lam
 
 
 def _probe_remote(file: S3Path, on_chunk: OnChunk) -> VideoInfo:
-    """`probe` of a video on S3, whose answer is kept: what has its frames need not bring it again."""
+    """`probe` a video on S3 and store the answer: with its frames stored, it is not downloaded again."""
     store, key = _opened(file)
-    if (kept := store.get(key)) is not None:
-        fps, width, height, decoder = kept[:4].tolist()
-        times = np.array(kept[4:])
+    if (stored := store.get(key)) is not None:
+        fps, width, height, decoder = stored[:4].tolist()
+        times = np.array(stored[4:])
         return VideoInfo(file, times, fps, int(width), int(height), _DECODERS[int(decoder)])
     with local(file, on_chunk) as path:
         info = replace(probe(path), path=file)
@@ -90,12 +90,12 @@ def _probe_remote(file: S3Path, on_chunk: OnChunk) -> VideoInfo:
 
 
 def _opened(file: S3Path) -> tuple[Store, str]:
-    """Where what was found out of a video is kept: ``fps, width, height, decoder, *times``."""
+    """Where the facts about a video are stored: ``fps, width, height, decoder, *times``."""
     return Store("opened", limit_bytes=file.limit_bytes), make_key(identity(file), _FORMAT)
 
 
 def _to_bring(file: File) -> int:
-    """Chunks of it that opening it brings from S3."""
+    """How many chunks opening `file` downloads from S3."""
     if isinstance(file, Path):
         return 0
     store, key = _opened(file)
@@ -113,7 +113,8 @@ def open_videos(
     """Open every file; those that can't be are returned as rejects with the reason.
 
     Args:
-        on_bring: called with the chunks to bring from S3, if any, returns what is called for each.
+        on_bring: called with the number of chunks to download from S3, if there are any; returns a
+            function to call after each.
     """
     chunks = sum(map(_to_bring, paths.values()))
     tell = on_bring(chunks) if on_bring and chunks else lambda: None

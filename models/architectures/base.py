@@ -26,10 +26,10 @@ class VideoClassifier(nn.Module, ABC):
         num_features (int): width of a feature.
 
     Attributes:
-        steps (int): features of a clip: one a frame, or one in all from a network over clips.
+        steps (int): features of a clip: one for each frame; one in all from a network over clips.
         backbone (Backbone | None): turns frames into features; None if it takes features only.
         norm (FeatureNorm): applied to the features; does nothing until it is fitted.
-        extra (dict): whatever is to be kept in the model's file, JSON-like.
+        extra (dict): JSON-like data to keep in the model's file.
     """
 
     def __init__(self, *, config: ModelConfig, classes: Sequence[str], num_features: int) -> None:
@@ -51,7 +51,7 @@ class VideoClassifier(nn.Module, ABC):
         """Return the ``num_features`` that a model of ``config`` is to be built with.
 
         Raises:
-            ValueError: if there is no backbone to say so.
+            ValueError: if there is no backbone, which determines it.
         """
         if config.pretrained_model_name is None:
             raise ValueError(f"{config.architecture} needs a pretrained_model_name, not None")
@@ -130,7 +130,7 @@ class VideoClassifier(nn.Module, ABC):
         return streams.transpose(1, 2).flatten(2)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Return what training changes: under ``backbone`` the fine-tuned part, and ``head``."""
+        """Return what training changes: the fine-tuned part of the ``backbone``, and the ``head``."""
         groups: dict[str, list[nn.Parameter]] = {"backbone": [], "head": []}
         for name, parameter in self.named_parameters():
             if parameter.requires_grad:
@@ -149,10 +149,10 @@ def frame_size(config: ModelConfig) -> tuple[int, int]:
         if size is None:
             raise ValueError(f"{config.architecture} needs a pretrained_model_name, not None")
         return size
-    own = spec(config.pretrained_model_name)
-    if own.fixed_size and config.frame_size not in (None, own.frame_size):
+    backbone = spec(config.pretrained_model_name)
+    if backbone.fixed_size and config.frame_size not in (None, backbone.frame_size):
         raise ValueError(
-            f"frame_size {config.frame_size} does not go with {own.name}, which takes"
-            f" {own.frame_size} only: leave frame_size out"
+            f"frame_size {config.frame_size} does not go with {backbone.name}, which takes"
+            f" {backbone.frame_size} only: leave frame_size out"
         )
-    return config.frame_size or own.frame_size
+    return config.frame_size or backbone.frame_size

@@ -108,7 +108,7 @@ class Conv3D(VideoClassifier):
 
     @classmethod
     def smallest(cls) -> Shape:
-        """Return the smallest clips that leave something."""
+        """Return the smallest clips of which the pools leave something."""
         sizes = range(1, 1000)
         frames, height, width = (
             next(n for n in sizes if cls.shape((n, n, n))[axis] > 0) for axis in range(3)
@@ -125,7 +125,7 @@ class Conv3D(VideoClassifier):
             Tensor: shape ``[B, C]``.
 
         Raises:
-            ValueError: if the shape is another one; features in particular.
+            ValueError: if the shape is another one, as that of features is.
         """
         expected = [self.config.sequence_length, 3, *frame_size(self.config)]
         shape = [] if isinstance(clips, Windows) else list(clips.shape)

@@ -1,4 +1,4 @@
-"""image_mlp_*: each frame for itself."""
+"""image_mlp_*: each frame by itself."""
 
 from collections.abc import Sequence
 

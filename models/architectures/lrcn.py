@@ -17,9 +17,9 @@ class LRCN(VideoClassifier):
 
     The first ``sequence_model_layers`` layer sizes are layers over time, the others dense ones.
     A recurrent stack hands on its last step; with two recurrent layers and a dense one it hands
-    on every step, flattened, as ``Convolution1D`` always does. Dropout comes before the logits
-    once, whether a dense layer brings it or not. A pooling over the steps has no width of its own:
-    all layer sizes are dense layers after it.
+    on every step, flattened, as ``Convolution1D`` always does. There is one dropout before the logits,
+    with or without a dense layer. A pooling over the steps has no width of its own: all layer sizes
+    are dense layers after it.
 
     Source: Donahue et al., Long-term recurrent convolutional networks for visual recognition
     and description, CVPR 2015.

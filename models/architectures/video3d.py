@@ -6,8 +6,8 @@ from models.architectures.frame import Frame
 class Video3D(Frame):
     """A clip's feature through up to three dense layers; with none, a linear classifier.
 
-    The feature is that of the whole clip, so there is one: stored features are ``[B, 1, F]``, each
-    of the clip that ends at its frame.
+    There is one feature for the whole clip. Stored features are ``[B, 1, F]``: a frame's feature is that
+    of the clip that ends at it.
 
     Args:
         config (ModelConfig): its parameters.

@@ -12,16 +12,16 @@ from models.backbones.zoo import timm
 
 _CONVOLUTIONS = (nn.Conv2d, nn.Conv3d)
 _NORMALISATIONS = (nn.BatchNorm2d, nn.BatchNorm3d, timm.layers.BatchNormAct2d)
-_TOLERANCE = 1e-3  # of the largest feature; rounding differs by a hundredth of it
+_TOLERANCE = 1e-3  # relative to the largest feature; rounding errors are a hundredth of it
 
 
 def folded(network: nn.Module, shape: Sequence[int]) -> nn.Module:
     """Return a network that computes the same as ``network``, which must be in evaluation mode.
 
-    A normalisation that is given just what a convolution has computed is a factor and a summand of each
-    of its channels, so the convolution's own weights can hold them. Which follow each other is seen
-    when noise goes through, and the results are compared: a network that uses what is between the
-    two for something else is returned as it is.
+    A normalisation right after a convolution multiplies each channel by a factor and adds a constant, so
+    the convolution's weights can hold both. Noise is sent through the network to see which follow each
+    other, and the results are compared. A network that also uses a convolution's output elsewhere is
+    returned as it is.
 
     Args:
         network (nn.Module): such as a backbone; it is not changed.
@@ -33,22 +33,22 @@ def folded(network: nn.Module, shape: Sequence[int]) -> nn.Module:
         pairs, wanted = _pairs(network, example)
         if not pairs:
             return network
-        mine = copy.deepcopy(network)
+        fused = copy.deepcopy(network)
         for first, second in pairs:
-            convolution: Any = mine.get_submodule(first)
-            normalisation: Any = mine.get_submodule(second)
-            _replace(mine, first, fuse_conv_bn_eval(convolution, normalisation))
-            _replace(mine, second, getattr(normalisation, "act", nn.Identity()))
-        found = mine(example)
+            convolution: Any = fused.get_submodule(first)
+            normalisation: Any = fused.get_submodule(second)
+            _replace(fused, first, fuse_conv_bn_eval(convolution, normalisation))
+            _replace(fused, second, getattr(normalisation, "act", nn.Identity()))
+        output = fused(example)
     largest = wanted.abs().max().clamp(min=1e-6)
-    return mine if bool((found - wanted).abs().max() < _TOLERANCE * largest) else network
+    return fused if bool((output - wanted).abs().max() < _TOLERANCE * largest) else network
 
 
 def _pairs(network: nn.Module, example: Tensor) -> tuple[list[tuple[str, str]], Tensor]:
-    """Return names of convolutions, each with that of the normalisation that is given its output;
+    """Return pairs of names, a convolution's and that of the normalisation that takes its output;
     and the output of the network.
     """
-    made: dict[int, tuple[str, Tensor]] = {}  # the tensors are kept, or others would get their ids
+    made: dict[int, tuple[str, Tensor]] = {}  # holds the tensors, or others could get their ids
     calls: list[str] = []
     pairs: list[tuple[str, str]] = []
 
@@ -78,5 +78,5 @@ def _pairs(network: nn.Module, example: Tensor) -> tuple[list[tuple[str, str]], 
 
 
 def _replace(network: nn.Module, name: str, by: nn.Module) -> None:
-    parent, _, own = name.rpartition(".")
-    setattr(network.get_submodule(parent), own, by)
+    parent, _, child = name.rpartition(".")
+    setattr(network.get_submodule(parent), child, by)

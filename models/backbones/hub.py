@@ -22,7 +22,7 @@ from models.backbones.weights import PACKAGED, first_line
 from models.backbones.zoo import timm
 from models.errors import WeightsError
 
-SECONDS = 4.0  # how long a hub may take to answer at all
+SECONDS = 4.0  # the longest wait for a hub's first answer
 FILES = ("model.safetensors", "pytorch_model.bin")
 
 T = TypeVar("T")
@@ -55,9 +55,9 @@ def cached(entry: timm.models.PretrainedCfg) -> Path | None:
     if entry.hf_hub_id:
         repository, revision = _repository(entry)
         for file in _files(entry):
-            found = huggingface_hub.try_to_load_from_cache(repository, file, revision=revision)
-            if isinstance(found, str):
-                return Path(found)
+            path = huggingface_hub.try_to_load_from_cache(repository, file, revision=revision)
+            if isinstance(path, str):
+                return Path(path)
     if entry.url and _target(entry).is_file():
         return _target(entry)
     return None
@@ -69,8 +69,8 @@ def download(name: str, entry: timm.models.PretrainedCfg) -> Path:
     Raises:
         WeightsError: if it can't be had; within about ten seconds if there is no connection.
     """
-    if found := cached(entry):
-        return found
+    if path := cached(entry):
+        return path
     failures = []
     for published_at, fetch in ((entry.hf_hub_id, _from_hub), (entry.url, _from_url)):
         if not published_at:
@@ -79,7 +79,7 @@ def download(name: str, entry: timm.models.PretrainedCfg) -> Path:
             if huggingface_hub.is_offline_mode():
                 raise ConnectionError("HF_HUB_OFFLINE is set")
             return fetch(entry)
-        except Exception as error:  # each hub's client raises its own
+        except Exception as error:  # each hub's client raises its own exceptions
             failures.append(first_line(error))
     other = "" if name not in VIDEO_BACKBONES else " with an architecture over images"
     raise WeightsError(
@@ -143,7 +143,7 @@ def _soon(ask: Callable[[], T]) -> T:
     def run() -> None:
         try:
             answers.put((ask(), None))
-        except Exception as error:  # whatever it is, it is raised again where it was asked for
+        except Exception as error:  # any error is raised again where `ask` was called for
             answers.put((None, error))
 
     threading.Thread(target=run, daemon=True).start()

@@ -47,7 +47,7 @@ class Backbone(nn.Module):
             Tensor: shape ``[N, num_features]``.
 
         Raises:
-            ValueError: if the shape is another one, or not the only size that this network takes.
+            ValueError: if the shape is another one, or the network takes no such size.
         """
         if images.ndim != 4 or images.shape[1] != 3:
             raise ValueError(f"images must be [N, 3, H, W], not {list(images.shape)}")
@@ -110,8 +110,8 @@ class Backbone(nn.Module):
     def stages(self) -> list[list[nn.Parameter]]:
         """Return the parameters of each stage, from the first to the last.
 
-        They are grouped as timm does coarsely: the stem, then each group of blocks; what has no
-        parameters is no stage.
+        They are timm's coarse groups: the stem, then each group of blocks. A part without
+        parameters is not a stage.
 
         Raises:
             ValueError: if timm does not know them.
@@ -129,7 +129,7 @@ class Backbone(nn.Module):
         )
 
     def checkpoint_gradients(self) -> Self:
-        """Keep no activations inside the blocks while training; compute them again going back.
+        """Keep no activations inside the blocks while training; compute them again in the backward pass.
 
         Raises:
             ValueError: if the network can't.
@@ -146,8 +146,8 @@ class Backbone(nn.Module):
     def train(self, mode: bool = True) -> Self:
         """As any module, except that a frozen backbone stays in evaluation mode.
 
-        So does batch normalisation in any: clips are few, and the frames of one are alike, so that
-        a batch's statistics would be worse than those it was pretrained with.
+        Batch normalisation always does: a batch has few clips, and the frames of a clip are alike,
+        so its statistics would be worse than those from pretraining.
         """
         super().train(mode and not self.frozen)
         for module in self.modules():

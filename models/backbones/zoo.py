@@ -19,10 +19,10 @@ T = TypeVar("T")
 
 
 def on_meta(build: Callable[[], T]) -> T:
-    """What `build` returns; its networks are on the meta device: tensors have shapes but no values."""
+    """What `build` returns on the meta device, where tensors have shapes but no values."""
 
-    def there() -> T:
+    def build_on_meta() -> T:
         with torch.device("meta"):
             return build()
 
-    return without_compiler(there)
+    return without_compiler(build_on_meta)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from models.layers.dense import linear
 
-HEADS = 4  # at most, and as many as divide the width
+HEADS = 4  # at most; fewer if the width can't be divided by it
 
 
 class TransformerLayer(nn.Module):
@@ -23,7 +23,7 @@ class TransformerLayer(nn.Module):
         size (int): width of the output; the feed-forward network is twice as wide.
         dropout (float): rate inside the layer.
         positions (bool): whether sines of the steps' numbers are added first. Only the first
-            layer of a stack needs them: without, it could not tell an order.
+            layer of a stack needs them, to know the order of the steps.
     """
 
     def __init__(self, *, in_features: int, size: int, dropout: float, positions: bool) -> None:

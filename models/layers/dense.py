@@ -21,7 +21,7 @@ def linear(in_features: int, out_features: int) -> nn.Linear:
 
 
 class DenseStack(nn.Sequential):
-    """One (linear, ReLU, dropout) a size; sizes of 0 are no layers.
+    """One (linear, ReLU, dropout) for each size; a size of 0 adds no layer.
 
     Args:
         in_features (int): width of the input.

@@ -1,10 +1,10 @@
 """Recurrent layers over short clips, with fewer and larger matrix products than PyTorch's on CPUs.
 
-PyTorch's oneDNN LSTM computes the gradient of its input, which nobody wants of stored features (a
-quarter of the work), and its GRU and RNN multiply once a step for their weights' gradient. Here the
-projection of the input is one product for all steps, going back as well; only ``hidden @ weight``
-remains inside the loop. Parameters are those of the PyTorch layer, and so are the figures up to
-rounding.
+PyTorch's oneDNN LSTM always computes the gradient of its input, a quarter of the work, but stored
+features need no gradient. Its GRU and RNN multiply once a step for their weights' gradient. Here the
+projection of the input is one product for all steps, in the backward pass too; only
+``hidden @ weight`` remains inside the loop. Parameters are those of the PyTorch layer, and results are
+equal up to rounding.
 """
 
 from typing import Any
@@ -45,7 +45,7 @@ def _direction(layer: Recurrent, steps: Tensor, index: Tensor | None, *, back: b
     )
     gru = isinstance(layer, nn.GRU)  # its reset gate is between the two biases
     if index is None:
-        steps = steps.transpose(0, 1).contiguous()  # a view where another such layer came before
+        steps = steps.transpose(0, 1).contiguous()  # copies nothing after another such layer
     projected = F.linear(steps, weight, bias if gru else bias + recurrent_bias)
     if index is not None:
         projected = F.embedding(index.t(), projected)
@@ -60,14 +60,14 @@ def _direction(layer: Recurrent, steps: Tensor, index: Tensor | None, *, back: b
 
 
 def _compute_type(projected: Tensor) -> torch.dtype:
-    """What matrices are multiplied in."""
+    """The type in which matrices are multiplied."""
     if torch.is_autocast_enabled("cpu"):
         return torch.get_autocast_dtype("cpu")
     return projected.dtype
 
 
 def _product(left: Tensor, right: Tensor) -> Tensor:
-    """``left.T @ right`` summed over all steps but the first, in their type; float32."""
+    """``left.T @ right`` summed over all steps but the first, computed in their type; float32."""
     return (left[1:].flatten(0, 1).t() @ right[:-1].flatten(0, 1)).float()
 
 
@@ -103,7 +103,7 @@ class _LSTM(torch.autograd.Function):
         length, batch, size = hidden.shape
         enter, forget, cell, leave = gates.split(size, dim=2)
         outer = cells.tanh()
-        # What a step's gradient is multiplied by, for all steps at once.
+        # The factors of each step's gradient, for all steps at once.
         factors = gates.new_empty(length, batch, 3, size)
         factors[:, :, 0] = cell * enter * (1 - enter)
         factors[0, :, 1] = 0
@@ -157,7 +157,7 @@ class _GRU(torch.autograd.Function):
         matrix, gates, hidden, inner = ctx.saved_tensors
         length, batch, size = hidden.shape
         reset, update, new = gates.split(size, dim=2)
-        # What a step's gradient is multiplied by, for all steps at once.
+        # The factors of each step's gradient, for all steps at once.
         factors = gates.new_empty(length, batch, 4, size)
         slope = (1 - update) * (1 - new * new)
         factors[:, :, 0] = slope * inner * reset * (1 - reset)

@@ -1,4 +1,4 @@
-"""Layers over time, stacked: recurrent ones, a one-dimensional convolution, a Transformer's."""
+"""Stacked layers over time: recurrent layers, a one-dimensional convolution, a Transformer."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ class Convolution1D(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """What a layer over time is to be, and where in its stack.
+    """The options of a layer over time, and its place in the stack.
 
     Attributes:
         in_features (int): width of a step.
@@ -120,8 +120,8 @@ class SequenceStack(nn.Module):
         return_sequence (bool): whether every step of the last layer is returned, flattened,
             instead of the last step alone. A ``Convolution1D`` always returns every step.
         bidirectional (bool): whether recurrent layers read the clip both ways, each way with the
-            layer's width. The last step is then the last that each way has read: for the way
-            back that is the first of the clip.
+            layer's width. The last step is then the last one that each way reads: the way back
+            ends at the first step of the clip.
 
     Source of reading both ways: Schuster and Paliwal, Bidirectional recurrent neural networks,
     IEEE Transactions on Signal Processing 45, 1997.
@@ -169,7 +169,7 @@ class SequenceStack(nn.Module):
         return self.size * sequence_length if self.return_sequence else self.size
 
     def forward(self, steps: Tensor, index: Tensor | None = None) -> Tensor:
-        """Return what the last layer says of each clip.
+        """Return the last layer's output for each clip.
 
         Args:
             steps (Tensor): shape ``[B, L, in_features]``; or with an index ``[U, in_features]``.
@@ -185,7 +185,7 @@ class SequenceStack(nn.Module):
                 steps = run(layer, steps, index)
             else:
                 steps = layer(steps if index is None else steps[index])
-            index = None  # of the first layer's input only
+            index = None  # only for the input of the first layer
         if self.return_sequence:
             return steps.flatten(1)
         if self.bidirectional:

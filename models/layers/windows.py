@@ -1,4 +1,4 @@
-"""Clips as windows over frames that they share, so that what a frame needs is done once a frame."""
+"""Clips as windows over frames that they share, so that each frame is worked on once."""
 
 from dataclasses import dataclass
 

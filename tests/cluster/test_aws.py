@@ -159,5 +159,5 @@ def test_all_that_is_missing_is_said_at_once(config):
 
 @pytest.mark.parametrize("address", ["0.0.0.0/0", "::/0", "somewhere", "10.0.0.0/4"])
 def test_ssh_is_not_opened_to_the_world(address):
-    with pytest.raises(ValueError, match=r"addresses|is no address"):
+    with pytest.raises(ValueError, match=r"addresses|is not an address"):
         aws.network({"my_ip": address})

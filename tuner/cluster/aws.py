@@ -1,4 +1,4 @@
-"""AWS for ``ray up cluster/aws.yaml``: Ray's own provider, with what it leaves open closed.
+"""AWS for ``ray up cluster/aws.yaml``: Ray's own provider, made safer.
 
 Ray's provider opens SSH to the world and lets the head do all of EC2 and S3. This one makes a security
 group that lets in SSH from one address alone, and roles with the rights that a search needs.
@@ -24,11 +24,11 @@ _SSM = "resolve:ssm:"
 
 
 class Provider(AWSNodeProvider):
-    """EC2 instances that only `my_ip` reaches, by SSH, and that may do what they need to."""
+    """EC2 instances that only `my_ip` reaches, by SSH, with the rights that they need."""
 
     def __init__(self, provider_config: dict[str, Any], cluster_name: str) -> None:
         super().__init__(provider_config, cluster_name)
-        # Ray asks `bootstrap_config` once for a file, and not again when the variable has changed.
+        # Ray calls `bootstrap_config` once for a file, and not again after the variable has changed.
         known = provider_config.get("ssh_from")
         if known and os.environ.get("TUNER_MY_IP") and network(provider_config) != known:
             security_group(cluster_name, provider_config["region"], network(provider_config))
@@ -40,9 +40,9 @@ class Provider(AWSNodeProvider):
         Raises:
             SystemExit: all that is wrong with it.
         """
-        found = problems(cluster_config)
-        if found:
-            lines = "\n".join(f"  - {problem}" for problem in found)
+        faults = problems(cluster_config)
+        if faults:
+            lines = "\n".join(f"  - {problem}" for problem in faults)
             raise SystemExit(f"error: this cluster is not brought up:\n{lines}")
         make_token(token_file())
         name, provider = cluster_config["cluster_name"], cluster_config["provider"]
@@ -59,34 +59,34 @@ class Provider(AWSNodeProvider):
 
 
 def problems(config: Mapping[str, Any]) -> list[str]:
-    """What keeps a cluster from being brought up, each a sentence that starts with its key."""
-    provider, found = config["provider"], []
+    """Reasons why a cluster can't be brought up; each is a sentence that starts with its key."""
+    provider, faults = config["provider"], []
     try:
         network(provider)
     except ValueError as error:
-        found.append(f"provider.my_ip: {error}")
+        faults.append(f"provider.my_ip: {error}")
     if not bucket(provider):
-        found.append(
+        faults.append(
             "provider.bucket: is missing: the S3 bucket with your videos and results (or export "
             "TUNER_BUCKET)"
         )
     for kind, node_type in config["available_node_types"].items():
         node, key = node_type["node_config"], f"available_node_types.{kind}.node_config"
         if node.get("MetadataOptions", {}).get("HttpTokens") != "required":
-            found.append(f"{key}.MetadataOptions.HttpTokens: has to be required (IMDSv2)")
+            faults.append(f"{key}.MetadataOptions.HttpTokens: has to be required (IMDSv2)")
         disks = [disk.get("Ebs", {}) for disk in node.get("BlockDeviceMappings", [])]
         if not disks or not all(disk.get("Encrypted") for disk in disks):
-            found.append(f"{key}.BlockDeviceMappings: every disk has to be Encrypted: true")
+            faults.append(f"{key}.BlockDeviceMappings: every disk has to be Encrypted: true")
         if not node.get("ImageId"):
-            found.append(f"{key}.ImageId: is missing: an AMI, or resolve:ssm:PARAMETER")
-    return found
+            faults.append(f"{key}.ImageId: is missing: an AMI, or resolve:ssm:PARAMETER")
+    return faults
 
 
 def network(provider: Mapping[str, Any]) -> str:
     """The addresses that SSH is let in from, such as ``203.0.113.7/32``.
 
     Raises:
-        ValueError: there are none, or they are all of the internet.
+        ValueError: none are given, they can't be read, or they are too many.
     """
     text = str(provider.get("my_ip") or os.environ.get("TUNER_MY_IP") or "")
     if not text:
@@ -95,12 +95,14 @@ def network(provider: Mapping[str, Any]) -> str:
             "it (or export TUNER_MY_IP)"
         )
     try:
-        found = ipaddress.ip_network(text, strict=False)
+        addresses = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise ValueError(f"{text!r} is no address, such as 203.0.113.7 or 203.0.113.0/24") from None
-    if found.prefixlen < (8 if found.version == 4 else 32):
-        raise ValueError(f"{text} lets in {found.num_addresses:,} addresses; give your own")
-    return str(found)
+        raise ValueError(
+            f"{text!r} is not an address; write it as 203.0.113.7 or 203.0.113.0/24"
+        ) from None
+    if addresses.prefixlen < (8 if addresses.version == 4 else 32):
+        raise ValueError(f"{text} lets in {addresses.num_addresses:,} addresses; give your own")
+    return str(addresses)
 
 
 def bucket(provider: Mapping[str, Any]) -> str:
@@ -108,7 +110,7 @@ def bucket(provider: Mapping[str, Any]) -> str:
 
 
 def image(wanted: str, region: str) -> str:
-    """The AMI that is meant: all nodes of the cluster get this one, however long it lives."""
+    """The AMI that `wanted` names now: all nodes get it, for as long as the cluster lives."""
     if not wanted.startswith(_SSM):
         return wanted
     client = boto3.client("ssm", region_name=region)
@@ -116,7 +118,7 @@ def image(wanted: str, region: str) -> str:
 
 
 def security_group(name: str, region: str, ssh_from: str) -> str:
-    """The cluster's group: its nodes among themselves, SSH from `ssh_from`, and nothing else."""
+    """The cluster's group. It lets in the cluster's nodes, SSH from `ssh_from`, and nothing else."""
     ec2 = boto3.client("ec2", region_name=region)
     (vpc,) = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
     full = f"tuner-{name}"
@@ -140,7 +142,7 @@ def security_group(name: str, region: str, ssh_from: str) -> str:
         if version == 4
         else {"Ipv6Ranges": [{"CidrIpv6": ssh_from}]}
     )
-    if rules:  # the address may have changed, and nothing else may have been let in
+    if rules:  # the address may have changed, and any other rule has to go
         ec2.revoke_security_group_ingress(GroupId=number, IpPermissions=rules)
     ec2.authorize_security_group_ingress(
         GroupId=number,
@@ -164,7 +166,7 @@ def instance_profiles(name: str, region: str, bucket: str) -> dict[str, str]:
 
 
 def storage_rights(bucket: str) -> list[dict[str, Any]]:
-    """Reading and writing one bucket."""
+    """Rights to read and write one bucket."""
     return [
         {
             "Effect": "Allow",
@@ -183,8 +185,8 @@ def storage_rights(bucket: str) -> list[dict[str, Any]]:
 
 
 def fleet_rights(name: str, region: str, worker_role: str) -> list[dict[str, Any]]:
-    """Starting and ending instances of one cluster, with the workers' role and no other."""
-    own = {"StringEquals": {"aws:ResourceTag/ray-cluster-name": name}}
+    """Rights to start and end instances of one cluster, with the workers' role and no other."""
+    of_cluster = {"StringEquals": {"aws:ResourceTag/ray-cluster-name": name}}
     asked = {"StringEquals": {"aws:RequestTag/ray-cluster-name": name}}
     instances = f"arn:aws:ec2:{region}:*:instance/*"
     parts = ("subnet", "network-interface", "volume", "key-pair", "security-group")
@@ -224,7 +226,7 @@ def fleet_rights(name: str, region: str, worker_role: str) -> list[dict[str, Any
                 "ec2:CreateTags",
             ],
             "Resource": instances,
-            "Condition": own,
+            "Condition": of_cluster,
         },
         {
             "Effect": "Allow",

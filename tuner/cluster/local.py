@@ -1,7 +1,7 @@
-"""Machines that one has, for ``ray up cluster/local.yaml``: Ray's own provider, with what it lacks.
+"""Your own machines, for ``ray up cluster/local.yaml``: Ray's own provider, with what it lacks.
 
-Under the autoscaler of today Ray's provider never starts a worker, as it does not know the machine that
-it runs on; and ``ray down`` leaves the workers' Ray running.
+With today's autoscaler Ray's provider never starts a worker, because it does not know the machine that
+it runs on. And ``ray down`` leaves Ray running on the workers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ray.autoscaler.tags import (
 
 from tuner.cluster.token import make_token, token_file
 
-_NOTICED = 15.0  # seconds after which the autoscaler knows that a machine has been let go of
+_NOTICED = 15.0  # seconds after which the autoscaler knows that a machine was released
 _STOP = "bash --login -c '~/venv/bin/ray stop --force'"
 
 
@@ -34,7 +34,7 @@ class Provider(LocalNodeProvider):
 
     def __init__(self, provider_config: dict[str, Any], cluster_name: str) -> None:
         super().__init__(provider_config, cluster_name)
-        # `ray up` notes the head where it runs, and the head looks for itself where that is.
+        # `ray up` records the head on the machine where it is called; the head has records of its own.
         if provider_config.get("here") and not self.non_terminated_nodes(
             {TAG_RAY_NODE_KIND: NODE_KIND_HEAD}
         ):
@@ -53,8 +53,8 @@ class Provider(LocalNodeProvider):
         Raises:
             SystemExit: all that is wrong with it.
         """
-        if found := problems(cluster_config):
-            lines = "\n".join(f"  - {problem}" for problem in found)
+        if faults := problems(cluster_config):
+            lines = "\n".join(f"  - {problem}" for problem in faults)
             raise SystemExit(f"error: this cluster is not brought up:\n{lines}")
         make_token(token_file())
         provider, auth = cluster_config["provider"], cluster_config["auth"]
@@ -75,8 +75,8 @@ class Provider(LocalNodeProvider):
         """Take machines that are free.
 
         Raises:
-            RuntimeError: there are not so many. Ray's own provider would say nothing, and the
-                autoscaler wait for minutes.
+            RuntimeError: fewer are free. Ray's own provider would say nothing, and the autoscaler
+                would wait for minutes.
         """
         kind, now = tags[TAG_RAY_NODE_KIND], time.time()
         with self.state.lock, self.state.file_lock:
@@ -85,7 +85,7 @@ class Provider(LocalNodeProvider):
                 for address, info in self.state.get().items()
                 if info["state"] == "terminated"
                 and info["tags"][TAG_RAY_NODE_KIND] == kind
-                # One taken again at once would seem to the autoscaler never to have been let go of.
+                # If a machine is taken again at once, the autoscaler never notices that it was released.
                 and (kind == NODE_KIND_HEAD or now - info.get("ended", 0) > _NOTICED)
             }
             if len(free) < count:
@@ -102,7 +102,7 @@ class Provider(LocalNodeProvider):
         with ThreadPoolExecutor(16) as pool:
             for address, reached in zip(node_ids, pool.map(self._stop, node_ids), strict=True):
                 if not reached:
-                    print(f"{address} is not reached; Ray ends there by itself, without its head")
+                    print(f"{address} can't be reached; Ray ends there by itself, without its head")
         for address in node_ids:
             super().terminate_node(address)
             self.state.put(address, {**self.state.get()[address], "ended": time.time()})
@@ -110,7 +110,7 @@ class Provider(LocalNodeProvider):
     def _stop(self, address: str) -> bool:
         auth = self.provider_config["auth"]
         command = ["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "LogLevel=ERROR"]
-        # As Ray itself does on its way to a node.
+        # Ray itself connects to nodes with these options.
         command += ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
         if key := auth.get("ssh_private_key"):
             command += ["-o", "IdentitiesOnly=yes", "-i", str(Path(key).expanduser())]
@@ -120,26 +120,26 @@ class Provider(LocalNodeProvider):
 
 
 def problems(config: Mapping[str, Any]) -> list[str]:
-    """What keeps a cluster from being brought up, each a sentence that starts with its key."""
-    provider, found = config["provider"], []
+    """Reasons why a cluster can't be brought up; each is a sentence that starts with its key."""
+    provider, faults = config["provider"], []
     head, workers = provider.get("head_ip"), provider.get("worker_ips") or []
     if not head:
-        found.append("provider.head_ip: is missing: the machine that searches are started on")
+        faults.append("provider.head_ip: is missing: the machine that searches are started on")
     if not workers:
-        found.append(
+        faults.append(
             "provider.worker_ips: is missing: the other machines; one alone needs no cluster"
         )
     listed = [*([head] if head else []), *workers]
     for address in sorted({each for each in listed if listed.count(each) > 1}):
-        found.append(f"provider.worker_ips: {address} is given twice, and a machine is one node")
+        faults.append(f"provider.worker_ips: {address} is given twice; a machine is one node only")
     key = config["auth"].get("ssh_private_key")
     if not config["auth"].get("ssh_user"):
-        found.append("auth.ssh_user: is missing: the user that logs in to all of them")
+        faults.append("auth.ssh_user: is missing: the user that logs in to all of them")
     if not key:
-        found.append(
+        faults.append(
             "auth.ssh_private_key: is missing: the key that all of them let in; the head gets it, to "
             "reach the others (ssh-keygen -t ed25519 -N '' -f ~/.ssh/tuner makes one)"
         )
     elif not Path(key).expanduser().is_file():
-        found.append(f"auth.ssh_private_key: there is no file {key}")
-    return found
+        faults.append(f"auth.ssh_private_key: there is no file {key}")
+    return faults

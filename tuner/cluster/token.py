@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def token_file() -> Path:
-    """Where Ray looks for its token by itself; the cluster's file copies it to every node."""
+    """Where Ray looks for its token by default; the cluster's file copies it to every node."""
     return Path("~/.ray/auth_token").expanduser()
 
 

@@ -1,4 +1,4 @@
-"""``python -m tuner.cluster.wait ADDRESS COUNT``: return when so many machines have joined a cluster."""
+"""``python -m tuner.cluster.wait ADDRESS COUNT``: wait until COUNT machines have joined a cluster."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ _PATIENCE = 180.0  # seconds
 
 
 def wait(address: str, count: int) -> int:
-    """Wait for `count` machines; the exit status, 1 if they don't come."""
+    """Wait for `count` machines; returns the exit status, 1 if they don't come."""
     import ray
 
     from tuner.runtime.machines import machines
     from tuner.runtime.session import environment
 
     environment()
-    end, there = time.monotonic() + _PATIENCE, 0
+    end, joined = time.monotonic() + _PATIENCE, 0
     while time.monotonic() < end:
         try:
             if not ray.is_initialized():
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-            there = len(machines())
+            joined = len(machines())
         except ConnectionError:  # the head has only begun to start
             time.sleep(1)
             continue
-        if there >= count:
-            print(f"{there} machines have joined")
+        if joined >= count:
+            print(f"{joined} machines have joined")
             return 0
         time.sleep(0.5)
-    print(f"after {_PATIENCE:.0f} s {there} of {count} machines have joined", file=sys.stderr)
+    print(f"after {_PATIENCE:.0f} s {joined} of {count} machines have joined", file=sys.stderr)
     return 1
 
 

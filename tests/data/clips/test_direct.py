@@ -163,7 +163,7 @@ def test_windows_at_random_equal_the_stored_ones(video: Video) -> None:
 def test_a_frame_that_the_video_has_not_is_an_error_at_once(
     frames: list[int], video: Video
 ) -> None:
-    message = f"video 'v' has frames 0 to 39, no {frames[-1]}"
+    message = f"video 'v' has frames 0 to 39, not {frames[-1]}"
     with pytest.raises(ValueError, match=message):
         read_clips(video, np.array(frames)[:, None], size=SIZE)
 

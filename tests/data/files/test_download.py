@@ -50,7 +50,9 @@ def test_one_that_is_always_spoilt_is_given_up(folder: S3Path, spoil: Callable[.
     put(folder, "b.mp4", random(1))
     spoil(flipped, times=3)
     _, rejects = open_videos({"a": folder.files()[0]}, None)
-    assert "brought from S3 3 times" in rejects[0].reason and str(rejects[0].path).endswith("a.mp4")
+    assert "downloaded from S3 3 times" in rejects[0].reason and str(rejects[0].path).endswith(
+        "a.mp4"
+    )
     assert not kept()
     assert read(folder.files()[1]) == random(1)
 

@@ -74,7 +74,7 @@ def test_what_stays_spoilt_replaces_nothing(
     (tmp_path / "a").write_bytes(random(0))
     Shared(folder).keep(tmp_path / "a", "a.npy")
     spoil(flipped, times=3)
-    with pytest.raises(S3Error, match="never what S3 has"):
+    with pytest.raises(S3Error, match="never matched what S3 has"):
         Shared(folder).fetch("a.npy", tmp_path / "a")
     assert (tmp_path / "a").read_bytes() == random(0) and len([*tmp_path.iterdir()]) == 1
     with pytest.raises(FileNotFoundError):

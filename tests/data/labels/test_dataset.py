@@ -124,7 +124,7 @@ def test_a_misspelt_video_is_one_problem(names: dict[str, list[str]], drawn: Pat
 
 def test_a_video_without_a_good_row_may_be_named(drawn: Path) -> None:
     (problem,) = problems_of(drawn, "video,frame,label\na,0,x\nc,two,y\n", valid=["c"], test=[])
-    assert "'two' is no frame" in problem
+    assert "'two' is not a frame" in problem
 
 
 def test_drawn_splits_are_said(videos: Path, make_video: MakeVideo) -> None:
@@ -156,7 +156,7 @@ def test_splits_given_twice(drawn: Path) -> None:
 
 def test_names_and_shares_do_not_mix(drawn: Path) -> None:
     problems = problems_of(drawn, VIDEO_ROWS, valid=["c"], test=0.2)
-    assert "valid and test are both names or both shares" in problems[0]
+    assert "valid and test must both be names or both be shares" in problems[0]
 
 
 def test_one_labelled_video_is_too_few(drawn: Path) -> None:

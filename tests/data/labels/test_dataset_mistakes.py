@@ -101,7 +101,7 @@ def test_problems_of_the_file_and_of_the_videos_come_together(drawn: Path) -> No
     assert len(problems) == 5
     for words in (
         "row 6: frame 99 is beyond video 'a', which has 20 frames",
-        "row 7: 'two' is no frame",
+        "row 7: 'two' is not a frame",
         "video 'd' is not among",
         "row 9: 1 with no 'label'",
         "row 10: split 'vaild'",

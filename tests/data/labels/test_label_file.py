@@ -125,5 +125,5 @@ def test_unknown_columns_are_all_named_with_the_right_ones(labels: Path) -> None
 
 def test_columns_of_no_form(labels: Path) -> None:
     problem = problem_in(labels, "video,time_start,label\nv,1,a\n")
-    for words in (str(labels), "video, time_start, label are of no form", "video, frame, label"):
+    for words in (str(labels), "video, time_start, label match no form", "video, frame, label"):
         assert words in problem

@@ -37,14 +37,14 @@ def test_many_frames_with_two_labels_are_counted(labels: Path) -> None:
 
 def test_frame_that_is_none(labels: Path) -> None:
     problem = problem_in(labels, "video,frame,label\nv,1,a\nv,last,a\n")
-    for words in (f"{labels}, row 3", "'last' is no frame", "video_1_00001.jpg"):
+    for words in (f"{labels}, row 3", "'last' is not a frame", "video_1_00001.jpg"):
         assert words in problem
 
 
 @pytest.mark.parametrize("frame", ["-1", "1.5", "1e3", '"1,5"', "+1", "99999999999999999999", "٣"])
 def test_numbers_that_are_no_frame(labels: Path, frame: str) -> None:
     problem = problem_in(labels, f"video,frame,label\nv,{frame},a\n")
-    assert "'{}' is no frame".format(frame.strip('"')) in problem
+    assert "'{}' is not a frame".format(frame.strip('"')) in problem
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_times(text: str, seconds: float) -> None:
     "text", ["", "noon", "1h", "25:61:00", "00:00:60", "00:75", "-1", "1:2:3:4"]
 )
 def test_what_is_no_time(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is no time|minutes|seconds"):
+    with pytest.raises(ValueError, match=r"is not a time|minutes|seconds"):
         parse_time(text)
 
 
