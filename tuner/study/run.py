@@ -70,7 +70,7 @@ def run_trials(
     from tuner.runtime import patches
 
     try:
-        patches.adapt(own=session.own)
+        patches.adapt(started_ray=session.started_ray)
         with store.running():
             _fit(config, space, dataset, store, rungs, searcher, console, end, trainable, callbacks)
     finally:

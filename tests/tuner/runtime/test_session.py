@@ -53,7 +53,7 @@ def test_trials_run_on_the_workers_that_ray_started_ahead():
         with RaySession(ahead=True) as session:
             session.wait()
             logs = Path(worker._global_node.get_logs_dir_path())
-            patches.adapt(own=True)
+            patches.adapt(started_ray=True)
             trial = tune.with_resources(train, {"cpu": 1})
             config = tune.TuneConfig(num_samples=2, reuse_actors=True)
             run = tune.RunConfig(verbose=0)
