@@ -118,7 +118,7 @@ SCHEDULERS = Kind(
     },
     example="ray.tune.schedulers:MedianStoppingRule",
     unfit={
-        "ray.tune.schedulers:PopulationBasedTraining": "it changes a trial's parameters while it trains, "
-        "and the results store keeps one set of parameters for each trial"
+        "ray.tune.schedulers:PopulationBasedTraining": "it changes a trial's parameters while the "
+        "trial trains, and the results store keeps one set of parameters for each trial"
     },
 )

@@ -13,7 +13,7 @@ from tuner.config.sections import DataConfig
 def check_models(searched: Iterable[ModelConfig], data: DataConfig) -> None:
     """Check what only building a model shows.
 
-    A clip may be too small for a network's pools; a network may have fewer stages than are to be trained.
+    A clip may be too small for a network's pools, or more stages are to be trained than it has.
 
     Raises:
         ConfigError: all models that can't be built, at once.

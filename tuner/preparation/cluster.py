@@ -106,7 +106,7 @@ class Preparer:
         """Return as soon as the actor runs."""
 
     def prepare(self, video: Video, wanted: bool) -> Reject | None:
-        """Decode a video, and compute its features if they are wanted; returns why it does not decode."""
+        """Decode a video, and compute its features if `wanted`; returns why it does not decode."""
         if wanted and _complete(video, self.searched, self.stores):
             for store in self.stores:
                 store.share(video)
@@ -127,7 +127,7 @@ def _on_all(
 ) -> list[Reject]:
     """Spread the videos over the cluster; a bar shows how many are done. Returns those left out.
 
-    A machine gets a video only when it is ready for one. If it is lost, another machine gets the video.
+    A machine gets a video only when it is ready. If the machine is lost, another one gets the video.
     """
     import ray
     from ray.exceptions import RayActorError, RayTaskError

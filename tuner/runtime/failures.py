@@ -47,7 +47,7 @@ def machine_lost(error: Exception | None) -> bool:
 def forgive_lost_machine(trial: Any) -> bool:
     """Whether `trial`, which is about to be tried again, has lost its machine.
 
-    Such a retry does not count for ``search.retries``: over weeks on spot machines, a trial may lose many.
+    Such a retry does not count for ``search.retries``: in weeks on spot machines there may be many.
     """
     if not machine_lost(_error_of(trial)):
         return False

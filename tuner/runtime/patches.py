@@ -84,9 +84,9 @@ def adapt(*, started_ray: bool) -> None:
 def _let_workers_start() -> None:
     """Have Tune give a free worker to a trial for which no other worker is starting.
 
-    Tune gives it to the first trial. If a worker is starting for that trial, Tune ends this worker. With
-    trials shorter than a worker's start, only one worker ever comes up. That takes up to half of the time
-    of a search on two CPUs (32 trials: 88 s on one worker, 40 s on both).
+    Tune gives it to the first trial. If a worker is starting for that trial, Tune ends this worker. If
+    trials are shorter than a worker's start, only one worker ever comes up. That takes up to half of
+    the time of a search on two CPUs (32 trials: 88 s on one worker, 40 s on both).
     """
     from ray.tune.execution.tune_controller import TuneController
 

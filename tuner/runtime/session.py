@@ -97,7 +97,7 @@ class RaySession:
                 else:
                     if self._ahead:
                         os.environ.update(_AHEAD)
-                    # Without "local", Ray may try to join what a killed Ray left behind, and wait for ever.
+                    # Without "local", Ray may try to join what a killed Ray left, and wait for ever.
                     from tuner.runtime.patches import nothing_else
 
                     with nothing_else():
