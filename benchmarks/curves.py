@@ -2,8 +2,8 @@
 
     python -m benchmarks.curves VIDEOS LABELS.csv
 
-Each is trained for the same number of epochs, whatever its figures; the selection metric and the loss of every
-epoch go to ``results/curves.json``, so that schedulers can be compared in milliseconds a search.
+Each is trained for the same number of epochs, whatever its figures. The selection metric and the
+loss of every epoch go to ``results/curves.json``, so that schedulers can be compared in milliseconds.
 """
 
 from __future__ import annotations

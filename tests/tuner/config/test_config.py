@@ -85,7 +85,7 @@ def test_a_mistake_is_named_with_its_key_and_what_to_do(tree, words):
 
 
 def test_all_mistakes_are_said_at_once():
-    found = problems(
+    reported = problems(
         minimal(
             serach={},
             data={"fps": 0, "labls": "x"},
@@ -93,12 +93,12 @@ def test_all_mistakes_are_said_at_once():
             space={"dropout": {"low": 2, "high": 1}, "foo": [1], "pooling": ["mx"]},
         )
     )
-    text = "\n".join(found)
+    text = "\n".join(reported)
     for key in ("serach", "data.fps", "data.labls", "search.seed"):
         assert key in text
     for key in ("space.dropout", "space.foo", "space.pooling"):
         assert key in text
-    assert len(found) == 7
+    assert len(reported) == 7
 
 
 def test_a_key_given_twice_is_a_mistake(tmp_path):

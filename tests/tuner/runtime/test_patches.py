@@ -53,7 +53,7 @@ class Quick(tune.Trainable):
 
 @pytest.fixture(autouse=True)
 def _nothing_said(monkeypatch):
-    """Each test hears what is missing, and leaves Tune as it was."""
+    """Each test begins with nothing reported as missing, and leaves Tune as it was."""
     monkeypatch.setattr(models.patches, "_said", set())
     reuse = TuneController._maybe_reuse_cached_actor
     monkeypatch.setattr(TuneController, "_maybe_reuse_cached_actor", getattr(reuse, "plain", reuse))
@@ -175,7 +175,7 @@ def test_notices_stay_in_the_logs_without_the_store_of_rays_head(name, monkeypat
 
 
 def test_a_search_ends_right_without_any_of_them(write_config, tmp_path):
-    """All names are others, in the process of the search and in Ray's workers."""
+    """In the search's process and in Ray's workers, all these names are changed."""
     (tmp_path / "sitecustomize.py").write_text(
         textwrap.dedent(
             """
