@@ -2,8 +2,8 @@
 
     python -m benchmarks.curves VIDEOS LABELS.csv
 
-Each is trained for as many epochs whatever its figures; the selection metric and the loss of every
-epoch go to ``results/curves.json``, so that schedulers can be compared in milliseconds a search.
+Each is trained for the same number of epochs, whatever its figures. The selection metric and the
+loss of every epoch go to ``results/curves.json``, so that schedulers can be compared in milliseconds.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def main(videos: str, labels: str, trials: int = 200, epochs: int = 27) -> None:
                 while not run.finished:
                     run.step()
             except Diverged:
-                pass  # a search sees such trials fail, too: they are left out
+                pass  # left out: such trials fail in a search, too
             else:
                 curves.append([[e["valid_f1"], e["valid_loss"]] for e in run.history])
             advance()

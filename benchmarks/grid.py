@@ -1,9 +1,9 @@
-"""How long the published grid takes: all 3,075 models, or every so many of them, and scaled.
+"""How long the published grid takes: all 3,075 models, or every n-th of them, scaled to all.
 
     python -m benchmarks.grid VIDEOS LABELS.csv [--every 12]
 
-Untrained backbones of the six kinds, cold: the work is that of trained ones. A sample takes every so
-many models in the grid's order, so that all kinds are in it by their share.
+Untrained backbones of the six kinds, from an empty cache: trained ones take the same work. A sample
+takes every n-th model in the grid's order, so that each kind of model keeps its share.
 """
 
 from __future__ import annotations

@@ -37,22 +37,22 @@ def main(epochs: int = 15) -> None:
     settings = TrainingConfig(epochs=10_000, patience=10_000, rounds=1)
     training = Training(ours, train, valid, config=settings, task=source.task)
 
-    theirs = Head("LSTM", 256)
+    peer = Head("LSTM", 256)
     data = {
         name: (ours.norm(split.features[split.index]), split.labels)
         for name, split in (("train", train), ("valid", valid))
     }
-    optimizer = torch.optim.Adam(theirs.parameters(), lr=1e-3, fused=True)
+    optimizer = torch.optim.Adam(peer.parameters(), lr=1e-3, fused=True)
 
     ratios, seconds = [], []
     for _ in range(epochs):  # in turn, so that a busy machine slows both
         begin = time.perf_counter()
         training.step()
-        mine = time.perf_counter() - begin
+        our_seconds = time.perf_counter() - begin
         begin = time.perf_counter()
-        epoch(theirs, optimizer, data)
-        ratios.append((time.perf_counter() - begin) / mine)
-        seconds.append(mine)
+        epoch(peer, optimizer, data)
+        ratios.append((time.perf_counter() - begin) / our_seconds)
+        seconds.append(our_seconds)
     report(
         "head_epoch",
         {"speed / loop over tensors in memory": (statistics.median(ratios[2:]), "0.9 or more")},

@@ -35,7 +35,7 @@ CONFIG = ModelConfig(architecture="c3dsmall", sequence_length=16)
 
 
 def data_wait() -> float:
-    """The median share of an epoch."""
+    """The median share of an epoch in which training waits for data."""
     dataset = load_dataset(DataConfig(), output)
     source = ClipSource(dataset, DataConfig())
     train, valid = (source.clips(CONFIG, split) for split in ("train", "valid"))
@@ -72,7 +72,7 @@ def sequential(path: Path) -> float:
 
 
 def direct(path: Path) -> float:
-    """Frames a second of batches of clips, one that ends at every fourth frame."""
+    """Frames a second of clips in batches; a clip ends at every fourth frame."""
     video = open_video("video", path, None)
     ends = np.arange(0, len(video), 4)
     clips = DirectClips(

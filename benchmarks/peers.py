@@ -7,8 +7,8 @@
 *plain*: the same, each clip decoded and passed through the backbone in each epoch; one trial is run
 for one epoch, and its seconds are scaled to all epochs on two workers.
 
-Every trial of every one is trained for 9 epochs, with the parameters that our search drew, so that the
-work is the same; the backbone is an untrained mobilenetv2. *cold* begins with an empty cache folder,
+All of them train every trial for 9 epochs, with the parameters that our search drew, so that the work
+is the same; the backbone is an untrained mobilenetv2. *cold* begins with an empty cache folder,
 *warm* with that of the run before.
 Each run is a whole process, timed from its start to its end.
 """
@@ -95,11 +95,11 @@ def main() -> None:
     }
     ratios, seconds = {}, {}
     for trials in args.trials:
-        own = {}
+        our_seconds = {}
         with tempfile.TemporaryDirectory() as folder:
             for state in ("cold", "warm"):
-                own[state] = ours(videos, labels, trials, folder, state)
-                seconds[f"ours, {trials} trials, {state}"] = own[state]
+                our_seconds[state] = ours(videos, labels, trials, folder, state)
+                seconds[f"ours, {trials} trials, {state}"] = our_seconds[state]
             parameters = drawn(folder)
         for kind in args.peers:
             if kind == "plain":
@@ -108,9 +108,9 @@ def main() -> None:
             else:
                 other = peer(kind, videos, labels, parameters)
             seconds[f"{kind}, {trials} trials"] = other
-            for state, mine in own.items():
+            for state, our_time in our_seconds.items():
                 key = f"{kind} / ours, {trials} trials, {state}"
-                ratios[key] = (other / mine, wanted.get((kind, trials, state), "-"))
+                ratios[key] = (other / our_time, wanted.get((kind, trials, state), "-"))
         report("peers", ratios, seconds)
 
 

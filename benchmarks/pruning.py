@@ -5,8 +5,8 @@
 Searches are replayed over learning curves that are known to their end, in milliseconds each: a toy
 objective, and those of models trained on real seals (`benchmarks.curves`, ``results/curves.json``).
 For each budget and seed the three are given the same trials in the same order, on two workers, and
-the same epochs; what counts is the best value that a search has seen when they are spent. Of a real
-curve that is its selection metric, the macro-F1 on the validation video.
+the same epochs; what counts is the best value that a search has seen when they are spent. The value of
+a real curve is the selection metric, the macro-F1 on the validation video.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Curves = np.ndarray  # [trials, epochs, 2]: the best value so far, and minus the
 
 
 def toy(seed: int, trials: int = 1000, epochs: int = 27) -> Curves:
-    """Curves that rise towards their quality at rates of their own, with noise."""
+    """Noisy curves that rise towards their quality, each at its own rate."""
     draw = np.random.default_rng(seed)
     quality = draw.beta(4, 2, trials)[:, None]
     depth, rate = draw.uniform(0.1, 0.6, (trials, 1)), draw.uniform(0.3, 1.5, (trials, 1))
@@ -36,7 +36,7 @@ def toy(seed: int, trials: int = 1000, epochs: int = 27) -> Curves:
 
 
 def real(seed: int) -> Curves:
-    """The stored curves, in an order of the seed's."""
+    """The stored curves, in an order drawn with the seed."""
     stored = np.array(json.loads((FOLDER / "curves.json").read_text()))
     stored[:, :, 1] *= -1
     return _best_so_far(stored[np.random.default_rng(seed).permutation(len(stored))])
@@ -75,7 +75,7 @@ class Stopping(Random):
 
 
 class Promotion(Random):
-    """Ours."""
+    """Our ASHA: a trial waits at a rung until it is promoted."""
 
     def __init__(self, epochs: int) -> None:
         self.rungs = Rungs(grace=GRACE, factor=FACTOR, longest=epochs)
@@ -90,7 +90,7 @@ class Promotion(Random):
 
 
 def search(curves: Curves, rule: Random, budget: int) -> float:
-    """The best value seen when `budget` epochs are spent, every epoch taking as long."""
+    """The best value seen when `budget` epochs are spent; all epochs take equally long."""
     new: Iterator[int] = iter(range(len(curves)))
     reached = dict.fromkeys(range(len(curves)), 0)
     running: list[tuple[int, int]] = []  # when its next epoch ends, and which trial
@@ -120,26 +120,26 @@ def search(curves: Curves, rule: Random, budget: int) -> float:
 
 
 def compare(draw: Callable[[int], Curves], budget: int) -> dict[str, np.ndarray]:
-    """Of each rule the best values of all seeds."""
-    found: dict[str, list[float]] = {"random": [], "stopping": [], "promotion": []}
+    """For each rule, the best values of all seeds."""
+    best_values: dict[str, list[float]] = {"random": [], "stopping": [], "promotion": []}
     for seed in range(SEEDS):
         curves = draw(seed)
         epochs = curves.shape[1]
         rules = {"random": Random(), "stopping": Stopping(epochs), "promotion": Promotion(epochs)}
         for name, rule in rules.items():
-            found[name].append(search(curves, rule, budget))
-    return {name: np.array(values) for name, values in found.items()}
+            best_values[name].append(search(curves, rule, budget))
+    return {name: np.array(values) for name, values in best_values.items()}
 
 
 def main() -> None:
     ratios, figures = {}, {}
     for name, draw in {"toy": toy, "real seals": real}.items():
         for budget in (50, 100, 200, 400):
-            found = compare(draw, budget)
-            means = {rule: float(values.mean()) for rule, values in found.items()}
+            best_values = compare(draw, budget)
+            means = {rule: float(values.mean()) for rule, values in best_values.items()}
             figures |= {f"{name}, {budget} epochs, {rule}": v for rule, v in means.items()}
             for other in ("stopping", "random"):
-                better = found["promotion"] - found[other]
+                better = best_values["promotion"] - best_values[other]
                 key = f"{name}, {budget} epochs: promotion / {other}"
                 ratios[key] = (means["promotion"] / means[other], "1 or more")
                 counts = (better > 0).sum(), (better == 0).sum(), (better < 0).sum()

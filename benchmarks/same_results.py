@@ -3,7 +3,7 @@
     python -m benchmarks.same_results [--trials 12]
 
 Three searches over the sample with the same random parameters, each a whole process: cold and warm on
-all cores, and cold again with one worker. Compared are the values of all epochs of all trials.
+all cores, and cold again with one worker. The values of all epochs of all trials are compared.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python -m benchmarks.scale [--trials 1000] [--workers 64]
 
-Every part of a search is the real one but what a trial does: sleeping a second an epoch takes no CPU
-of the machine that the controller runs on, as training on other machines would not.
+All parts of a search are real, except that a trial sleeps for a second instead of training an epoch.
+Like training on other machines, this takes no CPU of the controller's machine.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def main() -> None:
         first = min(record.started for record in records if record.started)
         ends = sorted(record.ended for record in records if record.ended)
         epochs = sum(len(record.epochs) for record in records)
-        # The workers all sleep: what they could have done from the first trial to the last end.
+        # From the first trial's start to the last trial's end, all workers could have slept.
         span = (ends[-1] - first).total_seconds()
         figures = {
             "trials": len(records),

@@ -1,7 +1,8 @@
 """What a trial costs above its training: start, set-up, reporting, checkpoints, bookkeeping.
 
-A search of many short trials over the sample, all trained to their end. For each worker, the time from
-the end of its first trial to the end of its last, less the epochs of the trials in between, a trial.
+A search of many short trials over the sample, all trained to their end. For each worker: the time from
+the end of its first trial to the end of its last, minus the epochs of the trials in between, divided by
+their number.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What tests share: videos, real and drawn, a small search over them, a cache apart, one Ray, an S3."""
+"""What tests share: real and drawn videos, a small search over them, a cache, one Ray, one S3."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """No test ever touches the user's own cache, nor does a fixture of wider scope."""
+    """Neither tests nor fixtures of wider scope ever touch the user's own cache."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TUNER_CACHE", str(folder))
@@ -266,7 +266,7 @@ def ray_session(s3) -> Iterator[None]:
 
     environment()
     ray.init(
-        address="local",  # not one that somebody else runs on this machine
+        address="local",  # not to a Ray that somebody else runs on this machine
         num_cpus=2,
         include_dashboard=False,
         log_to_driver=False,

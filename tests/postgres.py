@@ -26,9 +26,9 @@ class Server:
 
     def run(self, *words: str) -> None:
         # PostgreSQL does not run as root.
-        own = {"user": "postgres", "group": "postgres"} if os.getuid() == 0 else {}
+        as_user = {"user": "postgres", "group": "postgres"} if os.getuid() == 0 else {}
         command = [str(self.programs / words[0]), *words[1:]]
-        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, **own)
+        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, **as_user)
 
     def make(self) -> None:
         password = self.folder / "password"
@@ -53,12 +53,12 @@ class Server:
 
 @contextmanager
 def serving(address: str = "127.0.0.1") -> Iterator[Server]:
-    """A server that runs; the test is skipped if PostgreSQL is not installed."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
-    if not found:
+    """A running server; the test is skipped if PostgreSQL is not installed."""
+    candidates = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+    if not candidates:
         pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
     folder = Path(tempfile.mkdtemp())
-    server = Server(folder, found[-1].parent, address)
+    server = Server(folder, candidates[-1].parent, address)
     server.make()
     server.start()
     try:

@@ -58,7 +58,7 @@ def expected(root: Path) -> dict[str, Any]:
 
 
 def plain(tree: Any) -> Any:
-    """As JSON has it: tuples are lists, keys are text."""
+    """`value` as JSON has it: tuples are lists, keys are text."""
     return json.loads(json.dumps(tree))
 
 
@@ -88,7 +88,7 @@ def test_the_same_trials_are_proposed(path, expected):
 
 
 def check_config(config: Config, told: dict[str, Any]) -> None:
-    """Its values, its space, and what a sampler draws from it under which names."""
+    """Check a configuration's values, its space, and what a sampler draws from it under which names."""
     dumped = config.model_dump(mode="json")
     for section, values in told["config"].items():
         if isinstance(values, dict) and section != "space":

@@ -1,7 +1,7 @@
-"""The rooms of the code: who may import whom, how large files and folders are, and no file without work.
+"""The rooms of the code: who may import whom, how large files and folders are, that no file is idle.
 
-A room is a folder or a few files. Imports run from a room to those that it stands on, and to all beneath
-these; never up, never sideways. All import statements count, those in functions and for types too.
+A room is a folder or a few files. Imports run from a room to those that it stands on, and to all rooms
+beneath these; never up, never sideways. All imports count, also those in functions and for types.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ ROOM_OF = {module: rooms[0] for module, rooms in claims().items() if rooms}
 
 
 def beneath(room: str) -> set[str]:
-    """All rooms that it may use: those that it stands on, and theirs."""
+    """All rooms that a room may use: those that it stands on, and all beneath these."""
     return {room, *(lower for floor in ROOMS[room] for lower in beneath(floor))}
 
 
@@ -157,7 +157,7 @@ def of_commands() -> Iterator[Import]:
 
 
 def in_circles(edges: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
-    """The edges over which one comes back to where one began."""
+    """The imports that close a circle."""
     edges = set(edges)
     following: dict[str, set[str]] = {}
     for one, other in edges:

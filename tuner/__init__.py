@@ -32,12 +32,12 @@ _HOMES = {
 
 
 class _Package(ModuleType):
-    """Has the functions `search` and `train` under these names, also once the commands are imported."""
+    """Keeps `search` and `train` as functions, also when the commands of these names are imported."""
 
     def __getattr__(self, name: str) -> Any:
         if name not in _HOMES:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        # Two libraries miss widgets in notebooks, which are not used here.
+        # Two libraries warn in notebooks that widgets are missing; none are used here.
         warnings.filterwarnings("ignore", "IProgress not found")
         logging.getLogger("ray.widgets").setLevel(logging.WARNING)
         return getattr(import_module(_HOMES[name]), name)

@@ -23,7 +23,7 @@ SESSION = (
 
 
 def main() -> int:
-    """Print them."""
+    """Print the commands, and how to begin."""
     console.print("Finds the best video classifier for your videos and labels.\n\ncommands:")
     for name, text in COMMANDS.items():
         console.print(f"  python -m tuner.{name:<8} {text}")

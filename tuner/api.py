@@ -1,8 +1,8 @@
-"""What a notebook or a script calls; the commands are thin over it.
+"""What a notebook or a script calls; the commands call it, too.
 
-Nothing is printed, but in a notebook progress is shown, and nothing ends the process: what a user
-should mend is raised as ConfigError, DataError, StoreError, UserError, WeightsError or S3Error, whose
-text says what is wrong, where, and what to do.
+Nothing is printed, but a notebook shows progress. Nothing ends the process: a user's mistake is raised
+as ConfigError, DataError, StoreError, UserError, WeightsError or S3Error, whose text says what is wrong,
+where, and what to do.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class SearchResult:
         folder: where its models are on this machine.
         ranking: every finished or pruned model, the best first.
         trials: a row a trial, as of `Results.trials`.
-        seconds: that the search took this time.
-        interrupted: whether trials are left that had not ended; ``resume=True`` goes on.
+        seconds: how long the search took this time.
+        interrupted: whether some trials have not ended; ``resume=True`` goes on with them.
         store: the results store.
     """
 

@@ -26,7 +26,7 @@ def parser(module: str, description: str, examples: str) -> argparse.ArgumentPar
 
 
 def add_set(arguments: argparse.ArgumentParser) -> None:
-    """``--set key=value``, as many as one likes."""
+    """Add ``--set key=value``, which may be repeated."""
     arguments.add_argument(
         "--set",
         action="append",
@@ -41,7 +41,7 @@ def run(command: Callable[[], int]) -> None:
     """Run a command, and exit with its status."""
     with mistakes():
         status = command()
-    gc.freeze()  # the interpreter's end would look through a million objects for garbage: a second
+    gc.freeze()  # else Python ends by looking for garbage in a million objects, for a second
     sys.exit(status)
 
 
@@ -60,6 +60,6 @@ def mistakes() -> Iterator[None]:
     except KeyboardInterrupt:
         status = 130
     except OSError as error:
-        # A full disk or a folder without rights is the machine's, and not a fault of the program.
+        # A full disk or missing rights are faults of the machine, not of the program.
         status = report("", [str(error)])
     sys.exit(status)

@@ -8,16 +8,15 @@ from typing import Any, Literal, NamedTuple
 
 Direction = Literal["maximize", "minimize"]
 
-# What an epoch reports of the validation videos, and a search may select by; each is a figure of
-# `tuner.training.metrics` (or the loss) after "valid_".
+# The figures of the validation videos that a search may select by; each epoch reports them all. After
+# "valid_" comes the loss, or the name of a figure of `tuner.training.metrics`.
 METRICS: dict[str, Direction] = {
     "valid_loss": "minimize",
     "valid_accuracy": "maximize",
     "valid_f1": "maximize",
 }
-TIES = (
-    "valid_loss"  # tells equal results apart, the lower the better: with few frames many are equal
-)
+# Decides between equal results, the lower the better: with few frames many are equal.
+TIES = "valid_loss"
 
 Score = tuple[float, float]  # of an epoch or a trial, the greater the better
 
@@ -45,23 +44,26 @@ class Objective:
         return METRICS[self.metric]
 
     def value(self, figures: Mapping[str, Any]) -> float:
-        """What is recorded of an epoch with these figures."""
+        """The value that is recorded for an epoch with these figures."""
         return figures[self.metric]
 
     def score(self, figures: Mapping[str, Any]) -> Score:
-        """Of an epoch with these figures."""
+        """The score of an epoch with these figures."""
         return self._greater(self.value(figures)), -figures[TIES]
 
     def score_of_values(self, values: Iterable[float]) -> Score:
-        """Of the best of several recorded values; without their losses, a new result wins a tie."""
+        """The score of the best of several recorded values.
+
+        Their losses are not recorded, so a new result wins a tie.
+        """
         return max(map(self._greater, values)), -float("inf")
 
     def better(self, figures: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-        """Whether an epoch is better than another one; of equal ones neither is."""
+        """Whether an epoch is better than another one; False if they are equal."""
         return self.score(figures) > self.score(other)
 
     def best(self, epochs: Sequence[Mapping[str, Any]]) -> int:
-        """Index of the best epoch, the first of equal ones."""
+        """Index of the best epoch; the first if several are equal."""
         best = 0
         for number, figures in enumerate(epochs):
             if self.better(figures, epochs[best]):
@@ -73,7 +75,7 @@ class Objective:
         return best is None or self._greater(value) > self._greater(best)
 
     def place(self, value: float, *, finished: bool, number: int) -> Place:
-        """Of a trial in the ranking; of equal ones the finished come first, then the earlier.
+        """A trial's place in the ranking; among equal ones the finished come first, then the earlier.
 
         Args:
             value: at the trial's best epoch.

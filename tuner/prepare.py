@@ -22,7 +22,7 @@ def arguments() -> argparse.ArgumentParser:
     parser = cli.parser(
         "prepare",
         "Decode every labelled video once, and compute the features that a search of this "
-        "configuration will need; on a cluster, all of its machines do.",
+        "configuration will need. On a cluster, all machines share the work.",
         EXAMPLES,
     )
     parser.add_argument("config", type=Path, help="the YAML file of the search")

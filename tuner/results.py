@@ -27,7 +27,7 @@ def arguments() -> argparse.ArgumentParser:
     copy = commands.add_parser("copy", help="copy searches from one store into another")
     copy.add_argument("source", help="URL of the store that has them")
     copy.add_argument("target", help="URL of the store that gets them")
-    copy.add_argument("--search", metavar="NAME", help="this one alone (default: all)")
+    copy.add_argument("--search", metavar="NAME", help="copy this search alone (default: all)")
     return parser
 
 
@@ -47,7 +47,7 @@ def show(url: str) -> int:
 
 
 def copy(source: str, target: str, search: str | None) -> int:
-    """Copy one search or all; each is there as a whole, or not at all where it was before."""
+    """Copy one search or all; a search that the target has already is refused, not merged."""
     from tuner.study.store import database
 
     names = [search] if search else [name for name, _ in database.searches(source)]

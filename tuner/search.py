@@ -61,8 +61,8 @@ def main() -> int:
     check(config)  # before Ray starts, which takes seconds
     new = not config.folder.exists()
     with RaySession(ahead=every_cpu_trains(config)) as session, cli.mistakes():
-        if new:  # a search that has ended already needs no Ray
-            session.start()  # before what takes long to import; most of the time it waits
+        if new:  # a search that has already ended needs no Ray
+            session.start()  # before the slow imports: Ray mostly waits while it starts
         from tuner.api import search
 
         result = search(

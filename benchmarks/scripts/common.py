@@ -25,14 +25,14 @@ def decode(path: Path) -> np.ndarray:
 
 
 def splits(videos: Path, labels: Path) -> dict[str, list[tuple[Path, np.ndarray]]]:
-    """Of train and valid: each video's path and the class of every frame."""
+    """For train and valid: each video's path, and the class of every frame."""
     table = pd.read_csv(labels)
-    found: dict[str, list[tuple[Path, np.ndarray]]] = {"train": [], "valid": []}
+    by_split: dict[str, list[tuple[Path, np.ndarray]]] = {"train": [], "valid": []}
     for (name, split), rows in table.groupby(["video", "split"]):
-        if split in found:
+        if split in by_split:
             (path,) = videos.glob(f"{name}.*")
-            found[split].append((path, (rows["label"] == "seal").to_numpy(np.int64)))
-    return found
+            by_split[split].append((path, (rows["label"] == "seal").to_numpy(np.int64)))
+    return by_split
 
 
 def windows(count: int) -> Tensor:
@@ -71,19 +71,19 @@ class Head(nn.Module):
 def extract(videos: Path, labels: Path) -> dict[str, tuple[Tensor, Tensor]]:
     """Clips ``[M, L, F]`` and labels of each split, from the files."""
     network = backbone()
-    found = {}
+    by_split = {}
     for split, files in splits(videos, labels).items():
         clips, classes = [], []
         for path, labelled in files:
             frames = features(network, decode(path))[: len(labelled)]
             clips.append(frames[windows(len(labelled))])
             classes.append(torch.from_numpy(labelled))
-        found[split] = (torch.cat(clips), torch.cat(classes))
-    return found
+        by_split[split] = (torch.cat(clips), torch.cat(classes))
+    return by_split
 
 
 def epoch(model: nn.Module, optimizer: torch.optim.Optimizer, data: dict) -> float:
-    """Train one epoch; the validation accuracy."""
+    """Train one epoch; returns the validation accuracy."""
     clips, labels = data["train"]
     model.train()
     for which in torch.randperm(len(labels)).split(BATCH):

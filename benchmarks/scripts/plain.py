@@ -1,6 +1,6 @@
 """The plain peer of `benchmarks.peers`: every clip decoded and passed through the backbone each time.
 
-One epoch of one trial on one thread, as `benchmarks.peers` scales it to all.
+It runs one epoch of one trial on one thread; `benchmarks.peers` scales that to all.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def main(videos: str, labels: str) -> None:
     files = splits(Path(videos), Path(labels))
     loaders = {
         split: DataLoader(
-            ConcatDataset([Clips(*file) for file in found]), BATCH, shuffle=split == "train"
+            ConcatDataset([Clips(*file) for file in labelled]), BATCH, shuffle=split == "train"
         )
-        for split, found in files.items()
+        for split, labelled in files.items()
     }
     for clips, classes in loaders["train"]:
         loss = nn.functional.cross_entropy(logits(clips), classes)

@@ -162,15 +162,15 @@ class Cloud:
         groups = {n: {g["GroupId"] for g in i["SecurityGroups"]} for n, i in living.items()}
         rules: dict[str, list[tuple[str, int | None]]] = {}
         for number in living:
-            found: set[tuple[str, int | None]] = set()
+            allowed: set[tuple[str, int | None]] = set()
             for permission in (p for group in groups[number] for p in permissions[group]):
                 port = permission.get("FromPort") if permission["IpProtocol"] != "-1" else None
                 sources = [each["CidrIp"] for each in permission["IpRanges"]]
                 for pair in permission["UserIdGroupPairs"]:
                     members = (n for n in living if pair["GroupId"] in groups[n])
                     sources += [living[n]["PrivateIpAddress"] for n in members]
-                found |= {(str(ipaddress.ip_network(source)), port) for source in sources}
-            rules[number] = sorted(found, key=str)
+                allowed |= {(str(ipaddress.ip_network(source)), port) for source in sources}
+            rules[number] = sorted(allowed, key=str)
         return rules
 
     def write_configuration(self, **changes: Any) -> Path:

@@ -20,7 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before fixtures start hosts
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Begin no more of them after TUNER_CLUSTER_MINUTES, where somebody waits for the end."""
+    """Begin no more tests after TUNER_CLUSTER_MINUTES, if somebody waits for the end."""
     minutes = float(os.environ.get("TUNER_CLUSTER_MINUTES", "inf"))
     if item.get_closest_marker("cluster") and time.monotonic() - _START > minutes * 60:
         pytest.skip(f"its turn did not come within {minutes:g} minutes (TUNER_CLUSTER_MINUTES)")

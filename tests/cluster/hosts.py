@@ -70,7 +70,7 @@ class Network:
         if reason := missing():
             pytest.skip(reason)
         self._lock.acquire()
-        self._sweep()  # what a run left behind that was killed
+        self._sweep()  # left behind by a run that was killed
         self.folder.mkdir()
         run("mount", "-t", "tmpfs", "tuner-hosts", str(self.folder))
         for path in (self.key, self.folder / "host_key"):
@@ -174,7 +174,7 @@ class Host:
         settings = [
             f"HostKey {self.network.folder}/host_key",
             f"AuthorizedKeysFile {self.folder}/authorized_keys",
-            "PermitRootLogin yes",  # that is what the user is, by another name
+            "PermitRootLogin yes",  # another name of the same user
             "PasswordAuthentication no",
             "StrictModes no",
             "UsePAM no",
@@ -263,14 +263,16 @@ class Host:
     def processes(self) -> list[str]:
         """Command lines of all that runs on it."""
         numbers = quiet("ip", "netns", "pids", self._namespace).stdout.split()
-        found = []
+        commands = []
         for number in numbers:
             with contextlib.suppress(OSError):  # it has ended meanwhile
-                found.append(Path(f"/proc/{number}/cmdline").read_text().replace("\0", " ").strip())
-        return found
+                commands.append(
+                    Path(f"/proc/{number}/cmdline").read_text().replace("\0", " ").strip()
+                )
+        return commands
 
     def kill(self) -> None:
-        """Lose it as by a power cut: its peers hear nothing more of it."""
+        """End the host as a power cut does: its peers hear nothing more of it."""
         quiet("ip", "link", "set", self._link, "down")
         self.stop()
 

@@ -1,4 +1,4 @@
-"""One who uses a cluster from this machine: ``ray up`` and the like, and waiting for what follows."""
+"""A person who uses a cluster from this machine: ``ray up`` and the like, and waiting for results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def ray(home: Path, *words: str, **environment: str) -> str:
     Raises:
         AssertionError: it failed; with all that it printed.
     """
-    own = {
+    variables = {
         "HOME": str(home),
         "PYTHONPATH": str(ROOT),
         "TMPDIR": str(home),  # where Ray caches what it has found out about a cluster
@@ -33,7 +33,7 @@ def ray(home: Path, *words: str, **environment: str) -> str:
     done = subprocess.run(
         [str(Path(sys.executable).parent / "ray"), *words],
         cwd=ROOT,
-        env={**os.environ, **own, **environment},
+        env={**os.environ, **variables, **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

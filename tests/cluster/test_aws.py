@@ -43,8 +43,8 @@ def config(s3, monkeypatch, tmp_path) -> dict:
 
 def rules(group: str) -> list[dict]:
     ec2 = boto3.client("ec2", region_name="us-east-1")
-    (found,) = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
-    return found["IpPermissions"]
+    (described,) = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    return described["IpPermissions"]
 
 
 def let_in(group: str) -> list[str]:

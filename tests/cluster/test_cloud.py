@@ -42,7 +42,7 @@ def cluster(drawn) -> Iterator[Cloud]:
 
 @pytest.fixture(scope="module")
 def first(cluster) -> Search:
-    """A search that has ended; there was the head alone before it."""
+    """A search that has ended; before it, the cluster was the head alone."""
     assert list(cluster.living()) == list(cluster.living("head"))
     # Epochs enough for both machines to come before the first trials end.
     search = Search(cluster, "first", trials=4, epochs=1500)
@@ -61,8 +61,8 @@ def test_a_search_over_machines_that_come_when_trials_ask_for_them(cluster, firs
     workers = cluster.living("worker")
     names = {cluster.instances[number].name for number in workers}
     assert len(names) == 2 and first.hosts() == names
-    kept = first.objects()
-    assert sum(key.endswith("best.pt") for key in kept) == 4
+    objects_of_first = first.objects()
+    assert sum(key.endswith("best.pt") for key in objects_of_first) == 4
     assert sum("events.out.tfevents" in key for key in first.objects(folder="")) >= 4
 
 
@@ -151,10 +151,12 @@ def test_what_was_asked_of_ec2(cluster):
         (role,) = iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]["Roles"]
         assert not iam.list_attached_role_policies(RoleName=role["RoleName"])["AttachedPolicies"]
         (policy,) = iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]
-        found = iam.get_role_policy(RoleName=role["RoleName"], PolicyName=policy)["PolicyDocument"]
+        document = iam.get_role_policy(RoleName=role["RoleName"], PolicyName=policy)[
+            "PolicyDocument"
+        ]
         rights[kind] = {
             action
-            for statement in found["Statement"]
+            for statement in document["Statement"]
             for action in (
                 [statement["Action"]]
                 if isinstance(statement["Action"], str)
@@ -188,7 +190,7 @@ def shell(command: str, **options: Any) -> subprocess.CompletedProcess[str]:
 def answering(
     run: Callable[..., subprocess.CompletedProcess[str]], address: str, ports: set[int]
 ) -> set[int]:
-    """Those of the ports that `run`'s machine can connect to."""
+    """The ports that `run`'s machine can connect to."""
     tried = " ".join(
         f"(timeout 2 bash -c '</dev/tcp/{address}/{port}' && echo {port}) &" for port in ports
     )

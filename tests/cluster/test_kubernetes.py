@@ -22,8 +22,8 @@ VERSION = "1.34"  # of Kubernetes
 
 @pytest.fixture
 def documents() -> dict[str, dict[str, Any]]:
-    found = yaml.safe_load_all((CLUSTER / "kubernetes.yaml").read_text())
-    return {document["kind"]: document for document in found}
+    manifests = yaml.safe_load_all((CLUSTER / "kubernetes.yaml").read_text())
+    return {document["kind"]: document for document in manifests}
 
 
 @pytest.fixture

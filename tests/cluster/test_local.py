@@ -59,8 +59,8 @@ class Machines:
         code = "import ray; ray.init('auto', log_to_driver=False); "
         code += "print('nodes', sum(node['Alive'] for node in ray.nodes()))"
         done = self.head.run(f"python -c {shlex.quote(code)}", check=False)
-        found = re.search(r"^nodes (\d+)$", done.stdout, re.MULTILINE)
-        return int(found[1]) if found else 0
+        match = re.search(r"^nodes (\d+)$", done.stdout, re.MULTILINE)
+        return int(match[1]) if match else 0
 
     def search(self, name: str, **changes: Any) -> Path:
         """The file of a search; every machine sees it, the videos, the storage and the results."""

@@ -21,9 +21,9 @@ SPLIT_KEYS = {"train": "train", "valid": "val", "test": "test"}
 
 
 def choose_thresholds(predictions: pd.DataFrame, task: Task) -> dict[str, float] | None:
-    """Each class's threshold of probability with the best F1 on the valid split, and no other.
+    """For each class the threshold of its probability with the best F1 on the valid split.
 
-    None without labelled rows of that split.
+    No other split is used. None if no row of the valid split has a label.
     """
     rows = predictions[(predictions["split"] == "valid") & predictions["label"].notna()]
     if rows.empty:
@@ -36,7 +36,7 @@ def evaluate(
     task: Task,
     chosen: Mapping[str, float] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Figures of each split: those of the task, given thresholds also those at them, and ``rows``.
+    """Figures of each split: the task's, and ``rows``; with thresholds, also the figures at these.
 
     Args:
         predictions: as `prediction.with_labels` gives them.
@@ -69,7 +69,7 @@ def results(
     times: Mapping[str, Any],
     chosen: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
-    """What ``results.json`` holds; a figure that there is not is null.
+    """What ``results.json`` holds; a figure that does not exist is null.
 
     Args:
         summary: as `Run.summary` gives it.
@@ -79,7 +79,7 @@ def results(
         chosen: as `choose_thresholds` gives them.
     """
     stopped = summary["stopped_epochs"]
-    found: dict[str, Any] = {
+    entries: dict[str, Any] = {
         **config.model_dump(mode="json"),
         "frame_size": list(models.frame_size(config)),
         "batch_size": batch_size,
@@ -99,13 +99,13 @@ def results(
     }
     for number in range(max(3, len(stopped))):
         epochs = stopped[number] if number < len(stopped) else None
-        found[f"fit_stopped_epoch{number + 1}"] = epochs
+        entries[f"fit_stopped_epoch{number + 1}"] = epochs
     for split, key in SPLIT_KEYS.items():
-        own = figures.get(split, {})
-        found[f"data_total_rows_{split}"] = own.get("rows", 0)
+        of_split = figures.get(split, {})
+        entries[f"data_total_rows_{split}"] = of_split.get("rows", 0)
         for name in task.RESULT_FIGURES:
-            found[f"fit_{key}_{name}"] = own.get(name)
-    return dict(sorted(found.items()))
+            entries[f"fit_{key}_{name}"] = of_split.get(name)
+    return dict(sorted(entries.items()))
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A trained model on its own data set, test included: every file of its folder."""
+"""Evaluates a trained model on its data set, test videos included, and writes its folder's files."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Trained:
     """A model that a trial left in its folder, and what the results store knows of it.
 
     Attributes:
-        value: of the metric that selects, at the best epoch.
+        value: the selection metric at the best epoch.
         params: its parameters, by name.
         summary: as `Run.summary` gives it.
-        storage: of its search, where that is not this machine.
+        storage: where its search keeps models; None: on this machine alone.
     """
 
     model_id: int
@@ -70,7 +70,7 @@ def evaluate(
     Args:
         members: the best first; their probabilities are averaged. Each one's own files go to its
             own folder.
-        folder: of the predictions and their figures; one model's is its own.
+        folder: gets the predictions and their figures; for a single model, its own folder.
 
     Returns:
         what ``results.json`` holds.
@@ -103,13 +103,13 @@ def evaluate(
         chosen=thresholds,
     )
     artifacts.write_json(folder / "results.json", results)
-    for member, own in zip(members, loaded, strict=True):
-        _write_model(member, own, config)
+    for member, network in zip(members, loaded, strict=True):
+        _write_model(member, network, config)
     return results
 
 
 def _write_model(trained: Trained, model: models.VideoClassifier, config: DataConfig) -> None:
-    """What a model's folder holds that is of no split: curves, parameters, all of it in one file."""
+    """Write the files that depend on no split: curves, parameters, the whole model in one file."""
     folder = trained.folder
     history = pd.read_csv(folder / HISTORY)
     artifacts.write_curves(history, folder, int(trained.summary["best_epoch"]), _name([trained]))

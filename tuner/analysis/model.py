@@ -1,4 +1,4 @@
-"""A trained model in its file: all that predicting videos takes, without the search that made it."""
+"""A trained model in its file, which can predict videos without the search that made it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def load_model(source: str | Path | Trained) -> TrainedModel:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not a model's.
+        ValueError: the file is not a model's.
     """
     if isinstance(source, Trained):
         source.fetch()
@@ -37,7 +37,7 @@ def load_model(source: str | Path | Trained) -> TrainedModel:
 
 
 class TrainedModel:
-    """A model of which the file is all that there is; `load_model` reads it."""
+    """A model that was read from its file alone, by `load_model`."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.network = path, models.load(path)

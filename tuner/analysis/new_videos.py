@@ -50,7 +50,7 @@ def predict_new(
     """Predict every frame of new videos.
 
     Args:
-        models: whose probabilities are averaged.
+        models: their probabilities are averaged.
         paths: files, or folders of them, here or on S3.
         config: how frames are read.
 
@@ -63,7 +63,9 @@ def predict_new(
             name = file.name if file == path else str(relative(file, path))
             files[name if name not in files else str(file)] = file
     videos, rejects = open_videos(files, config.fps)
-    config = config.model_copy(update={"shared_cache": None})  # nobody else waits for these
+    config = config.model_copy(
+        update={"shared_cache": None}
+    )  # no other machine needs their features
     # Straight from the file: the frames of an hour of video would take 13 GB. Motion needs them stored.
     if all(model.config.motion == "none" for model in models):
         config = config.model_copy(update={"frames": "direct"})

@@ -71,9 +71,8 @@ def predict(
             rejects.append(Reject(video.name, video.info.path, str(error)))
             continue
         finally:
-            tell(
-                steps(members, [video]) - told
-            )  # features that were stored, a video that broke off
+            # Features that were stored, and a video that broke off, have told of fewer.
+            tell(steps(members, [video]) - told)
         probabilities = np.mean(each, axis=0)
         part = pd.DataFrame(probabilities, columns=task.classes)
         part["prediction"] = task.decode(task.decide(torch.from_numpy(probabilities)))
@@ -82,7 +81,7 @@ def predict(
 
 
 def steps(members: Iterable[VideoClassifier], videos: Iterable[Sized]) -> int:
-    """How many pictures networks are given to predict `videos`: frames, and their motion images."""
+    """How many pictures go through networks to predict `videos`: frames, and their motion images."""
     streams = sum(1 if model.config.motion == "none" else 2 for model in members)
     return sum(map(len, videos)) * streams
 
@@ -107,13 +106,13 @@ def _probabilities(
     task: Task, model: VideoClassifier, clips: Clips, tell: Callable[[int], None]
 ) -> np.ndarray:
     """float64 ``[N, C]``."""
-    quick = isinstance(clips, FeatureClips)  # the backbone has told of the frames already
+    quick = isinstance(clips, FeatureClips)  # the backbone has already counted these frames
     size = _FEATURES_AT_ONCE if quick else _FRAMES_AT_ONCE
     logits = all_logits(
         model,
         clips.to(best_device()),
         size,
-        on_batch=lambda found: None if quick else tell(steps([model], [found])),
+        on_batch=lambda batch: None if quick else tell(steps([model], [batch])),
     )
     return task.probabilities(logits.double().cpu()).numpy()
 

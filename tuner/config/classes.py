@@ -17,9 +17,9 @@ class Kind:
 
     Attributes:
         name: of the key.
-        base: of all such classes.
-        words: short names, each of a class.
-        example: of a class by its full name.
+        base: the class that all of them derive from.
+        words: the classes that have a short name, by this name.
+        example: a class by its full name.
         unfit: classes of this kind that our searches can't use, and why.
     """
 
@@ -30,7 +30,7 @@ class Kind:
     unfit: Mapping[str, str] = field(default_factory=dict)
 
     def check(self, name: str) -> None:
-        """Whether `name` is one at all; nothing is imported.
+        """Check how `name` is written; nothing is imported.
 
         Raises:
             ValueError: it is neither one of the words nor a module and a class.
@@ -46,23 +46,23 @@ class Kind:
         """The class.
 
         Raises:
-            ValueError: there is none of this name, or it is of another kind.
+            ValueError: there is no class of this name, or it is of another kind.
         """
         self.check(name)
-        found = _attribute(self.words.get(name, name))
-        if not issubclass(found, _attribute(self.base)):
-            raise ValueError(f"'{name}' is no {self.name}: it has to be a {self.base}")
+        loaded = _attribute(self.words.get(name, name))
+        if not issubclass(loaded, _attribute(self.base)):
+            raise ValueError(f"'{name}' is not a {self.name}: it must derive from {self.base}")
         for unfit, why in self.unfit.items():
-            if issubclass(found, _attribute(unfit)):
+            if issubclass(loaded, _attribute(unfit)):
                 raise ValueError(f"'{name}' can't be used: {why}")
-        return found
+        return loaded
 
     def make(self, name: str, options: Mapping[str, Any], offers: Mapping[str, Any]) -> Any:
         """An instance.
 
         Args:
             options: keyword arguments that the user gives.
-            offers: others, of which those are given that it takes and `options` leave open.
+            offers: further arguments; the class gets those that it takes and `options` does not set.
 
         Raises:
             ValueError: there is no such class, or it does not take the options.
@@ -77,26 +77,26 @@ class Kind:
         given = {key: value for key, value in offers.items() if key in takes}
         try:
             return made(**{**given, **options})
-        except Exception as error:  # a class of anybody's
+        except Exception as error:  # somebody else's class may raise anything
             raise ValueError(f"{name} can't be made: {type(error).__name__}: {error}") from error
 
 
 def _attribute(path: str) -> type[Any]:
-    """The class that ``module:Class`` is."""
+    """The class that ``module:Class`` names."""
     module_name, _, name = path.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # whatever a module does when it is imported
+    except Exception as error:  # a module may raise anything when it is imported
         raise ValueError(
             f"'{path}': {module_name} can't be imported ({type(error).__name__}: {error}): "
             "install it, or put its folder on PYTHONPATH"
         ) from error
-    found = getattr(module, name, None)
-    if not isinstance(found, type):
+    loaded = getattr(module, name, None)
+    if not isinstance(loaded, type):
         classes = [n for n, value in vars(module).items() if isinstance(value, type)]
         known = hint(name, classes) if classes else ""
         raise ValueError(f"'{path}': {module_name} has no class {name}{known}")
-    return found
+    return loaded
 
 
 SAMPLERS = Kind(
@@ -118,7 +118,7 @@ SCHEDULERS = Kind(
     },
     example="ray.tune.schedulers:MedianStoppingRule",
     unfit={
-        "ray.tune.schedulers:PopulationBasedTraining": "it changes a trial's parameters on the way, "
-        "and the results store has one set of them a trial"
+        "ray.tune.schedulers:PopulationBasedTraining": "it changes a trial's parameters while the "
+        "trial trains, and the results store keeps one set of parameters for each trial"
     },
 )

@@ -41,7 +41,7 @@ class Config(Section):
     @field_validator("space", mode="before")
     @classmethod
     def _check_space(cls, value: Any) -> Any:
-        """Every domain of every parameter, so that all that is wrong with the space is said at once."""
+        """Check every domain of every parameter, so that all mistakes are reported at once."""
         if not isinstance(value, dict):
             return value
         problems: list[str] = []
@@ -64,7 +64,7 @@ class Config(Section):
 
     @classmethod
     def load(cls, path: str | Path, overrides: Mapping[str, Any] | Sequence[str] = ()) -> Config:
-        """Read a YAML file; relative paths in it are of the working folder.
+        """Read a YAML file; relative paths in it start from the working folder.
 
         Args:
             overrides: values in place of the file's, by dotted key as in
@@ -83,7 +83,7 @@ class Config(Section):
 
     @property
     def storage_folder(self) -> Storage:
-        """The same, with S3 behind it if that is where they are kept."""
+        """The same folder, with S3 behind it if the models are kept there."""
         return Storage.of(self.storage, self.name)
 
     @property
@@ -94,7 +94,7 @@ class Config(Section):
 
 
 def default_results_url(storage: str = "runs") -> str:
-    """An SQLite file beside the models; of models on S3, in the folder that is there without it."""
+    """An SQLite file beside the models; if these are on S3, in the local folder ``runs``."""
     folder = place(storage)
     if isinstance(folder, S3Path):
         folder = Path("runs")
@@ -109,7 +109,7 @@ class _UniqueKeys(yaml.SafeLoader):
         for key in keys:
             if keys.count(key) > 1:
                 line = node.start_mark.line + 1
-                raise yaml.YAMLError(f"key '{key}' is there twice in the section at line {line}")
+                raise yaml.YAMLError(f"key '{key}' is given twice in the section at line {line}")
         return super().construct_mapping(node, deep)
 
 
@@ -146,7 +146,7 @@ def parse(tree: dict[str, Any], source: str, *, imports: bool = False) -> Config
     """Validate what was read.
 
     Args:
-        imports: also whether there are the samplers and schedulers that it names as ``module:Class``.
+        imports: also check the samplers and schedulers that it names as ``module:Class``.
 
     Raises:
         ConfigError: everything that is wrong with it, at once.
@@ -169,7 +169,7 @@ def _override_text(tree: dict[str, Any], override: str) -> list[str]:
 
 
 def _override(tree: dict[str, Any], key: str, value: Any, where: str) -> list[str]:
-    """Set a value in `tree`; the problem if there is no place for it."""
+    """Set a value in `tree`; returns what is wrong if it can't be set."""
     *sections, last = key.split(".")
     node = tree
     for section in sections:

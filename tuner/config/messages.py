@@ -1,4 +1,4 @@
-"""How mistakes in a configuration are worded, and where anything is said."""
+"""How mistakes in a configuration are worded, and the errors that report mistakes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def message(detail: Any) -> str:
 
 
 def sentences(error: ValidationError, root: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """A sentence a mistake, each beginning with `prefix` and the key below `root`."""
+    """One sentence for each mistake, which begins with `prefix` and the key below `root`."""
     for detail in error.errors():
         # pydantic names the tried type of a union in the location; users know keys only.
         keys = [str(p) for p in detail["loc"] if not isinstance(p, int) and p not in _UNION_TAGS]
@@ -80,4 +80,4 @@ class StoreError(ValueError):
 
 
 class UserError(Exception):
-    """A mistake of the user's that has no room of its own."""
+    """A mistake of the user that no other error describes."""

@@ -31,9 +31,9 @@ NOT_FOCAL = Unused(after=lambda params: params.get("loss") == "cross_entropy")
 class TrainingConfig(Section):
     """How a model is trained.
 
-    With ``schedule: rounds``, rounds at falling learning rates, each from the best weights so far and
-    stopped early; with ``cosine``, one of `epochs` epochs whose rate falls to zero. As with those of a
-    model, a field says all that holds for its parameter.
+    ``schedule: rounds`` trains in rounds at falling learning rates; each starts from the best weights so
+    far and stops early. ``cosine`` trains for `epochs` epochs while the rate falls to zero. As in a
+    model's configuration, a field says all that holds for its parameter.
     """
 
     learning_rate: float = Field(default=1e-3, gt=0)
@@ -59,7 +59,7 @@ class TrainingConfig(Section):
     loss: Literal["cross_entropy", "focal"] = "cross_entropy"
     focal_gamma: Annotated[float, Field(ge=0), Row(unused=(NOT_FOCAL,))] = 2.0
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    # of each frame in the feature store: itself and augmented
+    # how often each frame is in the feature store: once as it is, then augmented
     views: Annotated[int, Field(ge=1), Row(unused=(NO_VIEWS,))] = 1
     flip: Annotated[bool, Row(unused=(NO_AUGMENTED_VIEWS,))] = False
     # degrees
@@ -107,7 +107,7 @@ class Domain(Section):
             if self.low is None or self.high is None:
                 raise ValueError("needs both low: and high:")
             if self.low > self.high:
-                raise ValueError(f"is upside down: low {self.low:g} is above high {self.high:g}")
+                raise ValueError(f"low {self.low:g} is above high {self.high:g}: exchange them")
             if self.log and self.low <= 0:
                 raise ValueError(f"low must be above 0 on a log scale, not {self.low:g}")
             if self.log and self.step:
@@ -115,8 +115,8 @@ class Domain(Section):
         return self
 
 
-Params = dict[str, Any]  # of one trial: the value of each of the parameters, by name
-# In the order in which they are chosen, the section that each is written in.
+Params = dict[str, Any]  # one trial's parameters: values by name
+# The section that each parameter is written in, in the order in which they are chosen.
 PARAMETERS: dict[str, type[BaseModel]] = {
     **dict.fromkeys(ModelParameters.model_fields, ModelParameters),
     **dict.fromkeys(TrainingConfig.model_fields, TrainingConfig),
@@ -130,7 +130,7 @@ def shaping(*parts: str) -> list[str]:
 
 
 def number_kind(name: str) -> type[int] | type[float] | None:
-    """Which numbers a parameter takes, None aside; None if it takes something else."""
+    """int or float if a parameter takes such numbers, perhaps beside None; else None."""
     annotation = PARAMETERS[name].model_fields[name].annotation
     kinds = [kind for kind in get_args(annotation) or (annotation,) if kind is not type(None)]
     return kinds[0] if len(kinds) == 1 and kinds[0] in (int, float) else None
@@ -153,7 +153,7 @@ def check_domain(name: str, domain: Domain, problems: list[str]) -> Domain:
             _check_value(name, v, f"space.{name}", problems) for v in domain.choices
         ]
     else:
-        assert domain.low is not None and domain.high is not None  # says Domain._one_kind
+        assert domain.low is not None and domain.high is not None  # as Domain._one_kind has checked
         kind = number_kind(name)
         if kind is None:
             problems.append(f"space.{name}: a range is for numbers; list its choices: [...]")
@@ -173,7 +173,9 @@ def check_domain(name: str, domain: Domain, problems: list[str]) -> Domain:
             continue
         names = list(PARAMETERS)
         if names.index(other) >= names.index(name):
-            problems.append(f"{where}: {name} is chosen before {other}; turn the condition round")
+            problems.append(
+                f"{where}: {name} is chosen before {other}; write the condition under {other}"
+            )
         when[other] = [_check_value(other, value, where, problems) for value in values]
     return domain.model_copy(update={**update, "when": when})
 

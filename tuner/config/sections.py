@@ -1,4 +1,4 @@
-"""One YAML file to one validated object; every mistake of the file is reported at once."""
+"""The sections of a configuration that are no parameters of a trial: data, search, resources."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from tuner.config.messages import Several, hint
 from tuner.config.parameters import Section
 from tuner.objective import METRICS, Objective
 
-_GPU_OF_A_HEAD = 0.25  # over stored features: a small network, that leaves most of a GPU idle
+_GPU_OF_A_HEAD = 0.25  # a head over stored features is small, and leaves most of a GPU idle
 
 
 def _seconds(value: Any) -> Any:
-    """``90``, ``"90s"``, ``"45m"``, ``"1h30m"`` or ``"2d"`` in seconds."""
+    """``90``, ``"90s"``, ``"45m"``, ``"1h30m"`` or ``"2d"`` as seconds."""
     if not isinstance(value, str):
         return value
-    found = re.fullmatch(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", value.replace(" ", ""))
-    if not value or not found:
-        raise ValueError(f"{value!r} is no time; write seconds, or as 45m, 1h30m, 2d")
-    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    match = re.fullmatch(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", value.replace(" ", ""))
+    if not value or not match:
+        raise ValueError(f"{value!r} is not a duration; write seconds, or 45m, 1h30m, 2d")
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
@@ -33,7 +33,7 @@ def _gpus(value: Any) -> float | str:
         return "auto"
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise ValueError(
-            f"{value!r} is no number of GPUs; write auto, or a number such as 0, 0.25 or 1"
+            f"{value!r} is not a number of GPUs; write auto, or a number such as 0, 0.25 or 1"
         )
     return value
 
@@ -43,7 +43,7 @@ Gpus = Annotated[float | Literal["auto"], BeforeValidator(_gpus)]
 
 
 class SplitsConfig(Section):
-    """Names of the videos to validate and test on, or shares of the frames to draw, by video."""
+    """The videos to validate and test on, by name; or a share of the frames to draw videos for."""
 
     valid: list[str] | float = 0.15
     test: list[str] | float = 0.15
@@ -115,18 +115,19 @@ class SearchConfig(Section):
         return value
 
     @model_validator(mode="after")
-    def _kept(self) -> Self:
+    def _ensemble_fits(self) -> Self:
         if self.ensemble > self.keep_models:
             raise ValueError(
-                f"ensemble: {self.ensemble} models can't predict together where keep_models "
-                f"({self.keep_models}) are kept"
+                f"ensemble: {self.ensemble} models can't predict together if the search keeps only "
+                f"{self.keep_models} (keep_models)"
             )
         return self
 
     @model_validator(mode="after")
     def _classes(self, info: ValidationInfo) -> Self:
-        """Try to make what is not ours, where it is about to be used: a store that names it can be
-        read without it.
+        """Make a sampler and a scheduler of others once, if they are about to be used.
+
+        A results store that names them can be read without them.
         """
         problems = []
         if self.scheduler_options and self.scheduler in SCHEDULERS.words:
@@ -147,8 +148,8 @@ class SearchConfig(Section):
         """The Optuna sampler of a search.
 
         Args:
-            trials_done: by earlier runs; the seed moves on with it, or the same would be drawn again.
-            offers: more that a sampler may take.
+            trials_done: by earlier runs; it is added to the seed, or the same would be drawn again.
+            offers: further arguments that a sampler may take.
 
         Raises:
             ValueError: it can't be made.
@@ -163,13 +164,13 @@ class SearchConfig(Section):
         """The scheduler of a search, as Ray Tune takes it.
 
         Args:
-            offers: more that a scheduler may take.
+            offers: further arguments that a scheduler may take.
 
         Raises:
             ValueError: it can't be made.
         """
         mode = {"maximize": "max", "minimize": "min"}[Objective(self.metric).direction]
-        # Trials are selected, and so judged, by the best epoch that they have had.
+        # Trials are selected by their best epoch, so they are judged by it, too.
         offers |= {"metric": "best_value", "mode": mode, "time_attr": "epoch"}
         return SCHEDULERS.make(self.scheduler, self.scheduler_options, offers)
 
@@ -183,14 +184,18 @@ def _problem(key: str, make: Callable[[], Any]) -> list[str]:
 
 
 class ResourcesConfig(Section):
-    """What one trial gets; how many run at once follows from it, unless `trials_at_once` says it."""
+    """What one trial gets; how many run at once follows from it, unless `trials_at_once` sets it."""
 
     cpus: float = Field(default=1, gt=0)
     gpus: Gpus = "auto"
     trials_at_once: int | None = Field(default=None, ge=1)
 
     def gpus_of(self, *, head: bool, cluster: Mapping[str, float]) -> float:
-        """The GPUs, or the share of one, of a head over stored features or of a whole network."""
+        """How many GPUs, or which share of one, a trial gets.
+
+        Args:
+            head: whether it trains a head over stored features, and not a whole network.
+        """
         if self.gpus != "auto":
             return self.gpus
         if not cluster.get("GPU"):
@@ -201,7 +206,7 @@ class ResourcesConfig(Section):
         """How many trials run at once on a cluster with these CPUs and GPUs, at least one.
 
         Args:
-            gpus: of each.
+            gpus: of each trial.
         """
         if self.trials_at_once is not None:
             return self.trials_at_once

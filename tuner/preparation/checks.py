@@ -1,4 +1,4 @@
-"""What can be known of models before any trains: that they can be built, and their weights had."""
+"""Checks of models before any is trained: whether they can be built, and have their weights."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from tuner.config.sections import DataConfig
 
 
 def check_models(searched: Iterable[ModelConfig], data: DataConfig) -> None:
-    """Build what only building tells: whether clips leave something behind a network's pools, and
-    whether it has so many stages to train.
+    """Check what only building a model shows.
+
+    A clip may be too small for a network's pools, or more stages are to be trained than it has.
 
     Raises:
-        ConfigError: everything that can't be built, at once.
+        ConfigError: all models that can't be built, at once.
     """
     problems = []
     for config in searched:
@@ -38,7 +39,7 @@ def check_weights(searched: Iterable[ModelConfig], *, download: bool) -> list[st
     """Where the weights of each backbone come from, as lines.
 
     Raises:
-        WeightsError: all the weights that can't be had (only with `download`, those to download).
+        WeightsError: all weights that are not available; those to download count only with `download`.
     """
     from models.backbones.load import check_weights as origin
 

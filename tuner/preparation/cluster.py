@@ -21,7 +21,7 @@ from tuner.runtime.machines import capacity, check_machines, may_grow
 from tuner.runtime.notices import Notices
 from tuner.runtime.session import RaySession
 
-_TRIES = 3  # processes that may end over a video, before it is left out
+_TRIES = 3  # processes that may die while they decode a video; then it is left out
 
 
 def prepare_all(
@@ -33,13 +33,13 @@ def prepare_all(
     test: bool,
     strict: bool = False,
 ) -> Dataset:
-    """`prepare`, and the features that the models `searched` will ask for.
+    """Prepare the videos, and compute the features that the models `searched` will need.
 
-    On a cluster all machines take part, a video at a time. Only what is stored in
-    ``data.shared_cache`` then reaches other machines than the one that made it.
+    On a cluster all machines take part, a video at a time. What one machine makes reaches
+    the others only through ``data.shared_cache``.
 
     Args:
-        test: also the features of the test videos, which no search asks for.
+        test: compute the features of the test videos, too, which a search does not need.
     """
     spread = False
 
@@ -73,7 +73,7 @@ def prepare_all(
 
 
 def _wanted(dataset: Dataset, test: bool) -> list[Video]:
-    """The videos whose features are."""
+    """The videos whose features are needed."""
     table = dataset.table
     names = table.loc[(table["split"] != "test") | test, "video"].unique()
     return [dataset.videos[name] for name in names]
@@ -86,13 +86,13 @@ def _names(videos: Sequence[Video]) -> set[str]:
 def _complete(
     video: Video, searched: Sequence[ModelConfig], stores: Sequence[FeatureStore]
 ) -> bool:
-    """Whether its features are there, and no model asks for more: its frames may be gone again."""
+    """Whether a video's features are stored, and models need nothing else, such as its frames."""
     only = all(models.uses_stored_features(model) for model in searched)
     return only and all(store.has(video) for store in stores)
 
 
 class Preparer:
-    """Brings one video after another into the stores of its machine; a Ray actor."""
+    """A Ray actor that brings one video after another into the stores of its machine."""
 
     def __init__(self, config: Config, searched: Sequence[ModelConfig], notices: Notices) -> None:
         import torch
@@ -103,10 +103,10 @@ class Preparer:
         self.stores = feature_stores(searched, config.data)
 
     def ready(self) -> None:
-        """Return when there is room for it."""
+        """Return as soon as the actor runs."""
 
     def prepare(self, video: Video, wanted: bool) -> Reject | None:
-        """Decode a video, and compute its features if they are wanted; why it does not decode."""
+        """Decode a video, and compute its features if `wanted`; returns why it does not decode."""
         if wanted and _complete(video, self.searched, self.stores):
             for store in self.stores:
                 store.share(video)
@@ -127,8 +127,7 @@ def _on_all(
 ) -> list[Reject]:
     """Spread the videos over the cluster; a bar shows how many are done. Returns those left out.
 
-    A machine that goes away gives back the video that it was at, and one that has not come yet, or
-    never does, is given none.
+    A machine gets a video only when it is ready. If the machine is lost, another one gets the video.
     """
     import ray
     from ray.exceptions import RayActorError, RayTaskError
@@ -150,7 +149,7 @@ def _on_all(
     for _ in range(min(resources.workers(cluster, gpus), len(waiting))):
         start()
     idle: list[Any] = []
-    never = 0  # processes that ended before they had begun
+    never_ready = 0  # processes that ended before they were ready
     with output.bar("preparing videos", len(waiting)) as advance:
         while waiting or any(video for _, video in busy.values()):
             while waiting and idle:
@@ -168,9 +167,9 @@ def _on_all(
             except RayActorError:
                 start()
                 if done is None:
-                    never += 1
-                    if never > _TRIES * len(dataset.videos):
-                        raise  # it is not the machines that are lost
+                    never_ready += 1
+                    if never_ready > _TRIES * len(dataset.videos):
+                        raise  # too many to be lost machines
                     continue
                 losses[done.name] += 1
                 if losses[done.name] < _TRIES:
@@ -179,7 +178,7 @@ def _on_all(
                 reason = f"{_TRIES} processes ended while they decoded it"
                 reject = Reject(done.name, done.info.path, reason)
             except RayTaskError as error:
-                raise error.cause from None  # as it was on that machine, without the way here
+                raise error.cause from None  # the error of that machine, without Ray's own traceback
             if done is not None:
                 rejects += [reject] if reject else []
                 advance()

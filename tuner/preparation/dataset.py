@@ -1,4 +1,4 @@
-"""From a configuration to a checked data set in the stores: read, opened, decoded, said so."""
+"""From a configuration to a checked data set: labels read, videos opened, decoded and reported."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
         with output.bar("drawing the sample's videos", 14) as advance:
             labels = str(make_sample(folder, on_video=lambda _: advance()))
         videos = str(folder)
-    assert labels is not None  # says DataConfig
+    assert labels is not None  # as DataConfig has checked
     splits = config.splits
     with contextlib.ExitStack() as bars:
 
@@ -74,18 +74,18 @@ def prepare(
         decode_all: decodes all videos and returns those that don't; None does it on this machine.
 
     Raises:
-        DataError: the labels are wrong, or without the rejects a split or a class is empty; with
-            `strict`, there are rejects.
-        WeightsError: weights of a backbone can't be had.
+        DataError: the labels are wrong; a split or a class is empty when the rejects are left out;
+            or, with `strict`, there are rejects.
+        WeightsError: weights of a backbone are not available.
     """
     check_models(searched, config)
     dataset = load_dataset(config, output)
     check_weights(searched, download=True)
     if decode_all is None:
-        found = decode(dataset.videos.values(), frame_sizes(searched), config, output)
+        undecoded = decode(dataset.videos.values(), frame_sizes(searched), config, output)
     else:
-        found = decode_all(dataset)
-    rejects = [*dataset.rejects, *found]
+        undecoded = decode_all(dataset)
+    rejects = [*dataset.rejects, *undecoded]
     listed = write_rejects(rejects, folder)
     for reject in rejects:
         output.say(f"left out: {reject.video}: {reject.reason} ({reject.path})")
@@ -93,4 +93,4 @@ def prepare(
         output.say(f"{len(rejects)} labelled videos don't decode and are left out: {listed}")
     if rejects and strict:
         raise DataError([f"{r.path} does not decode: {r.reason} (--strict)" for r in rejects])
-    return dataset.without(found)
+    return dataset.without(undecoded)

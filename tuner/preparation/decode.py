@@ -1,4 +1,4 @@
-"""Frames of all videos brought into the frame store of this machine."""
+"""Brings the frames of all videos into the frame store of this machine."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def decode(
 def decode_one(video: Video, sizes: list[tuple[int, int]], config: DataConfig) -> Reject | None:
     """Bring the frames of a video into this machine's frame store, decoding it once for all sizes.
 
-    With ``frames: direct`` it is decoded all the same, to know whether it does, and not kept.
+    With ``frames: direct`` nothing is stored; it is decoded only to see whether it can be.
 
     Returns:
         why it does not decode to its end; None if it does.
@@ -56,5 +56,5 @@ def decode_one(video: Video, sizes: list[tuple[int, int]], config: DataConfig) -
 
 
 def frame_sizes(searched: Iterable[ModelConfig]) -> list[tuple[int, int]]:
-    """Every height and width that frames will be asked for in."""
+    """Every frame size (height, width) that the models take."""
     return list(dict.fromkeys(models.frame_size(model) for model in searched))

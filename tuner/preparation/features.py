@@ -21,7 +21,7 @@ def features(
 ) -> None:
     """Compute the features that frozen models will ask for, on this machine; a bar shows how far it is.
 
-    Other processes that want the same ones share them out with this one.
+    Other processes that need the same features share the work with this one.
     """
     videos = list(videos)
     wanted = [(s, [v for v in videos if not s.has(v)]) for s in feature_stores(searched, config)]

@@ -1,4 +1,4 @@
-"""Why a trial failed, out of Ray's report of several pages."""
+"""Why a trial failed, told from Ray's report of several pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ray.exceptions import ActorUnavailableError, RayActorError
 
 
 def reason_of(trial: Any) -> str:
-    """In one line."""
+    """Why a trial failed, in one line."""
     error = _error_of(trial)
     if machine_lost(error):
         return "its machine was lost"
@@ -34,7 +34,7 @@ def _error_of(trial: Any) -> Exception | None:
 
 
 def machine_lost(error: Exception | None) -> bool:
-    """Whether it says that the worker went with its machine, or that the machine can't be reached.
+    """Whether an error says that the worker's machine is lost or can't be reached.
 
     When a worker dies alone, its machine says so at once. When the machine is gone, Ray first knows only
     that there is no answer.
@@ -45,9 +45,9 @@ def machine_lost(error: Exception | None) -> bool:
 
 
 def forgive_lost_machine(trial: Any) -> bool:
-    """Whether `trial`, about to be tried again, lost its machine, which is no fault of its own.
+    """Whether `trial`, which is about to be tried again, has lost its machine.
 
-    It does not count for ``search.retries`` then: over weeks on spot machines, one may lose many.
+    Such a retry does not count for ``search.retries``: in weeks on spot machines there may be many.
     """
     if not machine_lost(_error_of(trial)):
         return False

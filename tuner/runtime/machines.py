@@ -1,4 +1,4 @@
-"""The machines of a cluster, and whether all can do what a search asks of them, before it asks."""
+"""The machines of a cluster, and a check before a search that all of them can take part."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _UNLIMITED = 1_000_000  # machines
 
 
 def machines() -> list[dict[str, Any]]:
-    """The cluster's nodes that live, as Ray describes them."""
+    """The cluster's living nodes, as Ray describes them."""
     import ray
 
     return [node for node in ray.nodes() if node["Alive"]]
 
 
 def capacity() -> dict[str, float]:
-    """CPUs and GPUs of the cluster, when it has grown as far as one kind of its machines goes.
+    """CPUs and GPUs that the cluster has when it has grown to its limit.
 
-    A cluster that grows by demand may have no machine for a trial yet. Of several kinds the largest
-    counts: a cluster has several so that one can stand in for another that is not available.
+    A cluster that grows by demand may have no machine for a trial yet. If it can start several kinds of
+    machines, the one that gives most counts: they stand in for each other when one is not available.
     """
     import ray
 

@@ -1,4 +1,4 @@
-"""Lines of the workers that belong on the console of the search; their own output is in Ray's logs."""
+"""Lines of workers for the console of the search; all else that workers print is in Ray's logs."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ class Notices:
         post(key, f"{socket.gethostname()}: {line}")
 
     def show(self, say: Callable[[str], object]) -> None:
-        """Say here what workers have said since the last time."""
+        """Show what workers have said since the last call."""
         for line in collect(self._prefix):
             say(line)

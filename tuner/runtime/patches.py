@@ -1,5 +1,6 @@
-"""What is used of Ray's insides, and what Ray does otherwise in our searches; its options don't reach
-this far. `tuner.cluster` has the rest: node providers, which Ray has no public base for.
+"""The private parts of Ray that we use, and what we change in Ray where it has no option.
+
+`tuner.cluster` has the rest: node providers, which Ray has no public base for.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ _CONTROLLER = "ray.tune.execution.tune_controller:TuneController"
 _NODE = "ray._private.node:Node"
 _KEYS = "ray.experimental.internal_kv:_internal_kv_"
 _STATE = "ray._private.state:GlobalState"
-_NAMESPACE = "tuner"  # of what we put into the store of Ray's head
+_NAMESPACE = "tuner"  # of our keys in the store of Ray's head
 
 _REUSE = Private(
     "ray",
     _VERSION,
-    "trials shorter than the start of a worker may all be given to one worker",
+    "trials that are shorter than the start of a worker may all run on one worker",
     {f"{_CONTROLLER}._maybe_reuse_cached_actor": "self trial"},
 )
 _REUSE_ATTRIBUTES = {
@@ -43,7 +44,7 @@ _ENVIRONMENT = Private(
 _PROCESSES = Private(
     "ray",
     _VERSION,
-    "Ray takes two seconds of CPU more to start, one to end, and 150 MB",
+    "Ray takes two more seconds of CPU to start, one more to end, and 150 MB more",
     {
         f"{_NODE}.start_api_server": "self include_dashboard raise_on_failure",
         f"{_NODE}.start_log_monitor": "self",
@@ -53,13 +54,13 @@ _PROCESSES = Private(
 _GROWTH = Private(
     "ray",
     _VERSION,
-    "a cluster counts with the machines that run now, and not with those that it can start",
+    "a search counts only the machines that run now, and not those that the cluster can start",
     {f"{_STATE}.get_cluster_config": "self"},
 )
 _NOTICES = Private(
     "ray",
     _VERSION,
-    "what workers say, such as that they wait for S3, is in Ray's logs alone",
+    "what workers say (such as that they wait for S3) is only in Ray's logs",
     {
         f"{_KEYS}put": "key value overwrite namespace",
         f"{_KEYS}get": "key namespace",
@@ -69,30 +70,30 @@ _NOTICES = Private(
 )
 
 
-def adapt(*, own: bool) -> None:
+def adapt(*, started_ray: bool) -> None:
     """Change what Tune does in all searches of this process.
 
     Args:
-        own: whether this process has started Ray.
+        started_ray: whether this process has started Ray.
     """
     _let_workers_start()
-    if own:
+    if started_ray:
         _share_environment()
 
 
 def _let_workers_start() -> None:
-    """Have Tune give a worker that has become free to a trial for which none is starting.
+    """Have Tune give a free worker to a trial for which no other worker is starting.
 
-    Tune gives it to the trial that it finds first, and if a worker is starting for that one, ends the
-    worker: with trials shorter than a start, all but one never come up. That takes up to half of the
-    time of a search on two CPUs (32 trials: 88 s on one worker, 40 s on both).
+    Tune gives it to the first trial. If a worker is starting for that trial, Tune ends this worker. If
+    trials are shorter than a worker's start, only one worker ever comes up. That takes up to half of
+    the time of a search on two CPUs (32 trials: 88 s on one worker, 40 s on both).
     """
     from ray.tune.execution.tune_controller import TuneController
 
     plain = TuneController.__dict__.get("_maybe_reuse_cached_actor")
     if getattr(plain, "plain", None) is not None or not _REUSE.usable():
         return
-    # Names that a method stores to are among those of its code.
+    # The attributes that a method sets are among the names of its code.
     absent = _REUSE_ATTRIBUTES - set(TuneController.__init__.__code__.co_names)
     if absent:
         _REUSE.missing(f"{_CONTROLLER}.{min(absent)}")
@@ -101,7 +102,7 @@ def _let_workers_start() -> None:
 
 
 def _gentle(plain: Any) -> Any:
-    """Tune's `_maybe_reuse_cached_actor`, but one that ends no worker which starts."""
+    """Tune's `_maybe_reuse_cached_actor`, changed so that it ends no worker that is starting."""
 
     def reuse(self: Any, trial: Any) -> bool:
         if not _has_worker(self, trial) or trial in self._resetting_trials:
@@ -122,7 +123,7 @@ def _gentle(plain: Any) -> Any:
 
 
 def _has_worker(controller: Any, trial: Any) -> bool:
-    """Whether a worker has been given what it needs to start, for this trial."""
+    """Whether this trial has a worker that has started, or has what it needs to start."""
     actor = controller._trial_to_actor.get(trial)
     return actor is not None and controller._actor_manager.is_actor_started(actor)
 
@@ -130,9 +131,9 @@ def _has_worker(controller: Any, trial: Any) -> bool:
 def _share_environment() -> None:
     """Have trials run on the workers that Ray has started ahead.
 
-    These have the environment of this process already. Tune would set some of it again, and Ray starts
-    another worker for an environment of its own: 3 to 5 s of CPU each, when the first trials are
-    waited for (with what trials import; measured twice each way).
+    These have the environment of this process already. Tune would set some of it again, and for any
+    environment that is given, Ray starts another worker. Each takes 3 to 5 s of CPU, with what trials
+    import, before the first trials run (measured twice each way).
     """
     if _ENVIRONMENT.usable():
         from ray.tune.execution import class_cache
@@ -143,14 +144,14 @@ def _share_environment() -> None:
 
 @contextlib.contextmanager
 def nothing_else() -> Iterator[None]:
-    """Ray starts here without dashboard, log monitor and autoscaler, which serve others than a search.
+    """Ray starts here without dashboard, log monitor and autoscaler, which a search does not need.
 
-    They take 0.85, 0.6 and 0.6 s of CPU at the start and 50 MB each, of 4.8 s and 370 MB of all Ray,
-    and 0.9 s when Ray ends (measured three times each way).
+    They take 0.85, 0.6 and 0.6 s of CPU at the start and 50 MB each; all of Ray takes 4.8 s and 370 MB.
+    When Ray ends, they take 0.9 s (measured three times each way).
     """
 
     def no_address(node: Any, **_: Any) -> None:
-        node._webui_url = ""  # Ray asks for it right after
+        node._webui_url = ""  # Ray reads it right afterwards
 
     if not _PROCESSES.usable():
         yield
@@ -175,7 +176,7 @@ def nothing_else() -> Iterator[None]:
 def growth() -> list[tuple[int, dict[str, float]]]:
     """The kinds of machines that the cluster can start: how many, -1 for any number, and what one has.
 
-    Ray Data reads it in this way; there is no public one.
+    Ray Data reads them in the same way; there is no public function for it.
     """
     if not _GROWTH.usable():
         return []
@@ -193,7 +194,7 @@ def growth() -> list[tuple[int, dict[str, float]]]:
 def post(key: str, line: str) -> None:
     """Put a line where all processes of a cluster can read it: the key-value store of Ray's head.
 
-    An actor would do the same as a process more, 0.5 s of CPU and 45 MB for lines that hardly ever come.
+    An actor would be one more process: 0.5 s of CPU and 45 MB, for lines that hardly ever come.
     """
     if _NOTICES.usable():
         from ray.experimental import internal_kv
@@ -202,7 +203,7 @@ def post(key: str, line: str) -> None:
 
 
 def collect(prefix: str) -> list[str]:
-    """Take the lines of all keys that begin so, in the order of the keys."""
+    """Take the lines of all keys that begin with `prefix`, in the order of the keys."""
     if not _NOTICES.usable():
         return []
     from ray.experimental import internal_kv

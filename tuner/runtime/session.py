@@ -24,9 +24,9 @@ _ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
-# Ray starts a worker for each CPU ahead. While the videos are prepared, it imports what trials need, and
-# it stays until it gets one. None of our own modules is imported so early: Ray has not yet said where
-# they are, and Python may find another copy.
+# Ray starts a worker for each CPU in advance. While the videos are prepared, the worker imports what
+# trials need, and then waits for a trial. It does not import our own modules so early: Ray has not yet
+# told it where they are, and Python may find another copy.
 _AHEAD = {
     "RAY_preload_python_modules": "torch,torch.utils.tensorboard,ray.tune,pandas,matplotlib.figure",
     "RAY_idle_worker_killing_time_threshold_ms": str(24 * 3600 * 1000),
@@ -43,17 +43,17 @@ def environment() -> None:
 
 
 class RaySession:
-    """Ray, which starts in a thread, as it takes seconds, and ends with the context.
+    """Ray, which starts in a thread, because it takes seconds, and ends with the context.
 
     A cluster that runs already is joined and left running: the one of this process, that of
-    ``RAY_ADDRESS``, or the one that this machine is part of. It is given the code that runs here.
+    ``RAY_ADDRESS``, or the one that this machine is part of. It gets a copy of the code that runs here.
 
     Args:
         ahead: whether workers import what trials need while they wait, which takes 0.3 GB a CPU.
 
     Attributes:
-        joins: whether a cluster runs already.
-        own: whether this process has started Ray.
+        joins: whether it joins a cluster that runs already.
+        started_ray: whether this process has started Ray.
     """
 
     def __init__(self, *, ahead: bool = False) -> None:
@@ -64,13 +64,13 @@ class RaySession:
         self._thread: threading.Thread | None = None
         self._ready, self._end = threading.Event(), threading.Event()
         self._error: BaseException | None = None
-        self.own = False
+        self.started_ray = False
 
     def start(self) -> None:
-        """Begin to start, and return at once."""
+        """Begin to start Ray, and return at once."""
         if self._thread is None:
             environment()
-            import ray  # noqa: F401  here, as two threads that import can meet half-made modules
+            import ray  # noqa: F401  here: two threads that import at once can see half of a module
 
             self._thread = threading.Thread(target=self._start, daemon=True)
             self._thread.start()
@@ -79,7 +79,7 @@ class RaySession:
         """Return when Ray runs.
 
         Raises:
-            Exception: whatever kept it from starting.
+            Exception: the error that kept Ray from starting.
         """
         self.start()
         self._ready.wait()
@@ -97,13 +97,13 @@ class RaySession:
                 else:
                     if self._ahead:
                         os.environ.update(_AHEAD)
-                    # Without "local" Ray would join what a killed one left behind, and wait for ever.
+                    # Without "local", Ray may try to join what a killed Ray left, and wait for ever.
                     from tuner.runtime.patches import nothing_else
 
                     with nothing_else():
                         ray.init("local", include_dashboard=False, **quiet)
-                    self.own = True
-        except BaseException as error:  # raised where it is waited for
+                    self.started_ray = True
+        except BaseException as error:  # `wait` raises it
             self._error = error
         self._ready.set()
         # Ray asks Linux to end its processes with the thread that started them.
@@ -115,7 +115,7 @@ class RaySession:
     def __exit__(self, *error: object) -> None:
         if self._thread is not None:
             self._ready.wait()
-            if self.own:
+            if self.started_ray:
                 import ray
 
                 ray.shutdown()
@@ -126,7 +126,7 @@ class RaySession:
 def every_cpu_trains(config: Config) -> bool:
     """Whether a search on this machine alone will have a worker on each CPU.
 
-    It is a guess, made before PyTorch, which takes long to import, could say what GPUs there are.
+    It is a guess: only PyTorch could say what GPUs there are, and it takes long to import.
     """
     cpus = os.cpu_count() or 1
     wanted = min(config.resources.trials_at_once or cpus, config.search.trials or cpus)
@@ -148,6 +148,6 @@ def running_cluster() -> str | None:
 
 
 def _packages() -> list[str]:
-    """Folders of the packages that the machines of a cluster need to have alike."""
+    """Folders of the packages that all machines of a cluster need in the same version."""
     specs = [importlib.util.find_spec(name) for name in ("tuner", "models", "data")]
     return [str(Path(spec.origin).parent) for spec in specs if spec and spec.origin]

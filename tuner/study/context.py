@@ -1,4 +1,4 @@
-"""What all trials of a search share, and what each tells of a step."""
+"""What all trials of a search share, and what a trial reports after a step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tuner.runtime.notices import Notices
 from tuner.study.space.describe import run_name
 from tuner.training.clips.stored import Known
 
-OUT_OF_TIME = "time budget"  # why a trial ended that had nothing wrong with it
+OUT_OF_TIME = "time budget"  # the reason of a trial that ended without a fault
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class SearchContext:
 
     Attributes:
         rungs: epochs at which the scheduler decides.
-        known: of backbones, as `dataset.known` gives it.
+        known: facts about backbones, as `tuner.training.clips.stored.known` gives them.
         notices: what workers want the search to show.
         deadline: when trials end, whatever they are at, in seconds of `time.time`; None: never.
     """
@@ -47,11 +47,11 @@ class SearchContext:
 class Report:
     """What the results store keeps of a step.
 
-    Ray Tune hands it on unseen: mappings it would take apart, several times for each result.
+    Ray Tune passes it on as it is; it would flatten a mapping, several times for each result.
 
     Attributes:
         epochs: the selection metric of the epochs that have not been reported before.
-        summary: of the run.
+        summary: as `Run.summary` gives it.
     """
 
     epochs: dict[int, float]

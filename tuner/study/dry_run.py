@@ -18,7 +18,7 @@ from tuner.training.device import gpus_here
 
 
 def dry_run(config: Config, output: Output) -> None:
-    """Say what a search would do, having checked all that can be checked without training.
+    """Check all that can be checked without training, and say what a search would do.
 
     Raises:
         ConfigError, DataError, WeightsError: as a search would.

@@ -79,7 +79,7 @@ class Progress(Callback):
 
     @property
     def ended(self) -> int:
-        """Number of trials that have."""
+        """Number of trials that have ended."""
         return sum(self.counts[state] for state in ("finished", "pruned", "failed"))
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
@@ -129,7 +129,7 @@ class Progress(Callback):
         self._say(Text(line, style="red" if state == "failed" else ""))
 
     def _say(self, line: Text | str) -> None:
-        # A terminal's lines end between words; those of a file end where they end.
+        # Lines are wrapped between words on a terminal, and not at all in a file.
         self.console.print(line, soft_wrap=not self.latest.shows)
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
@@ -201,7 +201,7 @@ class Progress(Callback):
         return Group(table, first, second, bar)  # the bar ends no line: it comes last
 
     def _share(self) -> float:
-        """Of the search that is done, by epochs."""
+        """The share of the search that is done, by epochs."""
         running, waiting = self._split()
         left = self.left.epochs(running=running, waiting=waiting, ended=self.ended)
         done = self.left.count

@@ -38,7 +38,7 @@ class Recorder(Callback):
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         result = trial.last_result or {}
         self._end(trial.config["model_id"], result, result.get("reason", ""))
-        # Statistics of each number in its results, 25 kB a trial, which nobody reads.
+        # Tune keeps statistics of each number in its results, 25 kB a trial, which nobody reads.
         trial.metric_analysis.clear()
         trial.metric_n_steps.clear()
 
@@ -85,7 +85,7 @@ class Recorder(Callback):
                 self.context.storage.remove(self.context.model_folder(worst.number) / BEST)
 
     def sweep(self) -> None:
-        """Delete what ended trials left that is of no use; workers may have written it after all."""
+        """Delete files of ended trials that are of no use; a worker may have written one late."""
         best, left = {place.number for place in self.best}, []
         for record in self.store.records():
             if record.state in UNFINISHED:

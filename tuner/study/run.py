@@ -70,7 +70,7 @@ def run_trials(
     from tuner.runtime import patches
 
     try:
-        patches.adapt(own=session.own)
+        patches.adapt(started_ray=session.started_ray)
         with store.running():
             _fit(config, space, dataset, store, rungs, searcher, console, end, trainable, callbacks)
     finally:
@@ -125,7 +125,7 @@ def _fit(
         config.storage_folder,
         decisions(config, rungs),
         known(),
-        # The search stops first, and what a trial is still at then ends, too.
+        # The search stops first; trials that are still training end a moment later.
         deadline=None if end is None else time.time() + end - time.monotonic() + _GRACE,
     )
     budget = TimeBudget(end)

@@ -21,14 +21,14 @@ from tuner.study.warm_start import best_frozen
 
 
 class TPE(optuna.samplers.TPESampler):
-    """TPE (Bergstra et al. 2011) jointly over parameters, by groups that occur together.
+    """TPE (Bergstra et al. 2011) over parameters jointly, in groups of those that occur together.
 
-    Running trials count as poor, so that parallel workers spread out (constant liar); it learns from
-    those that wait at a rung.
+    Running trials count as poor, so that parallel workers spread out (constant liar). Trials that
+    wait at a rung count with their values so far.
 
     Args:
         waiting: numbers of the trials that wait, kept up to date.
-        options: Optuna's, and likewise all others.
+        options: these and all other arguments are Optuna's.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class TPE(optuna.samplers.TPESampler):
 
 
 def key_of(params: Params) -> str:
-    """Equal for equal parameters, also after a way through the store's JSON."""
+    """A text that is equal for equal parameters, also when they come from the store's JSON."""
     return json.dumps(params, sort_keys=True)
 
 
@@ -70,7 +70,7 @@ class StudySearcher(Searcher):
     """Ray Tune's side of a study: `suggest` asks the study, which hears of results from `Recorder`.
 
     Args:
-        storage: of the search's models, for warm starts.
+        storage: where the search's models are, for warm starts.
         at_once: how many trials may run at once; None: as many as there is room for.
         waiting: numbers of the trials that wait at a rung, kept up to date.
     """
@@ -93,7 +93,7 @@ class StudySearcher(Searcher):
         self.waiting = waiting
         self.live: set[str] = set()  # trials that Tune has and that have not ended
         store.study.sampler = search.make_sampler(trials_done=len(records), waiting=waiting)
-        # Some samplers say by it that they have no more to propose.
+        # Some samplers call it when they have no more to propose.
         store.study.stop = self._no_more  # type: ignore[method-assign]
         self._grid: Iterator[Params] | None = None
         total = search.trials
@@ -133,7 +133,7 @@ class StudySearcher(Searcher):
         self.remaining = 0
 
     def _trial(self, number: int, params: Params) -> dict[str, Any]:
-        """What `Trial` needs; with the model that a warm start is from, which is recorded."""
+        """What `Trial` needs; for a warm start with a model, whose number is recorded."""
         path = params.get("warm_start")
         if path == "best":
             source = best_frozen(self.store, params, self.storage)
@@ -144,7 +144,7 @@ class StudySearcher(Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Count it; `Recorder` tells the study, with the reason, which Tune does not give here."""
+        """Count it. `Recorder` tells the study, with the reason, which Tune does not give here."""
         self.live.discard(trial_id)
 
     # A search is resumed from the results store; Tune's own snapshots are empty.

@@ -25,8 +25,8 @@ class Ended:
 
     Attributes:
         store: with all of its trials.
-        seconds: that it took this time.
-        interrupted: whether trials are left that had not ended.
+        seconds: how long it took this time.
+        interrupted: whether some trials have not ended.
     """
 
     store: ResultsStore
@@ -46,9 +46,9 @@ def run_search(
     Raises:
         ConfigError: it can't be searched.
         DataError: the labels or videos can't be used.
-        StoreError: the results store can't, or has another search of this name.
+        StoreError: the results store can't be used, or has another search of this name.
         UserError: another process runs a search of this name.
-        WeightsError: weights of a backbone can't be had.
+        WeightsError: weights of a backbone are not available.
     """
     start, again = time.monotonic(), config.folder.exists()
     space = check(config)
@@ -56,8 +56,8 @@ def run_search(
         output.say(line)
     with _only_one(config):
         config.storage_folder.check()
-        if not again:  # a search that has ended already needs none
-            session.start()  # before anything else: it takes seconds, most of which it waits
+        if not again:  # a search that has already ended needs no Ray
+            session.start()  # first of all: Ray takes seconds to start, and mostly waits
         store = ResultsStore.create(config, resume=resume)
         dataset = prepare_all(
             config,

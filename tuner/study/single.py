@@ -36,7 +36,7 @@ def parameters(config: Config) -> Params:
     space = Space(config.model_copy(update={"space": {}}))
     for name in PARAMETERS:
         choices = space.domain(name, params).choices
-        # What a rule forbids is left as it was written, for the message of the model's own check.
+        # A value that a rule forbids stays as written, so that the model's own check reports it.
         params[name] = choices[0] if choices else getattr(config.model, name)
     try:
         resolve(params)
@@ -47,7 +47,7 @@ def parameters(config: Config) -> Params:
 
 
 def study_of(config: Config) -> Config:
-    """`config` under the name of its single trainings: they are no trials that a sampler proposed."""
+    """`config` under the name of its single trainings, which are kept apart from a search's trials."""
     return config.model_copy(update={"name": f"{config.name}{TRAIN}"})
 
 
@@ -64,7 +64,7 @@ def train_one(
         the store, the model's number in it, the data set and the model's folder.
 
     Raises:
-        ConfigError, DataError, StoreError, WeightsError: as of a search.
+        ConfigError, DataError, StoreError, WeightsError: as for a search.
     """
     params = parameters(config)
     model, training = resolve(params)

@@ -1,4 +1,4 @@
-"""How long a search will still take, out of the epochs that its trials have trained so far."""
+"""How long a search will still take, estimated from the epochs that its trials have trained so far."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ _WINDOW = 60.0  # seconds: how fast a search is now, not how fast it was
 class TimeLeft:
     """Counts epochs, and says how many seconds those that are still to come will take.
 
-    A trial that trains is taken to reach the next rung, and to go on there with the odds of successive
-    halving; one that nobody stops, to train as long as those that have finished did.
+    A trial that trains is assumed to reach the next rung, and to go on there with the odds of
+    successive halving. A trial that nobody stops is assumed to train as long as those that have
+    finished.
 
     Args:
         total: trials of the search.
         levels: epochs of the rungs; none if no trial is stopped.
-        factor: of the trials at a rung, one in so many goes on.
+        factor: one of so many trials at a rung goes on.
         longest: epochs of a training that nothing stops.
     """
 
@@ -38,7 +39,7 @@ class TimeLeft:
         """Count epochs.
 
         Args:
-            now: seconds, on any clock that goes on.
+            now: seconds, on any clock that is never set back.
         """
         self._epochs.append((now, epochs))
         self.count += epochs
@@ -48,7 +49,7 @@ class TimeLeft:
         self._finished.append(epochs)
 
     def rate(self, now: float, start: float) -> float:
-        """Epochs a second, of late.
+        """Epochs a second, over the last minute.
 
         Args:
             start: when the trials began.
@@ -91,7 +92,7 @@ class TimeLeft:
         return self.epochs(running=running, waiting=waiting, ended=ended) / rate
 
     def _to_come(self, epochs: float) -> float:
-        """Of a trial that trains, having done so many."""
+        """Epochs still to come of a trial that trains and has done so many."""
         length = max(self.length, 1.1 * epochs)  # it trains, so its end is not reached
         following = [level for level in self.levels if epochs < level < length]
         bounds = [epochs, *following, length]
@@ -101,5 +102,5 @@ class TimeLeft:
         )
 
     def _after_rung(self, epochs: int) -> float:
-        """Of a trial that waits, having done so many."""
+        """Epochs still to come of a trial that waits and has done so many."""
         return self._to_come(epochs) / self.factor

@@ -35,7 +35,7 @@ class Trial(tune.Trainable):
         patience.tell(context.notices.say)
         remember(context.known)
         self.run: Run | None = None
-        self.reported = 0  # epochs that have been
+        self.reported = 0  # epochs
         torch.set_num_threads(max(1, int(context.config.resources.cpus)))
         self.source = ClipSource(context.dataset, context.config.data)
 
@@ -46,19 +46,19 @@ class Trial(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """Train for a second, at least an epoch and not beyond a rung.
 
-        Reporting each of many short epochs would have the workers wait for the scheduler, and the
+        If each of many short epochs were reported, workers would wait for the scheduler, and the
         scheduler for the database.
 
         Returns:
-            the last ``epoch``, and the selection metric in it by its name; ``best_value`` and
-            ``score``, what `Objective` makes of the best epoch so far; ``finished`` when the training
-            has come to its end, ``reason`` if something else ended it, ``report`` with all epochs; or,
-            when it can't go on, ``failed`` with the reason alone.
+            the last ``epoch``, and its selection metric under the metric's name; ``best_value`` and
+            ``score``, `Objective`'s value and score of the best epoch so far; ``finished``, whether
+            the training has come to its end; ``reason``, why something else ended it; ``report``,
+            with all epochs. If the training can't go on: ``failed``, the reason, alone.
         """
         try:
             return self._step()
         except (Diverged, OutOfMemory, torch.cuda.OutOfMemoryError) as error:
-            # Trying again would end the same way: a result, and not an exception that Tune retries.
+            # A retry would end the same way, so this is a result: Tune would retry after an exception.
             reason = str(error).split("\n")[0] or type(error).__name__
             return {"failed": reason, "done": True}
 
@@ -109,7 +109,7 @@ class Trial(tune.Trainable):
             training_config=training,
             source=self.source,
             metric=config.search.metric,
-            # Each its own: a lucky or unlucky start must not be that of all trials.
+            # Each trial has its own seed, so that not all have the same lucky or unlucky start.
             seed=config.search.seed * 10_000 + model_id,
             params={name: params[name] for name in config.space},
             milestones=self.context.rungs,

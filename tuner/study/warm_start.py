@@ -1,4 +1,4 @@
-"""Which frozen model of a search a model that is fine-tuned takes its head from."""
+"""Finds the frozen model of a search from which a fine-tuned model takes its head."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def best_frozen(store: ResultsStore, params: Params, storage: Storage) -> Source
     """The best ended trial that is the frozen counterpart of `params`, if its weights are still kept.
 
     Args:
-        storage: of the search's models.
+        storage: where the search's models are.
     """
     twin = REGISTRY[params["architecture"]].frozen_twin
     names = shaping("features", "head")

@@ -22,14 +22,14 @@ def gpus_here() -> int:
 
 
 def out_of_memory(error: RuntimeError) -> bool:
-    """Whether an allocation failed, on the GPU or the CPU, whose errors have no type of their own."""
+    """Whether an allocation failed, on the GPU or the CPU; the CPU's error has no type of its own."""
     return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def precision(asked: str, device: torch.device, model: nn.Module, *, stored: bool) -> str:
-    """bf16 where the hardware is faster in it, which small heads over stored features are not on CPUs.
+    """bf16 where it is faster; on CPUs it is not for small heads over stored features.
 
-    Of 44 heads, bf16 took 1.0 to 1.9 times the seconds of fp32 below 0.2 million parameters, 0.7 to
+    Over 44 heads, bf16 took 1.0 to 1.9 times the seconds of fp32 below 0.2 million parameters, 0.7 to
     1.0 at 0.25 to 0.5 million and 0.45 to 0.85 above, at the same validation F1 (means of 32
     trainings: .750 and .750).
     """
@@ -44,9 +44,9 @@ def precision(asked: str, device: torch.device, model: nn.Module, *, stored: boo
 
 
 def backbone_precision(device: torch.device) -> str:
-    """What frozen backbones compute in: bf16 where the hardware does, at two to three times the rate.
+    """The precision of frozen backbones: bf16 if the hardware has it, two to three times as fast.
 
-    Linear classifiers of real frames did as well on its features as on those of fp32.
+    Linear classifiers of real frames did as well on features in bf16 as on features in fp32.
     """
     fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_has_bf16()
     return "bf16" if fast else "fp32"
@@ -59,8 +59,8 @@ def _cpu_has_bf16() -> bool:
 def _unfit_for_bf16(model: nn.Module) -> bool:
     """Whether a convolution that is trained is better left in fp32 on CPUs.
 
-    Going back through a wide depthwise one takes 2.5 times the seconds of fp32, and through a
-    three-dimensional one it now and then gives NaN (torch 2.14 reads memory that it has not written).
+    In bf16, the backward pass of a wide depthwise convolution takes 2.5 times as long as in fp32. That
+    of a three-dimensional one sometimes gives NaN (torch 2.14 reads memory that it has not written).
     """
     return any(
         isinstance(module, nn.Conv3d) or (module.groups > 1 and max(module.kernel_size) > 3)

@@ -35,7 +35,7 @@ class Diverged(Exception):
 
 
 class OutOfTime(Exception):
-    """The time for training is over, in the middle of an epoch that then does not count."""
+    """The time for training is over in the middle of an epoch, which then does not count."""
 
 
 class Training:
@@ -44,8 +44,8 @@ class Training:
     Args:
         model: what is trained; parameters that need no gradient stay as they are.
         train, valid: clips to learn from and to select on.
-        task: what is to be told of a clip.
-        metric: the best weights are those of the epoch that is best by it, as `Objective` has it.
+        task: says what labels and logits mean.
+        metric: decides which epoch, and so which weights, are the best; see `Objective`.
         seed: with the same seed, parameters and clips, the same figures on one CPU thread.
         deadline: when the time for it is over, in seconds of `time.time`; None: never.
     """
@@ -102,7 +102,7 @@ class Training:
 
     @property
     def stopped_epochs(self) -> list[int]:
-        """How many epochs each round took that has been begun."""
+        """How many epochs each round has taken, of the rounds that have begun."""
         rounds = [entry["round"] for entry in self.history]
         return [rounds.count(number) for number in sorted(set(rounds))]
 
@@ -115,10 +115,10 @@ class Training:
 
         Raises:
             Diverged: a loss is NaN or infinite.
-            OutOfTime: the deadline has come; what earlier epochs gave is as it was.
+            OutOfTime: the deadline has come; the results of earlier epochs are unchanged.
         """
         start = time.perf_counter()
-        # A seed an epoch: a training continued from a checkpoint draws what it would have drawn.
+        # Each epoch has its own seed, so that a training draws the same when it is resumed.
         torch.manual_seed(self.seed * 100_003 + self.epoch)
         result: dict[str, Any] = {
             "epoch": self.epoch + 1,
@@ -154,22 +154,22 @@ class Training:
         if self.average is None or not self.average.values:
             yield
             return
-        own = copy.deepcopy(trained_state(self.model))
-        load_trained_state(self.model, {**own, **self.average.values})
+        current = copy.deepcopy(trained_state(self.model))
+        load_trained_state(self.model, {**current, **self.average.values})
         try:
             yield
         finally:
-            load_trained_state(self.model, own)
+            load_trained_state(self.model, current)
 
     @contextlib.contextmanager
     def at_best(self) -> Iterator[None]:
         """The model with its best weights so far."""
-        own = copy.deepcopy(trained_state(self.model))
+        current = copy.deepcopy(trained_state(self.model))
         load_trained_state(self.model, self.best_weights)
         try:
             yield
         finally:
-            load_trained_state(self.model, own)
+            load_trained_state(self.model, current)
 
     def predict(self, clips: Clips) -> tuple[Tensor, Tensor]:
         """Logits ``[M, C]`` and labels ``[M]`` of all clips, in their order."""
@@ -208,17 +208,17 @@ class Training:
             raise OutOfTime
 
     def _rate_factor(self, done: float) -> float:
-        """Of the learning rates, `done` being the share of the current epoch."""
+        """The factor of all learning rates; `done` is the share of the current epoch."""
         return rate_factor(self.config, epoch=self.epoch + done, number=self.round)
 
     def _end_round_if_due(self) -> None:
         if self.config.schedule == "cosine":
             self.finished = self.epoch >= self.config.epochs
             return
-        own = self.history[self.round_start :]
+        of_round = self.history[self.round_start :]
         if (
-            len(own) - 1 - self.objective.best(own) < self.config.patience
-            and len(own) < self.config.epochs
+            len(of_round) - 1 - self.objective.best(of_round) < self.config.patience
+            and len(of_round) < self.config.epochs
         ):
             return
         if self.round == self.config.rounds:
@@ -230,9 +230,9 @@ class Training:
         self.average = Average(self.config.ema) if self.config.ema else None
 
     def state_dict(self) -> dict[str, Any]:
-        """All that `load_state_dict` needs but the best weights, which change more rarely.
+        """All that `load_state_dict` needs, except the best weights, which change less often.
 
-        Of a training that has finished nothing goes on, and its last weights are of no use.
+        A training that has finished does not go on, so its last weights are left out.
         """
         going_on = not self.finished
         return {

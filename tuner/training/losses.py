@@ -1,4 +1,4 @@
-"""What is minimised, and how often each class is seen on the way."""
+"""The losses, and how often each class is seen in an epoch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Loss(nn.Module):
     """The mean loss of logits ``[B, C]`` for labels int64 ``[B]``, a scalar.
 
     Args:
-        weights: ``[C]``, of the classes; the mean is weighted by those of the labels.
+        weights: ``[C]``, one for each class; a clip counts in the mean by its label's weight.
         label_smoothing: share of each label that is spread over all classes, 0 to 1.
 
     Raises:
@@ -44,10 +44,10 @@ class CrossEntropy(Loss):
 class FocalLoss(Loss):
     """Cross-entropy times ``(1 - p) ** gamma``, `p` the probability given to the label.
 
-    Clips that are told well already count less, so the rare and the difficult count more. From Lin,
-    Goyal, Girshick, He and Dollar, Focal Loss for Dense Object Detection, ICCV 2017, equation 5,
-    over a softmax; `weights` are alpha of the paper. `label_smoothing` is of the cross-entropy; `p`
-    stays that of the label.
+    Clips that are already classified well count less, so the rare and the difficult count more. From
+    Lin, Goyal, Girshick, He and Dollar, Focal Loss for Dense Object Detection, ICCV 2017, equation 5,
+    over a softmax; `weights` are alpha of the paper. `label_smoothing` changes the cross-entropy; `p`
+    stays the probability of the label.
 
     Args:
         gamma: 0 is cross-entropy; the paper's best is 2.
@@ -74,8 +74,7 @@ class FocalLoss(Loss):
         )
         if self.gamma:
             log_p = logits.log_softmax(dim=1).gather(1, labels[:, None]).squeeze(1)
-            # Above 0, where a root (gamma below 1) has a slope; expm1 keeps what p = 0.9999999
-            # leaves over.
+            # At 0 a root (gamma below 1) has no slope, so it stays above; expm1 is exact for p near 1.
             missing = (-torch.expm1(log_p)).clamp(min=1e-12)
             entropy = entropy * missing**self.gamma
         if self.weights is None:

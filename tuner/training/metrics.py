@@ -1,4 +1,4 @@
-"""What is measured of predictions: of a confusion matrix, or of the probabilities themselves."""
+"""Figures of predictions, from a confusion matrix or from the probabilities themselves."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def scores(matrix: np.ndarray) -> dict[str, float]:
     Args:
         matrix: as `confusion` gives it.
     """
-    right, true, told = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
-    occurs = true + told > 0
+    right, true, predicted = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+    occurs = true + predicted > 0
     with np.errstate(invalid="ignore"):  # of no rows, each is 0 / 0
         return {
             "accuracy": float(right.sum() / matrix.sum()),
-            "f1": _mean(2 * right[occurs] / (true + told)[occurs]),
+            "f1": _mean(2 * right[occurs] / (true + predicted)[occurs]),
             "balanced_accuracy": _mean(right[true > 0] / true[true > 0]),
         }
 
@@ -45,7 +45,7 @@ def _mean(values: np.ndarray) -> float:
 
 
 def recall_by_class(matrix: np.ndarray) -> dict[int, float]:
-    """The share of each class's rows that are told to be of it, for the classes that occur."""
+    """The share of each class's rows that are predicted as this class, for the classes that occur."""
     totals = matrix.sum(axis=1)
     return {i: float(matrix[i, i] / total) for i, total in enumerate(totals) if total}
 
@@ -67,18 +67,18 @@ def average_precision(probabilities: Tensor, labels: Tensor, classes: int) -> di
         return {}
     with warnings.catch_warnings():  # of the classes that do not occur
         warnings.filterwarnings("ignore", "No positive samples", UserWarning)
-        # torchmetrics takes anything above 1 for logits, be it by a rounding error.
-        found = multiclass_average_precision(
+        # torchmetrics takes values above 1 for logits, even if only a rounding error is above.
+        areas = multiclass_average_precision(
             probabilities.clamp(0, 1), labels, num_classes=classes, average="none", thresholds=None
         )
-    return {number: float(found[number]) for number in occurring}
+    return {number: float(areas[number]) for number in occurring}
 
 
 def thresholds(probabilities: Tensor, labels: Tensor, classes: int) -> list[float]:
-    """For each class the probability from which on taking it gives the best F1 against the rest.
+    """For each class the threshold of its probability with the best F1 against the rest.
 
-    A threshold lies in the middle between the last probability that it takes (``>=``) and the next
-    lower one, 0 below all; of several best ones it is the highest. A class that does not occur
+    A threshold lies halfway between the lowest probability that it takes (``>=``) and the next lower
+    one, or 0 if there is none. If several are best, it is the highest. A class that does not occur
     gets 0.5.
 
     Args:
@@ -93,7 +93,7 @@ def thresholds(probabilities: Tensor, labels: Tensor, classes: int) -> list[floa
 def at_thresholds(
     probabilities: Tensor, labels: Tensor, chosen: Sequence[float]
 ) -> tuple[list[float | None], list[float | None]]:
-    """Each class's precision and recall if all from its threshold on are taken; None: not defined.
+    """Each class's precision and recall if all rows from its threshold on are taken; None: undefined.
 
     Args:
         probabilities: ``[N, C]``.
@@ -115,11 +115,11 @@ def _threshold(probabilities: np.ndarray, positive: np.ndarray) -> float:
         return 0.5
     order = np.argsort(-probabilities, kind="stable")
     ranked = probabilities[order]
-    # Equal probabilities are taken together: only their last place is a choice.
+    # Equal probabilities are taken together: a threshold comes only after the last of them.
     ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
     f1 = 2 * np.cumsum(positive[order])[ends] / (ends + 1 + positive.sum())
     best = int(np.flatnonzero(f1 == f1.max())[0])  # the highest threshold of several best ones
     taken = float(ranked[ends[best]])
     below = float(ranked[ends[best] + 1]) if best + 1 < len(ends) else 0.0
     middle = (taken + below) / 2
-    return middle if middle > below else taken  # no number between two neighbouring ones
+    return middle if middle > below else taken  # no float lies between the two

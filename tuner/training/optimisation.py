@@ -1,4 +1,4 @@
-"""Optimizers with a rate a part of the model, their schedules, and the average of the weights."""
+"""Optimizers with a rate for each part of a model, their schedules, and the average of weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BACKBONE_SHARE = 0.1  # of the head's rate, where no rate is given: pretrained 
 
 
 def make_optimizer(model: VideoClassifier, config: TrainingConfig) -> torch.optim.Optimizer:
-    """The optimizer over what is trained of `model`; each group keeps its rate as ``base_lr``.
+    """The optimizer of `model`'s trained weights; each group keeps its rate as ``base_lr``.
 
     One-dimensional parameters (biases, normalisation) of a fine-tuned backbone are not decayed.
     """
@@ -72,7 +72,7 @@ class Average:
         self.values: dict[str, Tensor] = {}
 
     def update(self, state: dict[str, Tensor]) -> None:
-        """Count in the weights after a step."""
+        """Add the weights after a step to the average."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         for name, value in state.items():

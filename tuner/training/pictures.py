@@ -22,7 +22,7 @@ def plot_confusion(
     """
     from matplotlib.figure import Figure
 
-    # Inches by hand: matplotlib's own layout takes as long as drawing, for every trial.
+    # The layout is computed here: matplotlib's takes as long as the drawing, for every trial.
     names = 0.6 + 0.09 * max(len(name) for name in classes)
     cells = 1.2 + 0.6 * len(classes)
     width = max(names + cells + 0.2, 0.2 + 0.075 * max(map(len, title.split("\n"))))

@@ -1,6 +1,6 @@
 """One model's training with its files: built, trained epoch by epoch, checkpointed, resumed.
 
-Both a search's trials and ``tuner.train`` are this.
+A search's trials and ``tuner.train`` both use it.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Run:
     """One training in its folder; continues from the checkpoint there, if there is one.
 
     Files: ``last.pt``, ``fit_history.csv``, ``best.pt`` (the model at its best, as `models.load` reads
-    it), brought up to date with TensorBoard's events every ten seconds, at the epochs in `milestones`
-    and at the end: a crash costs seconds, and an epoch of a tenth of a second no checkpoint.
+    it). They are written with TensorBoard's events every ten seconds, at the epochs in `milestones` and
+    at the end. So a crash costs seconds, and a short epoch does not wait for a checkpoint.
 
     Args:
         folder: of this model, made if need be.
@@ -93,7 +93,7 @@ class Run:
 
     @property
     def folders(self) -> list[Path]:
-        """Those that it writes to: the model's, and that of the event files if it is another."""
+        """The folders that it writes to: the model's, and the event files' if that is another one."""
         return [self.folder] if self.events is None else [self.folder, self.events]
 
     def _resume(self) -> int:
@@ -111,7 +111,7 @@ class Run:
         return self.training.epoch
 
     def step(self) -> dict[str, Any]:
-        """Train an epoch, and put it on the disk when it is time to."""
+        """Train an epoch, and save when it is time to."""
         result = self.training.step()
         self.writer.epoch(result, self.training.best)
         late = time.monotonic() - self.saved_at >= CHECKPOINT_SECONDS
@@ -133,7 +133,7 @@ class Run:
 
     def _send(self) -> None:
         if self.storage:
-            for folder in reversed(self.folders):  # the checkpoint last: what it says is there then
+            for folder in reversed(self.folders):  # the checkpoint last, after all it refers to
                 self.storage.keep(folder)
 
     def _save_best(self) -> None:
@@ -157,7 +157,7 @@ class Run:
         return {
             "best_epoch": training.best_epoch,
             "epochs": training.epoch,
-            "resumed_epochs": self.resumed_epochs,  # those that this worker found done
+            "resumed_epochs": self.resumed_epochs,  # those done before this worker began
             "best": {k: v for k, v in training.best.items() if k.startswith(("train_", "valid_"))},
             "best_round": training.best["round"],
             "stopped_epochs": training.stopped_epochs,

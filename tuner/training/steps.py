@@ -25,7 +25,7 @@ class Step:
         precision: ``fp32`` or ``bf16``.
 
     Attributes:
-        parts: in how many a batch is taken; 2 after one did not fit into memory.
+        parts: how many parts a batch is split into; 2 once a batch did not fit into memory.
     """
 
     def __init__(
@@ -95,5 +95,5 @@ class Step:
         return total
 
     def _share(self, answers: Tensor, labels: Tensor) -> Tensor:
-        """Of the loss over some of a batch's clips in that over all."""
+        """The share of some of a batch's clips in the loss over all of them."""
         return self.loss.total_weight(answers) / self.loss.total_weight(labels)

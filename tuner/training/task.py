@@ -1,4 +1,4 @@
-"""What is to be told of a clip: the loss, the decision and the figures of one class of several.
+"""What a model learns to tell: labels, loss, decision and figures of one class of several.
 
 Other modules ask the task what a label or a logit means. A second kind of task is a second class with
 the methods of this one.
@@ -73,7 +73,7 @@ class Multiclass:
     # Decision
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """Of the classes ``[N, C]``, each row adding up to 1."""
+        """The probabilities of the classes ``[N, C]``; each row adds up to 1."""
         return logits.softmax(dim=1)
 
     def decide(self, probabilities: Tensor) -> Tensor:
@@ -102,7 +102,7 @@ class Multiclass:
             labels: ``[N]``.
         """
         figures = {
-            # Plain, whatever is minimised: trials with other losses and weights are compared by it.
+            # Plain, whatever is minimised: it compares trials with different losses and weights.
             "loss": float(F.cross_entropy(logits, labels)),
             **scores(self.confusion(logits, labels)),
         }
@@ -158,4 +158,4 @@ class Multiclass:
         return dict(zip(self.classes, values, strict=True))
 
 
-Task = Multiclass  # what other modules are handed; with a second kind, either of the two
+Task = Multiclass  # the type that other modules name; a second kind would join it

@@ -24,13 +24,13 @@ class TrialWriter:
     """Writes the event file of one trial.
 
     The hyperparameters are written at the start, and the best values so far every epoch: so the HPARAMS
-    tab compares all trials by their best values, also those that were pruned or killed. What the
-    columns are is left to TensorBoard: it shows those first that differ among the trials at hand,
-    also of several searches, where a list of columns would be that of the first trial alone.
+    tab compares all trials by their best values, also those that were pruned or killed. TensorBoard
+    chooses the columns: first those that differ among the trials at hand, also of several searches. If
+    the files listed columns, it would take only the first trial's list.
 
     Args:
-        folder: of the event file, whose path TensorBoard shows as the trial's name; an event file of
-            an earlier part of the same trial may be there.
+        folder: gets the event file; TensorBoard shows its path as the trial's name. It may have an
+            event file of an earlier part of the same trial.
         params: the columns of the HPARAMS tab, of which the first five are shown.
         epochs_done: what the earlier part had done; later epochs in its file are superseded.
     """
@@ -57,7 +57,7 @@ class TrialWriter:
                 self.writer.add_scalar(f"best/{name}", best[name], step)
 
     def flush(self) -> None:
-        """Bring what was added to the file; it happens now and then by itself, too."""
+        """Write all that was added to the file; this also happens by itself now and then."""
         self.writer.flush()
 
     def close(self, confusion: list[list[int]], classes: list[str], step: int) -> None:
@@ -74,14 +74,14 @@ def _tag(name: str) -> str:
 
 
 def _await_a_later_name(folder: Path) -> None:
-    """Event files are read in the order of their names, which begin with the second of their making."""
+    """Wait until a new event file sorts last: names begin with the second, and are read in order."""
     made = [int(path.name.split(".")[3]) for path in folder.glob("events.out.tfevents.*")]
     while made and int(time.time()) <= max(made):
         time.sleep(0.05)
 
 
 class ConfusionPicture:
-    """The picture of a confusion matrix, of which each trial draws the cells alone."""
+    """The picture of a confusion matrix; only the cells are drawn again for each trial."""
 
     def __init__(self, classes: Sequence[str]) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg

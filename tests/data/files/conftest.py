@@ -19,7 +19,7 @@ def folder(s3, request: pytest.FixtureRequest) -> S3Path:
 
 @pytest.fixture
 def asked(s3) -> Iterator[list[dict[str, Any]]]:
-    """What S3 is asked to give, in the course of the test."""
+    """What S3 is asked to give during the test."""
     found: list[dict[str, Any]] = []
 
     def note(params: dict[str, Any], **_: Any) -> None:

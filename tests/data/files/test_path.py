@@ -1,4 +1,4 @@
-"""Files and folders on S3: listed, and said what is wrong with them."""
+"""Files and folders on S3: how they are listed, and what is said when something is wrong."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_bucket_that_is_not_there(s3) -> None:
 
 
 def test_without_rights(s3) -> None:
-    """Which S3 here does not know; its answer is that of AWS."""
+    """The S3 of the tests knows no access rights, so the test gives AWS's answer itself."""
     answer = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
 
     def refuse(request: Any, **_: Any) -> AWSResponse:

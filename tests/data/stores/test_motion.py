@@ -57,7 +57,7 @@ def test_the_background_is_the_scene_without_what_moves(
 def test_the_background_is_each_pixels_median() -> None:
     frames = np.random.default_rng(0).integers(0, 256, (15, 6, 7, 3), dtype=np.uint8)
     assert np.array_equal(background(frames), np.median(frames, axis=0))
-    # Of an even number, a value that was there, rather than a mean of two.
+    # For an even number, a value that occurs, not the mean of two.
     assert np.array_equal(background(frames[:4]), np.sort(frames[:4], axis=0)[2])
     assert np.array_equal(background(frames[:1]), frames[0])
 

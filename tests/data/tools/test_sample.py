@@ -1,4 +1,4 @@
-"""The drawn sample: what is in it, that it can be learned from, and that it is never half there."""
+"""The drawn sample: what is in it, that models learn from it, and that it is never half written."""
 
 from itertools import islice
 from pathlib import Path

@@ -65,7 +65,9 @@ def test_the_last_stages_train_and_no_other_bit_changes(
         for name, _ in model.named_parameters()
         if name.startswith(tuple(f"backbone.network.{layer}" for layer in kept))
     }
-    assert changed == wanted  # so neither other weights nor running statistics, but their weights
+    assert (
+        changed == wanted
+    )  # so only their weights change, not other weights or running statistics
 
 
 @pytest.mark.parametrize(("architecture", "values"), FAMILIES)

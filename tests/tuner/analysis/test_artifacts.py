@@ -109,7 +109,7 @@ def test_results_hold_the_new_figures_as_valid_json(tmp_path):
     chosen = choose_thresholds(table, TASK)
     summary = {"stopped_epochs": [3], "model_param_count": 1, "num_features": 2, "seed": 0}
     summary |= {"best_epoch": 1, "best_round": 1, "epochs": 3}
-    found = results(
+    content = results(
         ModelConfig(architecture="image_mlp_frozen", pretrained_model_name="resnet50"),
         summary,
         evaluate(table, TASK, chosen),
@@ -121,7 +121,7 @@ def test_results_hold_the_new_figures_as_valid_json(tmp_path):
         times={},
         chosen=chosen,
     )
-    write_json(tmp_path / "results.json", found)
+    write_json(tmp_path / "results.json", content)
     text = (tmp_path / "results.json").read_text()
     read = json.loads(text, parse_constant=pytest.fail)
     assert read["thresholds"] == chosen
@@ -163,8 +163,8 @@ def test_the_confusion_matrix_has_true_classes_as_rows(tmp_path, figures):
 
 def test_json_has_no_nan(tmp_path):
     write_json(tmp_path / "a.json", {"a": float("nan"), "b": [float("inf"), 1], "c": {"d": 0.5}})
-    found = json.loads((tmp_path / "a.json").read_text(), parse_constant=pytest.fail)
-    assert found == {"a": None, "b": [None, 1], "c": {"d": 0.5}}
+    content = json.loads((tmp_path / "a.json").read_text(), parse_constant=pytest.fail)
+    assert content == {"a": None, "b": [None, 1], "c": {"d": 0.5}}
 
 
 @pytest.mark.parametrize("last", [1, 3, 5])

@@ -67,8 +67,8 @@ def test_a_whole_model_needs_no_weights_from_elsewhere(
         raise AssertionError("it asks for weights that are not in the file")
 
     monkeypatch.setattr("models.backbones.load.weights_key", none)
-    found = load_model(tmp_path / "model.pt").predict(drawn / "c1.mp4")
-    assert np.allclose(found["seal"], expected["seal"], atol=1e-5)
+    predictions = load_model(tmp_path / "model.pt").predict(drawn / "c1.mp4")
+    assert np.allclose(predictions["seal"], expected["seal"], atol=1e-5)
 
 
 def test_a_video_that_does_not_decode_is_left_out(file: Path, drawn: Path, tmp_path: Path):

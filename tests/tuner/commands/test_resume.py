@@ -94,8 +94,8 @@ def test_a_killed_search_is_resumed_without_loss(write_config, tmp_path):
             tmp_path / "runs" / "small" / "models" / str(trial.number) / "fit_history.csv"
         )
         assert list(history["epoch"]) == sorted(trial.intermediate_values)
-    kept = {trial.number: trial.params for trial in before}
-    assert all(after[number].params == params for number, params in kept.items())
+    params_before = {trial.number: trial.params for trial in before}
+    assert all(after[number].params == params for number, params in params_before.items())
 
 
 def wait_until(condition, process: subprocess.Popen, seconds: float = 120) -> None:

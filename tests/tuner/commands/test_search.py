@@ -96,8 +96,8 @@ def test_a_search_from_videos_to_predictions(searched, command, drawn, tmp_path)
     assert (table["prediction"] == table[["noseal", "seal"]].idxmax(axis=1)).all()
     assert (table["error"] == (table["prediction"] != table["label"])).all()
     for split, key in (("train", "train"), ("valid", "val"), ("test", "test")):
-        own = table[table["split"] == split]
-        assert results[f"fit_{key}_acc"] == pytest.approx((~own["error"]).mean())
+        of_split = table[table["split"] == split]
+        assert results[f"fit_{key}_acc"] == pytest.approx((~of_split["error"]).mean())
     assert results["fit_val_f1"] == pytest.approx(ranking[0].user_attrs["best_value"], abs=1e-6)
 
     confusion = pd.read_csv(folder / "confusion_matrix.csv", index_col=0)
@@ -131,7 +131,7 @@ def test_an_ensemble_averages_the_best_models(searched, command, drawn, tmp_path
     path, _ = searched
     words = ("best", "--results", url_of(path), "--predict")
     trials = study_of(path).trials
-    pruned = optuna.trial.TrialState.PRUNED  # of equal values those come last
+    pruned = optuna.trial.TrialState.PRUNED  # among equal values they come last
     ranking = sorted(trials, key=lambda t: (-t.user_attrs["best_value"], t.state == pruned))
     numbers = [trial.number for trial in ranking[:3]]
     tables = []
@@ -142,7 +142,7 @@ def test_an_ensemble_averages_the_best_models(searched, command, drawn, tmp_path
     assert status == 0, err
     assert f"models {', '.join(map(str, numbers))} are averaged" in out and "test accuracy" in out
     table = pd.read_csv(tmp_path / "runs/small/ensemble" / PREDICTIONS)
-    mean = sum(own["seal"] for own in tables) / 3
+    mean = sum(each["seal"] for each in tables) / 3
     assert np.allclose(table["seal"], mean)
     assert (table["prediction"] == np.where(mean > 0.5, "seal", "noseal")).all()
     results = json.loads((tmp_path / "runs/small/ensemble/results.json").read_text())
@@ -166,8 +166,10 @@ def test_the_search_never_looks_at_test(searched, tmp_path, monkeypatch):
     run.step()
     run.close()
     (store,) = open_stores(model, config.data)
-    there = {name for name, v in dataset.videos.items() if store.store.path(store.key(v)).exists()}
-    assert there == {"a1", "a2", "b1"}
+    in_store = {
+        name for name, v in dataset.videos.items() if store.store.path(store.key(v)).exists()
+    }
+    assert in_store == {"a1", "a2", "b1"}
 
 
 def test_tensorboard_holds_every_trial(searched, tmp_path):
@@ -195,9 +197,11 @@ def test_only_the_best_models_keep_their_weights(write_config, command, ray_sess
     path = write_config(search={"trials": 4, "keep_models": 2, "scheduler": "none"})
     assert command("search", path)[0] == 0
     values = {t.number: t.user_attrs["best_value"] for t in study_of(path).trials}
-    kept = {int(file.parent.name) for file in (tmp_path / "runs").rglob("best.pt")}
-    assert len(kept) == 2
-    assert min(values[k] for k in kept) >= max(v for n, v in values.items() if n not in kept)
+    with_weights = {int(file.parent.name) for file in (tmp_path / "runs").rglob("best.pt")}
+    assert len(with_weights) == 2
+    assert min(values[k] for k in with_weights) >= max(
+        v for n, v in values.items() if n not in with_weights
+    )
     assert not list((tmp_path / "runs").rglob("last.pt"))
 
 

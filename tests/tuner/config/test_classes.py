@@ -67,7 +67,7 @@ def test_a_scheduler_of_ray_is_told_what_to_look_at(tmp_path):
         ({"sampler": "tpo"}, ["search.sampler: unknown sampler 'tpo'", "did you mean 'tpe'"]),
         ({"sampler": "nowhere.at_all:X"}, ["search.sampler: ", "nowhere.at_all can't be imported"]),
         ({"sampler": "optuna.samplers:TPESample"}, ["search.sampler", "has no class TPESample"]),
-        ({"sampler": "optuna.study:Study"}, ["search.sampler", "is no sampler", "BaseSampler"]),
+        ({"sampler": "optuna.study:Study"}, ["search.sampler", "is not a sampler", "BaseSampler"]),
         ({"sampler_options": {"n_ei": 1}}, ["search.sampler: tpe can't be made", "'n_ei'"]),
         (
             {"sampler": "optuna.samplers:RandomSampler", "sampler_options": {"sed": 1}},

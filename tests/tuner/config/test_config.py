@@ -38,12 +38,15 @@ def test_every_shipped_configuration_is_valid(path):
         (minimal(search={"time_budget": "3x"}), ["search.time_budget", "'3x'", "1h30m"]),
         (minimal(data={"videos": "v", "labels": "l", "fps": -1}), ["data.fps", "-1"]),
         (minimal(data={"videos": "v"}), ["data.labels is missing"]),
-        (minimal(resources={"gpus": -1}), ["resources.gpus: -1 is no number", "write auto"]),
-        (minimal(resources={"gpus": "many"}), ["resources.gpus: 'many' is no number"]),
+        (minimal(resources={"gpus": -1}), ["resources.gpus: -1 is not a number", "write auto"]),
+        (minimal(resources={"gpus": "many"}), ["resources.gpus: 'many' is not a number"]),
         (minimal(data={"splits": {"valid": 2.0}}), ["data.splits.valid", "from 0 to 1", "2"]),
         (minimal(model={"poling": "max"}), ["model.poling", "did you mean 'pooling'"]),
         (minimal(model={"dropout": 3}), ["model.dropout", "less than 1", "3"]),
-        (minimal(space={"dropout": {"low": 0.5, "high": 0.1}}), ["space.dropout", "upside down"]),
+        (
+            minimal(space={"dropout": {"low": 0.5, "high": 0.1}}),
+            ["space.dropout", "low 0.5 is above high 0.1"],
+        ),
         (minimal(space={"dropout": {"low": 0.5}}), ["space.dropout", "both low: and high:"]),
         (minimal(space={"dropout": {"low": 0, "high": 0.5, "log": True}}), ["above 0 on a log"]),
         (minimal(space={"dropuot": [0.1]}), ["space.dropuot", "did you mean 'dropout'"]),
@@ -82,7 +85,7 @@ def test_a_mistake_is_named_with_its_key_and_what_to_do(tree, words):
 
 
 def test_all_mistakes_are_said_at_once():
-    found = problems(
+    reported = problems(
         minimal(
             serach={},
             data={"fps": 0, "labls": "x"},
@@ -90,18 +93,18 @@ def test_all_mistakes_are_said_at_once():
             space={"dropout": {"low": 2, "high": 1}, "foo": [1], "pooling": ["mx"]},
         )
     )
-    text = "\n".join(found)
+    text = "\n".join(reported)
     for key in ("serach", "data.fps", "data.labls", "search.seed"):
         assert key in text
     for key in ("space.dropout", "space.foo", "space.pooling"):
         assert key in text
-    assert len(found) == 7
+    assert len(reported) == 7
 
 
 def test_a_key_given_twice_is_a_mistake(tmp_path):
     path = tmp_path / "twice.yaml"
     path.write_text("name: a\nsearch:\n  trials: 3\n  trials: 4\n")
-    with pytest.raises(ConfigError, match=r"'trials' is there twice"):
+    with pytest.raises(ConfigError, match=r"'trials' is given twice"):
         load(path)
 
 

@@ -45,8 +45,8 @@ def test_the_best_model_predicts_every_frame_of_new_videos(searched, drawn):
     assert len(table) == 4 * 24
     assert table["prediction"].isin(["noseal", "seal"]).all()
     same = load_model(result.best.folder).predict([drawn / "a1.mp4"])
-    own = table[table["video"].str.startswith("a1")].reset_index(drop=True)
-    assert (same["seal"] - own["seal"]).abs().max() < 1e-5
+    of_video = table[table["video"].str.startswith("a1")].reset_index(drop=True)
+    assert (same["seal"] - of_video["seal"]).abs().max() < 1e-5
 
 
 def test_a_results_store_is_read_as_tables(searched):

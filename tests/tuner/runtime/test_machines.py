@@ -35,7 +35,7 @@ Join = Callable[..., subprocess.Popen]
 def second_machine(ray_session) -> Iterator[Join]:
     """``second_machine(hidden=folder)``: a node joins, which sees nothing of `folder`.
 
-    What else it is given is its environment beside that of this process.
+    Other arguments are added to its environment.
     """
     import ray
     from ray._common.utils import reset_ray_address
@@ -89,7 +89,7 @@ def test_all_machines_of_a_cluster_prepare(
 
 
 class Fragile(spread.Preparer):
-    """Ends its process over one video each time, over another once."""
+    """Ends its process over one video each time, and over another one once."""
 
     def prepare(self, video, wanted):
         once = Path(self.config.labels).parent / "once"
@@ -181,7 +181,7 @@ def test_a_cluster_that_was_killed_is_not_joined(tmp_path, monkeypatch):
 
 
 def test_a_search_joins_the_cluster_that_its_machine_is_part_of(write_config, tmp_path):
-    """And ships its own code, runs its trials there, and leaves it running."""
+    """It also ships its own code, runs its trials there, and leaves the cluster running."""
     ray = str(Path(sys.executable).parent / "ray")
     head = [ray, "start", "--head", "--block", "--num-cpus=2", "--port=0", "--temp-dir"]
     folder = Path("/tmp") / f"ray-{os.getpid()}"  # short, for the sockets in it
@@ -251,9 +251,9 @@ def test_a_worker_that_went_with_its_machine_is_told_from_one_that_crashed(secon
 
     here = ray.get_runtime_context().get_node_id()
     machine = second_machine()
-    (there,) = (node["NodeID"] for node in machines() if node["NodeID"] != here)
+    (other_node,) = (node["NodeID"] for node in machines() if node["NodeID"] != here)
     kind = ray.remote(num_cpus=1)(Waiting)
-    place = NodeAffinitySchedulingStrategy(there, soft=False)
+    place = NodeAffinitySchedulingStrategy(other_node, soft=False)
     crashing, lost = (kind.options(scheduling_strategy=place, num_cpus=0).remote() for _ in "12")
     ray.get([crashing.wait.remote(0), lost.wait.remote(0)])
     ended = crashing.end.remote()

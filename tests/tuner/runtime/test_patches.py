@@ -53,7 +53,7 @@ class Quick(tune.Trainable):
 
 @pytest.fixture(autouse=True)
 def _nothing_said(monkeypatch):
-    """Each test hears what is missing, and leaves Tune as it was."""
+    """Each test begins with nothing reported as missing, and leaves Tune as it was."""
     monkeypatch.setattr(models.patches, "_said", set())
     reuse = TuneController._maybe_reuse_cached_actor
     monkeypatch.setattr(TuneController, "_maybe_reuse_cached_actor", getattr(reuse, "plain", reuse))
@@ -65,7 +65,7 @@ def _nothing_said(monkeypatch):
 
 def test_workers_that_start_late_train_too(ray_session, tmp_path, monkeypatch):
     monkeypatch.setenv("TUNE_MAX_PENDING_TRIALS_PG", "3")
-    patches.adapt(own=False)
+    patches.adapt(started_ray=False)
     notes = tmp_path / "notes"
     notes.mkdir()
     space = {"model_id": tune.grid_search(list(range(TRIALS))), "notes": str(notes)}
@@ -84,7 +84,7 @@ def test_workers_that_start_late_train_too(ray_session, tmp_path, monkeypatch):
 
 def test_all_that_is_used_of_ray_is_there(ray_session, caplog):
     """Of the version that is installed."""
-    patches.adapt(own=True)
+    patches.adapt(started_ray=True)
     with patches.nothing_else():
         pass
     assert patches.growth() == []
@@ -95,15 +95,15 @@ def test_all_that_is_used_of_ray_is_there(ray_session, caplog):
 
 
 def test_a_second_search_of_a_process_finds_tune_adapted():
-    patches.adapt(own=False)
+    patches.adapt(started_ray=False)
     once = TuneController._maybe_reuse_cached_actor
-    patches.adapt(own=False)
+    patches.adapt(started_ray=False)
     assert TuneController._maybe_reuse_cached_actor is once
 
 
 def test_tune_is_left_alone_without_the_method_that_is_replaced(monkeypatch, caplog):
     monkeypatch.delattr(TuneController, "_maybe_reuse_cached_actor")
-    patches.adapt(own=False)
+    patches.adapt(started_ray=False)
     assert not hasattr(TuneController, "_maybe_reuse_cached_actor")
     assert "_maybe_reuse_cached_actor" in caplog.text and len(caplog.messages) == 1
 
@@ -112,7 +112,7 @@ def test_tune_is_left_alone_where_that_method_takes_more(monkeypatch, caplog):
     def changed(self, trial, fresh=False): ...
 
     monkeypatch.setattr(TuneController, "_maybe_reuse_cached_actor", changed)
-    patches.adapt(own=False)
+    patches.adapt(started_ray=False)
     assert TuneController._maybe_reuse_cached_actor is changed
     assert "_maybe_reuse_cached_actor(self, trial)" in caplog.text
 
@@ -124,7 +124,7 @@ def test_tune_is_left_alone_without_what_the_new_method_reads(name, monkeypatch,
     # A controller that has never heard of the attribute.
     changed = type(make)(make.__code__.replace(co_names=names), make.__globals__)
     monkeypatch.setattr(TuneController, "__init__", changed)
-    patches.adapt(own=False)
+    patches.adapt(started_ray=False)
     assert TuneController._maybe_reuse_cached_actor is plain
     assert name in caplog.text and len(caplog.messages) == 1
 
@@ -132,7 +132,7 @@ def test_tune_is_left_alone_without_what_the_new_method_reads(name, monkeypatch,
 @pytest.mark.parametrize("name", ["DEFAULT_ENV_VARS", "ENV_VARS_TO_PROPAGATE"])
 def test_trials_keep_their_environment_where_it_is_kept_elsewhere(name, monkeypatch, caplog):
     monkeypatch.delattr(class_cache, name)
-    patches.adapt(own=True)
+    patches.adapt(started_ray=True)
     (other,) = {"DEFAULT_ENV_VARS", "ENV_VARS_TO_PROPAGATE"} - {name}
     assert getattr(class_cache, other)
     assert name in caplog.text and len(caplog.messages) == 1
@@ -175,7 +175,7 @@ def test_notices_stay_in_the_logs_without_the_store_of_rays_head(name, monkeypat
 
 
 def test_a_search_ends_right_without_any_of_them(write_config, tmp_path):
-    """All names are others, in the process of the search and in Ray's workers."""
+    """In the search's process and in Ray's workers, all these names are changed."""
     (tmp_path / "sitecustomize.py").write_text(
         textwrap.dedent(
             """

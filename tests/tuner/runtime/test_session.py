@@ -31,14 +31,14 @@ def test_workers_import_ahead_where_each_cpu_has_one(settings, wanted, monkeypat
 
 
 def test_gpus_limit_the_workers(monkeypatch):
-    """Of 64 CPUs beside a GPU, most would import for nothing."""
+    """With 64 CPUs and one GPU, most workers would import for nothing."""
     monkeypatch.setattr("pathlib.Path.glob", lambda *_: iter([Path("/dev/nvidia0")]))
     config = parse({"name": "a", "space": {"architecture": ["image_mlp_frozen"]}}, "a")
     assert not every_cpu_trains(config)
 
 
 def test_trials_run_on_the_workers_that_ray_started_ahead():
-    """A worker more would import for seconds what these have imported while they waited."""
+    """Another worker would need seconds to import what these have imported while they waited."""
     program = """
         import os, sys
         from pathlib import Path
@@ -53,7 +53,7 @@ def test_trials_run_on_the_workers_that_ray_started_ahead():
         with RaySession(ahead=True) as session:
             session.wait()
             logs = Path(worker._global_node.get_logs_dir_path())
-            patches.adapt(own=True)
+            patches.adapt(started_ray=True)
             trial = tune.with_resources(train, {"cpu": 1})
             config = tune.TuneConfig(num_samples=2, reuse_actors=True)
             run = tune.RunConfig(verbose=0)

@@ -39,18 +39,20 @@ def test_a_search_keeps_its_models_on_s3(
     status, out, err = command("search", path)
     assert status == 0, out + err
     assert "models:  s3://lab/team/small/models" in out and "tensorboard --logdir s3://lab" in out
-    kept = keys("team/small/models/")
-    assert sum(key.endswith("best.pt") for key in kept) == 2
+    stored = keys("team/small/models/")
+    assert sum(key.endswith("best.pt") for key in stored) == 2
     shown = {key.split("/")[0] for key in keys("team/small/") if "events.out.tfevents" in key}
     assert len(shown) == 4 and all(name[:4] in ("000 ", "001 ", "002 ", "003 ") for name in shown)
-    assert not any(key.endswith(("last.pt", ".tmp")) for key in kept)
+    assert not any(key.endswith(("last.pt", ".tmp")) for key in stored)
     assert len(keys("team/.cache/features/")) == 3  # of all but the test video, for other machines
 
     monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "another machine"))
     status, out, err = command("best", "--predict")
     assert status == 0, out + err
-    (found,) = [key for key in keys("team/small/models/") if key.endswith(PREDICTIONS)]
-    body = boto3.client("s3").get_object(Bucket="lab", Key=f"team/small/models/{found}")["Body"]
+    (key_of_predictions,) = [key for key in keys("team/small/models/") if key.endswith(PREDICTIONS)]
+    body = boto3.client("s3").get_object(
+        Bucket="lab", Key=f"team/small/models/{key_of_predictions}"
+    )["Body"]
     assert len(pd.read_csv(body)) == 4 * 24
     status, out, err = command("search", path, "--resume", "--set", "search.trials=5")
     assert status == 0 and "1 of 5 trials to run" in out, out + err

@@ -56,8 +56,8 @@ def upload(folder: Path, prefix: str) -> dict[str, str]:
 
 
 def test_a_data_set_is_the_same_as_of_the_folder(s3, videos, brought):
-    here = {"videos": str(videos), "labels": str(videos / "labels.csv")}
-    one = load_dataset(DataConfig(**here), output)
+    settings = {"videos": str(videos), "labels": str(videos / "labels.csv")}
+    one = load_dataset(DataConfig(**settings), output)
     for _ in range(2):
         other = load_dataset(DataConfig(**upload(videos, "same")), output)
         pd.testing.assert_frame_equal(one.table, other.table)
@@ -82,8 +82,8 @@ def test_a_search_brings_each_video_once(
     files = [file for file in (tmp_path / "runs").rglob("*") if file.is_file()]
     assert files and not any(secret in file.read_bytes() for file in files)
 
-    # Whoever has their frames needs no videos: with them gone, only the damaged one is looked at;
-    # and whoever has their features needs no frames, but of those that no search may learn from.
+    # A machine with their frames needs no videos: without these, it only looks at the damaged one;
+    # with their features it needs no frames, except of videos that no search may learn from.
     shutil.rmtree(default_folder() / "videos")
     status, out, err = command("search", path, "--resume", "--set", "search.trials=3")
     assert status == 0 and "1 of 3 trials to run" in out, out + err
@@ -113,13 +113,13 @@ def test_workers_bring_what_they_read_into_their_own_cache(
         search={"trials": 1},
         training={"epochs": 1, "rounds": 1},
     )
-    there, here = _cache_of_the_session / "videos", default_folder() / "videos"
-    assert there != here
-    before = {file.name for file in there.glob("*.*")}
+    workers_cache, own_cache = _cache_of_the_session / "videos", default_folder() / "videos"
+    assert workers_cache != own_cache
+    before = {file.name for file in workers_cache.glob("*.*")}
     status, out, err = command("search", path)
     assert status == 0, out + err
-    after = {file.name for file in there.glob("*.*")} - before
-    assert after and after < {file.name for file in here.glob("*.*")}  # the test video waits
+    after = {file.name for file in workers_cache.glob("*.*")} - before
+    assert after and after < {file.name for file in own_cache.glob("*.*")}  # the test video waits
 
 
 @pytest.mark.parametrize("key", ["videos", "labels"])

@@ -1,4 +1,4 @@
-"""What each sampler and each scheduler has to keep to, under Ray Tune and with a toy for a training."""
+"""What each sampler and each scheduler must do, under Ray Tune, with a toy instead of a training."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ SIZES, DROPOUTS = [8, 16, 32, 64], [0.0, 0.3]
 
 
 def value(params: dict[str, Any], epoch: int) -> float:
-    """Of the toy: it rises until the best epoch, and depends on both parameters."""
+    """The toy's value: it rises until the best epoch, and depends on both parameters."""
     quality = 1 - (params["dropout"] - 0.2) ** 2 - params["layer_1_size"] / 1000
     return quality * (1 - abs(BEST - epoch) / 10)
 
 
 class Toy(tune.Trainable):
-    """A training of no time that goes on from its own file, as a trial's does, and keeps a log."""
+    """A training that takes no time. It goes on from its own file, as a trial does, and keeps a log."""
 
     def setup(self, config: dict[str, Any], folder: Path, raises: bool) -> None:
         self.folder, self.raises = folder, raises
@@ -95,7 +95,7 @@ class Case:
     """A sampler with a scheduler.
 
     Attributes:
-        every: whether each configuration of a discrete space is to come once.
+        every: whether each configuration of a discrete space must come exactly once.
         raises: whether a trial raises an error, too, which costs the start of a worker.
         at_once: trials; with several, what a sampler has learned depends on which ends first.
         prunes: whether the scheduler is sure to stop some, to stop none, or neither.
@@ -165,7 +165,7 @@ CASES = [
 
 
 def search(case: Case, config: Config, *callbacks: Any) -> tuple[bool, str]:
-    """Run what is lacking; whether it was interrupted, and what it said."""
+    """Run the missing trials; returns whether it was interrupted, and what it said."""
     store, said = ResultsStore.create(config, resume=True), io.StringIO()
     toy = tune.with_parameters(Toy, folder=config.folder, raises=case.raises)
     with RaySession() as session:
@@ -183,12 +183,12 @@ def search(case: Case, config: Config, *callbacks: Any) -> tuple[bool, str]:
 
 
 def trials_of(config: Config) -> list[optuna.trial.FrozenTrial]:
-    """As others read them."""
+    """The trials as other programs read them."""
     return optuna.load_study(study_name="contract", storage=config.results_url).trials
 
 
 def check(case: Case, config: Config, trials: list[optuna.trial.FrozenTrial]) -> None:
-    """The contract, of a search that has come to its end."""
+    """Check the contract for a search that has come to its end."""
     assert [trial.number for trial in trials] == list(range(TRIALS))
     log = (config.folder / "log").read_text().splitlines()
     assert len(log) == len(set(log)), "an epoch was trained twice"
@@ -216,8 +216,8 @@ def check(case: Case, config: Config, trials: list[optuna.trial.FrozenTrial]) ->
         assert ("PRUNED" in states) == case.prunes
     if case.every:
         models = [trial.user_attrs["parameters"] for trial in trials]
-        found = sorted((model["layer_1_size"], model["dropout"]) for model in models)
-        assert found == [(size, dropout) for size in SIZES for dropout in DROPOUTS]
+        pairs = sorted((model["layer_1_size"], model["dropout"]) for model in models)
+        assert pairs == [(size, dropout) for size in SIZES for dropout in DROPOUTS]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

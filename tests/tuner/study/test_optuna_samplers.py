@@ -1,4 +1,4 @@
-"""Optuna's own tests of a sampler, over ours, with no trial that waits and with many."""
+"""Optuna's own tests of samplers, for ours: with no trial that waits, and with many."""
 
 import pytest
 from optuna.testing.pytest_samplers import (
@@ -23,7 +23,7 @@ class TestTPE(BasicSamplerTestCase, MultiObjectiveSamplerTestCase):
 
 
 class TestTPEOfOneGroup(RelativeSamplerTestCase):
-    """These tests hand over parameters that no trial has had; groups are those of earlier trials."""
+    """These tests use parameters that no trial has had, while groups come from earlier trials."""
 
     @pytest.fixture
     def sampler(self, waiting):

@@ -1,4 +1,4 @@
-"""The table of rules: the space and the model's own check say the same, and the rows what they shape."""
+"""The table of rules: the space and the model's check agree, and rows say what they shape."""
 
 import random
 from typing import Any, Literal, get_args, get_origin
@@ -55,14 +55,14 @@ def neighbours(space: Space, count: int) -> list[dict[str, Any]]:
     """Proposals of the space, some with up to three parameters changed, whatever the rules say."""
     draw = random.Random(0)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    found = []
+    result = []
     for number in range(count):
         params = space.sample(study.ask())
         for name in draw.sample(list(VALUES), number % 4):
             value = draw.choice(VALUES[name])
             params[name] = tuple(value) if isinstance(value, list) else value
-        found.append(params)
-    return found
+        result.append(params)
+    return result
 
 
 def proposed(space: Space, params: dict[str, Any]) -> bool:
@@ -94,7 +94,7 @@ def test_the_space_proposes_what_keeps_to_the_rules_and_nothing_else():
 
 
 def test_every_rule_of_a_model_is_said_by_its_check():
-    """Those of a row that refuses or limits values, each broken by some parameters."""
+    """Each rule that refuses or limits values is broken by some parameters."""
     missing = {
         (name, kind)
         for name, row in MODEL_ROWS.items()
@@ -121,7 +121,7 @@ def test_every_rule_of_a_model_is_said_by_its_check():
 
 
 def test_what_makes_no_difference_has_its_default():
-    """Also where another value was written: no model is proposed twice under different names."""
+    """Also if another value was written, so that no model is proposed twice."""
     others = {"layer_1_size": [8], "trainable_layers": [2], "rounds": [1], "flip": [True]}
     tree = {"architecture": ["c3d", "image_mlp_frozen"], "schedule": ["cosine"], **others}
     c3d, frame = Space(parse({"name": "a", "space": tree}, "x")).enumerate()
@@ -163,7 +163,7 @@ def other(name: str) -> Any:
 
 @pytest.mark.parametrize("kind", ["LSTM", "Convolution1D"])
 def test_a_parameter_that_changes_the_tensors_of_a_head_says_so(kind):
-    """Or a warm start would take over a head that does not fit."""
+    """Else a warm start would take over a head that does not fit."""
 
     def tensors(**values: Any) -> dict[str, Any]:
         config = ModelConfig(**{**HEAD, "sequence_model": kind, **values})
@@ -184,5 +184,5 @@ def test_each_network_is_prepared_once():
         "layer_1_size": [8, 16],
         "dropout": [0.1, 0.2],
     }
-    found = searched_models(Space(parse({"name": "a", "space": space}, "x")))
-    assert len(found) == 4
+    result = searched_models(Space(parse({"name": "a", "space": space}, "x")))
+    assert len(result) == 4

@@ -71,7 +71,7 @@ class Controller:
         self.scheduler.on_trial_remove(self, trial)
 
     def run(self) -> list[int]:
-        """Epochs that each trial got."""
+        """Run a search; returns the epochs that each trial got."""
         scheduler = self.scheduler
         while True:
             pending = [t for t in self.trials if t.status == "PENDING"]

@@ -54,24 +54,24 @@ def test_tpe_works_over_the_conditional_space():
 
 
 def test_conditions():
-    found = space(
+    built = space(
         architecture=["image_mlp_frozen", "video_lrcnn_frozen"],
         sequence_length=[5, 10],
         sequence_model=["LSTM", "Convolution1D"],
         layer_1_size=[64, 0],
         layer_2_size=[32, 0],
     )
-    for params in found.enumerate():
+    for params in built.enumerate():
         image = params["architecture"] == "image_mlp_frozen"
         assert (params["sequence_length"] == 1) == image
         assert (params["sequence_model"] is None) == image
         assert image or params["layer_1_size"] > 0
         assert not (params["layer_1_size"] == 0 and params["layer_2_size"] > 0)
-    assert found.count() == 3 + 2 * 2 * 2
+    assert built.count() == 3 + 2 * 2 * 2
 
 
 def test_the_kernel_never_exceeds_the_clip():
-    found = space(
+    built = space(
         architecture=["video_lrcnn_frozen"],
         sequence_model=["GRU", "Convolution1D"],
         sequence_length={"low": 2, "high": 6},
@@ -79,14 +79,14 @@ def test_the_kernel_never_exceeds_the_clip():
     )
     kernels = {
         (params["sequence_length"], params["convolution_kernel_size"])
-        for params in found.enumerate()
+        for params in built.enumerate()
         if params["sequence_model"] == "Convolution1D"
     }
     assert kernels == {(3, 3), (4, 3), (5, 3), (5, 5), (6, 3), (6, 5)}
 
 
 def test_when_chooses_the_first_that_holds():
-    found = space(
+    built = space(
         architecture=["image_mlp_frozen", "video_mlp_concat"],
         pretrained_model_name=[
             {"when": {"architecture": "image_mlp_frozen"}, "choices": ["vgg16", "resnet50"]},
@@ -94,7 +94,7 @@ def test_when_chooses_the_first_that_holds():
         ],
         sequence_length=[3],
     )
-    assert sorted(found.values("architecture", "pretrained_model_name")) == [
+    assert sorted(built.values("architecture", "pretrained_model_name")) == [
         ("image_mlp_frozen", "resnet50"),
         ("image_mlp_frozen", "vgg16"),
         ("video_mlp_concat", "efficientnet_lite0"),
@@ -102,18 +102,18 @@ def test_when_chooses_the_first_that_holds():
 
 
 def test_ranges_and_training_parameters_are_searched_too():
-    found = space(
+    built = space(
         architecture=["image_mlp_frozen"],
         layer_1_size={"low": 16, "high": 64, "step": 16},
         learning_rate={"low": 1e-4, "high": 1e-2, "log": True},
         batch_size=[16, 32],
     )
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    drawn = [found.sample(study.ask()) for _ in range(50)]
+    drawn = [built.sample(study.ask()) for _ in range(50)]
     assert {params["layer_1_size"] for params in drawn} == {16, 32, 48, 64}
     assert all(1e-4 <= params["learning_rate"] <= 1e-2 for params in drawn)
     assert min(params["learning_rate"] for params in drawn) < 1e-3
-    assert found.count() is None and found.continuous() == ["learning_rate"]
+    assert built.count() is None and built.continuous() == ["learning_rate"]
 
 
 def test_values_given_twice_count_once():
@@ -172,27 +172,28 @@ def test_every_proposed_model_of_every_architecture_is_right_and_distinct():
         flip=[False, True],
     )
     assert space.problems() == []
-    found = list(space.enumerate())
-    assert len({repr(params) for params in found}) == len(found) == space.count()
-    for params in found:
+    every_model = list(space.enumerate())
+    assert len({repr(params) for params in every_model}) == len(every_model) == space.count()
+    for params in every_model:
         resolve(params)  # raises where a rule of the models is broken
-    backbones = {(p["architecture"], p["pretrained_model_name"]) for p in found}
+    backbones = {(p["architecture"], p["pretrained_model_name"]) for p in every_model}
     assert {b for a, b in backbones if a == "c3d"} == {None}
     assert {b for a, b in backbones if a.startswith("video_3d")} == {"r3d_18", "mvit_v2_s"}
     assert {b for a, b in backbones if a.startswith("image")} == {"efficientnet_lite0"}
     assert all(
-        p["sequence_length"] == 16 for p in found if p["pretrained_model_name"] == "mvit_v2_s"
+        p["sequence_length"] == 16 for p in every_model if p["pretrained_model_name"] == "mvit_v2_s"
     )
-    assert not any(p["flip"] for p in found if p["architecture"].endswith("_frozen"))
-    assert {p["trainable_layers"] for p in found if p["architecture"] == "c3d"} == {"all"}
+    assert not any(p["flip"] for p in every_model if p["architecture"].endswith("_frozen"))
+    assert {p["trainable_layers"] for p in every_model if p["architecture"] == "c3d"} == {"all"}
 
 
 def test_what_is_not_said_is_the_architectures_own():
-    found = {p["architecture"]: p for p in everything(sequence_model=["GRU"]).enumerate()}
+    by_architecture = {p["architecture"]: p for p in everything(sequence_model=["GRU"]).enumerate()}
     assert (
-        found["c3d"]["sequence_length"] == 16 and found["image_mlp_frozen"]["sequence_length"] == 1
+        by_architecture["c3d"]["sequence_length"] == 16
+        and by_architecture["image_mlp_frozen"]["sequence_length"] == 1
     )
-    assert found["video_3d_frozen"]["pretrained_model_name"] == "r3d_18"
+    assert by_architecture["video_3d_frozen"]["pretrained_model_name"] == "r3d_18"
 
 
 def test_augmentation_of_frozen_models_waits_for_views():

@@ -1,4 +1,4 @@
-"""The time that a search still takes, told from epochs."""
+"""The time that a search still takes, estimated from epochs."""
 
 from __future__ import annotations
 
@@ -60,13 +60,15 @@ def test_through_a_whole_search_it_is_about_right(seed):
             done[trial] += 1
             left.trained(1, now)
             waiting = [e for t, e in done.items() if e and t != trial and t not in ended]
-            found = left.seconds(now, 0.0, running=[done[trial]], waiting=waiting, ended=len(ended))
-            told.append((now, found))
+            seconds_left = left.seconds(
+                now, 0.0, running=[done[trial]], waiting=waiting, ended=len(ended)
+            )
+            told.append((now, seconds_left))
         last = level == 2 or trial not in goes_on[level + 1]
         if last and level == 2:
             left.finished(done[trial])
         if last:
             ended.add(trial)
-    ratios = [found / (now - when) for when, found in told if now - when > 0.15 * now]
+    ratios = [seconds_left / (now - when) for when, seconds_left in told if now - when > 0.15 * now]
     assert 0.5 < np.median(ratios) < 1.6
     assert min(ratios) > 0.35 and max(ratios) < 2.5

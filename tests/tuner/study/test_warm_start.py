@@ -28,9 +28,9 @@ def proposals() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 class Search:
-    """A search whose trials have ended, given from the best on, and their weights.
+    """A search whose trials have ended, given with the best first, and their weights.
 
-    What they were made of went through the store's JSON.
+    Their parameters have been through the store's JSON.
     """
 
     def __init__(self, folder: Path, *ended: dict[str, Any]) -> None:

@@ -153,10 +153,10 @@ def test_memory_layout_and_input_do_not_matter():
     expected = ALL.frames(clips, seeded())
     assert torch.equal(ALL.frames(clips.contiguous(), seeded()), expected)
     given = clips.float() / 255
-    kept = given.clone()
+    unchanged = given.clone()
     for augmentation in (ALL, Augmentation(flip=True), Augmentation(colour=0.5)):
         augmentation.frames(given, seeded())
-        assert torch.equal(given, kept)
+        assert torch.equal(given, unchanged)
     for augmentation in (Augmentation(), ALL, Augmentation(flip=True), Augmentation(colour=0.5)):
         flat = augmentation.frames(clips, seeded()).flatten(0, 1)
         assert flat.is_contiguous(memory_format=torch.channels_last)
@@ -202,9 +202,9 @@ def windows(count: int = 500, length: int = 6, stride: int = 3) -> torch.Tensor:
 )
 def test_windows_stay_in_bounds_in_order_and_keep_the_labelled_frame(augmentation):
     index = windows()
-    kept = index.clone()
+    unchanged = index.clone()
     result = augmentation.windows(index, seeded())
-    assert torch.equal(index, kept) and result.dtype == torch.int64
+    assert torch.equal(index, unchanged) and result.dtype == torch.int64
     assert torch.equal(result[:, -1], index[:, -1])
     assert (result.diff(dim=1) >= 0).all()
     assert (result >= index[:, :1]).all() and (result <= index[:, -1:]).all()

@@ -80,7 +80,7 @@ def test_windows_change_what_is_gathered(sources):
 
 
 def test_no_clip_begins_in_the_video_before(sources):
-    """Both training videos have 24 frames, and their features lie one after the other."""
+    """Both training videos have 24 frames; their features lie one after the other in memory."""
     frozen = CONFIG.model_copy(update={"architecture": "video_lrcnn_frozen"})
     first, second = sources[0].clips(frozen, "train").index.split(24)
     assert first[:3].tolist() == [[0, 0, 0], [0, 0, 1], [0, 0, 2]]

@@ -81,7 +81,7 @@ def test_a_balanced_order_draws_every_class_equally_often():
     assert order.dtype == torch.int64 and order.shape == labels.shape
     shares = torch.bincount(labels[order], minlength=4) / len(order)
     assert shares.tolist() == pytest.approx([1 / 3, 1 / 3, 0, 1 / 3], abs=0.02)
-    # Within a class all clips alike: each of the 100 some 33 times.
+    # Within a class all clips are drawn alike: each of the 100 about 33 times.
     rare = torch.bincount(order, minlength=len(labels))[labels == 1]
     assert rare.min() > 10 and rare.max() < 70
 

@@ -50,7 +50,7 @@ def columns(first: list[float]) -> torch.Tensor:
 def test_average_precision_by_hand():
     labels = torch.tensor([0, 1, 0, 1])
     found = average_precision(columns([0.9, 0.8, 0.7, 0.1]), labels, 2)
-    # Found at rank 1 and 3 of 4; of class 1, at rank 1 and 3 from the other end.
+    # Class 0 is at ranks 1 and 3 of 4; class 1 at ranks 1 and 3 from the other end.
     assert found == {0: pytest.approx((1 + 2 / 3) / 2), 1: pytest.approx((1 + 2 / 3) / 2)}
 
 

@@ -40,7 +40,7 @@ def test_an_epoch_reports_each_metric_that_may_be_selected_by():
     assert {f"valid_{name}" for name in figures} == set(METRICS)
     assert figures["accuracy"] == 0.5
     assert figures["f1"] == pytest.approx((2 / 3 + 2 / 3 + 0) / 3)
-    # Of gull: 3 against 1 and 0, and so on.
+    # The gull's logit is 3 against 1 and 0, and so on.
     picked = LOGITS.gather(1, LABELS[:, None]).squeeze(1)
     assert figures["loss"] == pytest.approx(float((LOGITS.exp().sum(1).log() - picked).mean()))
 

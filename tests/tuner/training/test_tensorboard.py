@@ -67,7 +67,7 @@ def test_what_the_search_varied_comes_first_and_then_the_best_values(tmp_path: P
     best = sorted(f"best/{name}" for name in METRICS)
     assert tab.metrics[:SHOWN] == [*best, "train_accuracy", "train_loss"][:SHOWN]
     values = [trial["best/valid_f1"] for trial in tab.trials.values()]
-    assert values == pytest.approx([0.7, 0.8, 0.9])  # also of one that is running
+    assert values == pytest.approx([0.7, 0.8, 0.9])  # also for a trial that is running
     assert list(tab.trials) == ["seals/000 lrcnn", "seals/001 lrcnn", "seals/002 lrcnn"]
 
 

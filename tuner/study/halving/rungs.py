@@ -10,19 +10,19 @@ from tuner.objective import Objective, Score
 
 class Rungs:
     """ASHA as published (Li et al., A system for massively parallel hyperparameter tuning, MLSys 2020,
-    algorithm 2): a trial waits at a rung until it is among the best one in `factor` there.
+    algorithm 2): a trial waits at a rung until it is among the best there, one of `factor` trials.
 
-    Ray Tune's own variant decides at once and for good, so that the first to arrive at a rung, with
-    nothing to be compared with, all go on. Here they wait, and a trial whose place is out of reach is
-    given up, so that few wait: their checkpoints take disk space.
+    Ray Tune's own variant decides at once: the first trials at a rung have nothing to be compared
+    with, and all go on. Here they wait. A trial that will hardly be promoted any more is given up, so
+    that few wait: their checkpoints take disk space.
 
     Args:
         grace: epochs that every trial gets, the first rung.
-        factor: of the trials at a rung, one in so many goes on; rungs are so many times apart.
+        factor: one of so many trials at a rung goes on, to so many times the epochs.
         longest: epochs of a training that nothing stops.
 
     Attributes:
-        waiting: the trials that wait, each with the number of its rung; nobody else keeps count of them.
+        waiting: the trials that wait, each with the number of its rung; this is the only record of them.
     """
 
     def __init__(self, *, grace: int, factor: float, longest: int) -> None:
@@ -40,7 +40,7 @@ class Rungs:
         """Take over what a trial of an earlier run of the search reached at each rung.
 
         Args:
-            epochs: epoch to the value that was recorded of it.
+            epochs: the recorded value of each epoch, by its number.
         """
         for rung, level in enumerate(self.levels):
             if not epochs or max(epochs) < level:
@@ -74,7 +74,7 @@ class Rungs:
         """The waiting trial that is to go on, at the highest rung that has one.
 
         Args:
-            last: no further trial will arrive, so that of few at a rung the best goes on, too.
+            last: no further trial will arrive: the best at a rung goes on, however few there are.
         """
         for rung in reversed(range(len(self.levels))):
             places = max(1, self._places(rung)) if last else self._places(rung)
@@ -86,18 +86,18 @@ class Rungs:
         return None
 
     def give_up(self) -> list[int]:
-        """Waiting trials that hardly will be among the best any more; they wait no longer."""
+        """Give up waiting trials that will hardly be among the best any more; returns them."""
         given_up = []
         for rung in range(len(self.levels)):
             count = len(self.reached[rung])
-            # Of a random order, places move by about the root of their number.
+            # In a random order, a place changes by about the square root of the number of trials.
             near = self._best(rung, math.ceil(count / self.factor + 2 * math.sqrt(count)))
             given_up += [n for n, r in self.waiting.items() if r == rung and n not in near]
         self.leave(*given_up)
         return given_up
 
     def hold(self, numbers: Collection[int]) -> None:
-        """Have these trials wait and no others, whoever has decided it."""
+        """Note that these trials wait, and no others; another scheduler has decided it."""
         self.leave(*(self.waiting.keys() - set(numbers)))
         for number in numbers:
             self.waiting.setdefault(number, 0)
@@ -111,6 +111,6 @@ class Rungs:
         return int(len(self.reached[rung]) / self.factor)
 
     def _best(self, rung: int, places: int) -> list[int]:
-        """Of equal scores the earlier trial goes first."""
+        """The best trials at a rung; among equal ones the earlier goes first."""
         scores = self.reached[rung]
         return sorted(scores, key=lambda n: (scores[n], -n), reverse=True)[:places]

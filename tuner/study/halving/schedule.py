@@ -20,8 +20,8 @@ from tuner.study.store.results import ResultsStore
 class ASHA(FIFOScheduler):
     """Ray Tune's side of `Rungs`: pauses the trials that wait, and resumes those that are promoted.
 
-    A trial is judged by the best epoch that it has had, since that is what it is selected by, and
-    of two equal ones by the lower loss: with few validation frames many are equal.
+    A trial is judged by its best epoch so far, because it will be selected by it. The lower loss
+    decides between equal trials: with few validation frames many are equal.
 
     Args:
         remaining: how many trials are still to be proposed.
@@ -67,7 +67,7 @@ class ASHA(FIFOScheduler):
         self.trials.pop(number, None)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
-        """A promoted trial goes before new ones; when no others are left, the best that waits."""
+        """A promoted trial, before new ones; when no others are left, the best one that waits."""
         if self.chosen is not None and self.chosen.status == Trial.PENDING:
             return self.chosen
         self.chosen = None
@@ -86,7 +86,7 @@ class ASHA(FIFOScheduler):
 
 
 class Paused(Callback):
-    """Says which trials wait, where a scheduler that knows no rungs pauses them."""
+    """Tells `Rungs` which trials wait, if a scheduler without rungs pauses them."""
 
     def __init__(self, rungs: Rungs) -> None:
         self.rungs = rungs
@@ -109,7 +109,7 @@ def longest(config: Config) -> int:
 
 
 def make_rungs(config: Config, store: ResultsStore) -> Rungs:
-    """The rungs of a search, with what the trials of its earlier runs reached; none without ASHA."""
+    """The rungs of a search, with what trials of its earlier runs reached; without ASHA it has none."""
     search = config.search
     epochs = longest(config) if search.scheduler == "asha" else 0
     rungs = Rungs(grace=search.grace_period, factor=search.reduction_factor, longest=epochs)
@@ -133,9 +133,9 @@ def make_scheduler(config: Config, rungs: Rungs, remaining: Callable[[], int]) -
 
 
 def _tell_of_failures(scheduler: TrialScheduler) -> None:
-    """Tell a scheduler of others that a trial failed, where it would be told that it completed.
+    """Tell somebody else's scheduler of failed trials; Tune would say that they completed.
 
-    A training that can't go on ends with a result that says why, and has no figures.
+    A training that can't go on ends with a result that has the reason, and no figures.
     """
     complete = scheduler.on_trial_complete
 
@@ -149,14 +149,14 @@ def _tell_of_failures(scheduler: TrialScheduler) -> None:
 
 
 def decisions(config: Config, rungs: Rungs) -> tuple[int, ...]:
-    """Epochs after which the scheduler is asked, and a trial may have to go on from its files."""
+    """Epochs after which the scheduler decides, so that a trial may have to go on from its files."""
     if config.search.scheduler in SCHEDULERS.words:
         return tuple(rungs.levels)
     return tuple(range(1, longest(config) + 1))
 
 
 def watchers(config: Config, rungs: Rungs) -> list[Callback]:
-    """What the scheduler needs beside itself."""
+    """The callbacks that the scheduler needs."""
     return [] if config.search.scheduler in SCHEDULERS.words else [Paused(rungs)]
 
 

@@ -31,7 +31,7 @@ def check(config: Config) -> Space:
         problems.append(f"search.trials: sampler {search.sampler} needs a number of trials")
     heads = {config.training.warm_start, *(v for (v,) in space.values("warm_start"))}
     problems += [
-        f"warm_start: there is no file {path}; give that of a model, or best"
+        f"warm_start: there is no file {path}; give a model's file, or best"
         for path in sorted(heads - {None, "best"})
         if not Path(path).is_file()
     ]
@@ -41,7 +41,7 @@ def check(config: Config) -> Space:
 
 
 def remarks(space: Space) -> list[str]:
-    """What should be known before the first trial of a search, though it can run."""
+    """What a user should know before the first trial, though the search can run."""
     lines = []
     architectures = {name for (name,) in space.values("architecture")}
     starting = [
@@ -52,7 +52,7 @@ def remarks(space: Space) -> list[str]:
         if twin not in architectures:
             reason = f"the space has no {twin}: add it to space.architecture"
         elif unequal := _unequal(space, name, str(twin)):
-            reason = f"no {twin} has the same {unequal}: let both have one"
+            reason = f"no {twin} has the same {unequal}: give both a common value"
         else:
             continue
         lines.append(f"warm_start: best: no {name} will find a head to take over: {reason}")
@@ -60,7 +60,7 @@ def remarks(space: Space) -> list[str]:
 
 
 def _unequal(space: Space, trained: str, twin: str) -> str | None:
-    """A parameter whose values differ between all warm starts of one architecture and its twin."""
+    """A parameter for which an architecture's warm starts and its twin have no value in common."""
     for name in shaping("features", "head"):
         values: dict[str, set[Any]] = {trained: set(), twin: set()}
         for architecture, start, value in space.values("architecture", "warm_start", name):
@@ -72,9 +72,9 @@ def _unequal(space: Space, trained: str, twin: str) -> str | None:
 
 
 def searched_models(space: Space) -> list[ModelConfig]:
-    """One model for each way in which the space's networks and the frames they take differ."""
+    """One model for each different network of the space, with the frames that it takes."""
     networks = shaping("network", "features")
-    names = (*networks, "sequence_length", "sequence_model")  # no model is complete without
+    names = (*networks, "sequence_length", "sequence_model")  # every model needs these
     configs: dict[tuple[Any, ...], ModelConfig] = {}
     for values in space.values(*names):
         params = dict(zip(names, values, strict=True))

@@ -11,7 +11,7 @@ from tuner.config.parameters import Domain, number_kind
 
 
 def only(domain: Domain, allowed: Callable[[Any], bool]) -> Domain:
-    """`domain` without the values that aren't allowed; ranges lose them at their ends."""
+    """`domain` without the values that aren't allowed; a range is shortened at its ends."""
     if domain.choices is not None:
         return Domain.model_construct(choices=[v for v in domain.choices if allowed(v)])
     assert domain.low is not None and domain.high is not None
@@ -26,13 +26,12 @@ def only(domain: Domain, allowed: Callable[[Any], bool]) -> Domain:
 
 
 def keeping(limit: Limit, domain: Domain, params: Params) -> Domain:
-    """`domain` without the values that don't keep to a limit."""
+    """`domain` without the values that break a limit."""
     return only(domain, lambda value: limit.allows(value, params))
 
 
-@lru_cache(
-    typed=True
-)  # most parameters are fixed: making their domains took most of a sample's time
+# Most parameters are fixed: without the cache, making their domains took most of a sample's time.
+@lru_cache(typed=True)
 def fixed(value: Any) -> Domain:
     return Domain.model_construct(choices=[value])
 

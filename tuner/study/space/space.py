@@ -19,7 +19,7 @@ from tuner.config.parameters import PARAMETERS, ROWS, Domain, Params, TrainingCo
 from tuner.study.space.domains import ends, fixed, keeping, only, same, values_of
 
 COUNT_LIMIT = 1_000_000
-_PROBLEMS = 5  # are said at most
+_PROBLEMS = 5  # reported at most
 _BRINGS = {
     name: [later for later, row in ROWS.items() if row.brought_by == name] for name in PARAMETERS
 }
@@ -59,7 +59,7 @@ class Space:
         return fixed(getattr(self._section(name), name))
 
     def domain(self, name: str, params: Params) -> Domain:
-        """What `name` may be after the choices in `params`; no choices at all if none is possible."""
+        """What `name` may be after the choices in `params`; without choices if nothing is possible."""
         domain, architecture = self._written(name, params), params.get("architecture")
         if architecture is None:
             return domain
@@ -111,8 +111,8 @@ class Space:
     def _label(self, name: str, domain: Domain) -> str:
         """The parameter's name in the study.
 
-        Optuna wants one distribution a name, so a domain that a condition narrowed has its values
-        in its name.
+        Optuna needs one distribution for each name, so a domain that a condition narrowed has its
+        values in its name.
         """
         written = self.space.get(name, [])
         if len(written) <= 1 and written and same(domain, written[0]):
@@ -128,7 +128,7 @@ class Space:
         """Every distinct model once, in order.
 
         Raises:
-            ConfigError: a range without a step has no end of values.
+            ConfigError: a range without a step has endlessly many values.
         """
         if endless := self.continuous():
             raise ConfigError(
@@ -217,13 +217,13 @@ class Space:
         return list(problems)
 
     def _none_left(self, name: str, params: Params) -> str:
-        """Why no value is left of a parameter: the first limit that none of what is written keeps to."""
+        """Why a parameter has no value left: the first limit that all of its written values break."""
         domain = self._written(name, params)
         for limit in ROWS[name].limits:
             domain = keeping(limit, domain, params)
             if domain.choices == []:
                 return limit.none_left(params)
-        # Those that are left bring in a parameter that would have no value.
+        # With each value that is left, a later parameter would have no value.
         brought = {**params, name: ends(domain)[0]}
         later = next(later for later in _BRINGS[name] if not self._leaves(later, brought))
         smallest = min(values_of(later, self._written(later, brought)))

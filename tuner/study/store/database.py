@@ -16,7 +16,7 @@ from tuner.config.messages import StoreError
 
 # Samplers warn of each parameter that is not in all trials; of a space with conditions, many are not.
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-# What we use of it on purpose is no news to who searches; the tests have a list of it (pyproject.toml).
+# We use experimental parts on purpose, and users need no warning; pyproject.toml lists them for tests.
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 
 
@@ -26,7 +26,7 @@ _NETWORK_FILE_SYSTEMS = {
 }
 
 
-# A PostgreSQL whose machine has lost its power never answers, and its end would take hours to notice.
+# If PostgreSQL's machine loses its power, no answer comes: without these it takes hours to notice.
 _TIMEOUTS = {
     "connect_timeout": 10,
     "keepalives_idle": 30,
@@ -38,7 +38,7 @@ _LOCK, _TRANSACTION = 10, 30  # seconds
 
 
 def open_storage(url: str) -> optuna.storages.RDBStorage:
-    """The database at `url`, made if it is an SQLite file that is not there.
+    """The database at `url`, made if it is an SQLite file that does not exist.
 
     Raises:
         StoreError: it can't be opened, or is an SQLite file that several machines may write to.
@@ -51,7 +51,7 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
         # Several searches may write to one file; each waits for the others.
         options = {"connect_args": {"timeout": 60}}
     try:
-        # SQLAlchemy would take the older driver, which is not ours.
+        # SQLAlchemy's default is an older driver, which is not installed with us.
         full = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
         storage = optuna.storages.RDBStorage(full, engine_kwargs=options)
     except ImportError as error:
@@ -59,7 +59,7 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
             f"results: {without_password(url)} needs a driver that is not installed "
             f"(pip install '.[postgres]'): {error}"
         ) from error
-    except Exception as error:  # SQLAlchemy's drivers raise their own errors, each its own
+    except Exception as error:  # each driver of SQLAlchemy raises its own errors
         text = str(getattr(error, "orig", None) or error).strip().split("\n")[0]
         raise StoreError(f"results: can't open {without_password(url)}: {text}") from error
     if url.startswith("sqlite"):
@@ -71,9 +71,9 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
 
 
 def _let_go(connection: Any, _: Any) -> None:
-    """Have PostgreSQL end what a search holds that died in mid-transaction, as when a head is lost.
+    """Have PostgreSQL end the transaction of a search that has died, as when a cluster's head is lost.
 
-    The next one would wait for its locks for hours, and not say so.
+    Else the next search would wait for its locks for hours, and not say so.
     """
     connection.execute(f"SET idle_in_transaction_session_timeout = '{_TRANSACTION}s'")
     connection.execute(f"SET lock_timeout = '{_LOCK}s'")
@@ -121,7 +121,7 @@ def _write_ahead(connection: Any, _: Any) -> None:
 def without_password(url: str) -> str:
     try:
         return make_url(url).render_as_string(hide_password=True)
-    except Exception:  # not even a URL; SQLAlchemy has one error a reason
+    except Exception:  # not a URL; SQLAlchemy raises a different error for each reason
         return url
 
 
@@ -147,11 +147,11 @@ def copy(source: str, target: str, name: str) -> None:
     """Copy a search with all its trials from one store into another.
 
     Raises:
-        StoreError: it is there already, or not in `source`.
+        StoreError: `target` has it already, or `source` does not have it.
     """
-    there, here = open_storage(target), open_storage(source)
-    if name not in optuna.get_all_study_names(here):
+    target_storage, source_storage = open_storage(target), open_storage(source)
+    if name not in optuna.get_all_study_names(source_storage):
         raise StoreError(f"no search '{name}' in {without_password(source)}")
-    if name in optuna.get_all_study_names(there):
+    if name in optuna.get_all_study_names(target_storage):
         raise StoreError(f"search '{name}' is in {without_password(target)} already")
-    optuna.copy_study(from_study_name=name, from_storage=here, to_storage=there)
+    optuna.copy_study(from_study_name=name, from_storage=source_storage, to_storage=target_storage)

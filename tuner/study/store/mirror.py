@@ -21,29 +21,29 @@ T = TypeVar("T")
 class Mirror(InMemoryStorage):
     """Studies of `database`, for the only process that writes to them.
 
-    Samplers read all trials for each that they propose, and Optuna reads those that have not ended
-    from the database each time: with hundreds that wait at a rung, half a second. A trial comes into
-    the database in one piece, when its parameters are complete, and not a parameter at a time.
+    For each proposal, a sampler reads all trials, and Optuna reads those that have not ended from the
+    database: half a second with hundreds that wait at a rung. A trial is written to the database in one
+    piece, when its parameters are complete, and not one parameter at a time.
 
     While the database is away a search waits for it, at most a quarter of an hour, and nothing is lost.
-    Only a study is made or deleted at once or not at all.
+    Only making or deleting a study does not wait.
 
     Args:
-        database: that holds the studies.
-        name: of a study that is in the database; None: those alone that are made by the mirror.
+        database: holds the studies.
+        name: a study of the database; None: the mirror has only the studies that it makes.
 
     Raises:
         KeyError: no study has this name.
-        StorageInternalError: from any writing, when patience is at its end.
+        StorageInternalError: when something is written, and the database stays away too long.
     """
 
     def __init__(self, database: RDBStorage, name: str | None = None) -> None:
         super().__init__()
         self._database = database
-        # Ids here to those in the database; those of trials as far as they were asked for.
+        # Ids here to ids in the database; for trials only those that were needed so far.
         self._study_rows: dict[int, int] = {}
         self._trial_rows: dict[int, int] = {}
-        # Trials that came from the database, and those that are here alone, each with its study's row.
+        # Trials read from the database, and trials that only the mirror has; each with its study's row.
         self._stored: dict[int, int] = {}
         self._proposed: dict[int, int] = {}
         if name is not None:
@@ -77,7 +77,7 @@ class Mirror(InMemoryStorage):
             self._bring_in(trial_id)
 
     def _bring_in(self, trial_id: int) -> None:
-        """After those that were proposed earlier: the database numbers trials as they come."""
+        """Write a trial after those proposed earlier: the database numbers trials as they come."""
         while trial_id in self._proposed:
             first, study = next(iter(self._proposed.items()))
             self._trial_rows[first] = self._write(partial(self._add, first, study))
@@ -121,7 +121,7 @@ class Mirror(InMemoryStorage):
         self._write(lambda _: self._database.set_study_system_attr(row, key, value))
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        """A trial of a template is complete, and comes into the database at once."""
+        """A trial made from a template is complete, and is written at once."""
         trial_id = super().create_new_trial(study_id, template_trial)
         self._proposed[trial_id] = self._study_rows[study_id]
         if template_trial is not None:
@@ -146,7 +146,7 @@ class Mirror(InMemoryStorage):
             self._write(lambda _: self._database.set_trial_system_attr(row, key, value))
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """The first is the trial's parameters, with which it comes into the database."""
+        """The first attribute is the trial's parameters; with it the trial is written."""
         super().set_trial_user_attr(trial_id, key, value)
         self._change(trial_id, lambda row, _: self._database.set_trial_user_attr(row, key, value))
 
@@ -156,7 +156,7 @@ class Mirror(InMemoryStorage):
         self.set_trial_intermediate_values(trial_id, {step: intermediate_value})
 
     def set_trial_intermediate_values(self, trial_id: int, values: Mapping[int, float]) -> None:
-        """As many calls of `set_trial_intermediate_value`, in one transaction."""
+        """The same as calls of `set_trial_intermediate_value`, but in one transaction."""
         for step, value in values.items():
             super().set_trial_intermediate_value(trial_id, step, value)
         self._change(
@@ -180,7 +180,7 @@ class Mirror(InMemoryStorage):
 
 
 def _away(error: Exception) -> str | None:
-    """Why the database does not answer."""
+    """Why the database does not answer; None if the error is another one."""
     if not isinstance(error, StorageInternalError):
         return None
     return str(getattr(error.__cause__, "orig", None) or error).strip().splitlines()[0]

@@ -7,12 +7,12 @@ import socket
 
 
 def this_process() -> str:
-    """As ``host:pid``."""
+    """This process as ``host:pid``."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def has_ended(process: str) -> bool:
-    """Whether a process has, as far as can be told from this machine."""
+    """Whether a process has ended, as far as can be told from this machine."""
     host, _, pid = process.rpartition(":")
     if host != socket.gethostname():
         return False

@@ -17,12 +17,12 @@ STATES = {
     TrialState.RUNNING: "running",
     TrialState.WAITING: "waiting",
 }
-STOPPED = "stopped"  # of a trial that has not ended, where no process runs its search any more
+STOPPED = "stopped"  # a trial that has not ended, while no process runs its search any more
 UNFINISHED = ("running", "waiting", STOPPED)
 
 
 def state_of(trial: FrozenTrial, *, stopped: bool) -> str:
-    """The state in the product's words; `stopped` as of `TrialRecord.of`."""
+    """The state in the product's words; `stopped` as in `TrialRecord.of`."""
     return STOPPED if stopped and not trial.state.is_finished() else STATES[trial.state]
 
 
@@ -34,7 +34,7 @@ class TrialRecord:
         number: the `model_id`.
         state: ``finished, pruned, failed, running``, or ``stopped``: the search may go on with it.
         value: the selection metric at the best epoch; None if there is none.
-        epochs: epoch to the selection metric's value.
+        epochs: the selection metric's value of each epoch, by its number.
         results: what `Run.summary` gives.
     """
 

@@ -25,7 +25,7 @@ from tuner.study.store.record import STATES, STOPPED, TrialRecord, state_of
 # Trials that a sampler proposes for a configuration's space, or single trainings.
 Kind = Literal["search", "train"]
 _WORDS = {"search": "search", "train": "series of single trainings"}
-_PROCESS = "process"  # that runs the trials, as host:pid; None: none does
+_PROCESS = "process"  # which runs the trials, as host:pid; None: no process does
 TRAIN = "-train"  # ends the name of the study that has the single trainings
 
 
@@ -34,7 +34,7 @@ class ResultsStore:
 
     Args:
         study: made by `create` or `open`.
-        storage: that it is in.
+        storage: has the study.
     """
 
     def __init__(self, study: optuna.Study, storage: Any) -> None:
@@ -48,11 +48,11 @@ class ResultsStore:
 
         Args:
             resume: go on with a search of this name, if there is one.
-            kind: of a search; one that goes on must have the same configuration.
+            kind: only a search must go on with the configuration that it began with.
 
         Raises:
-            StoreError: a search of this name is there already and `resume` is false, or it was
-                about something else.
+            StoreError: there is a search of this name, and `resume` is false, or it was about
+                something else.
         """
         if config.results_url.startswith("sqlite:///"):
             path = Path(config.results_url.removeprefix("sqlite:///"))
@@ -89,7 +89,7 @@ class ResultsStore:
         known = [search for search, _ in searches(url)]
         if name is not None and name not in known:
             raise StoreError(
-                f"no search '{name}' in {without_password(url)}; there: {', '.join(known)}"
+                f"no search '{name}' in {without_password(url)}; it has {', '.join(known)}"
             )
         if not known:
             raise StoreError(f"{without_password(url)} holds no search")
@@ -100,7 +100,7 @@ class ResultsStore:
         return cls(optuna.load_study(study_name=name, storage=storage), storage)
 
     def _describe(self, config: Config, kind: Kind) -> None:
-        """Put down what the study is about; one of an earlier version may lack a part of it."""
+        """Record what the study is about; a study of an earlier version may lack a part of it."""
         self.study.set_user_attr("config", _tree(config))
         self.study.set_user_attr("kind", kind)
         if self.study.metric_names is None:
@@ -126,16 +126,17 @@ class ResultsStore:
             )
         ]
         changed = []
-        for section, mine, theirs in parts:
-            if isinstance(mine, dict) and isinstance(theirs, dict):
-                keys = sorted(mine.keys() | theirs.keys())
+        for section, current, before in parts:
+            if isinstance(current, dict) and isinstance(before, dict):
+                keys = sorted(current.keys() | before.keys())
                 changed += [
-                    f"{section}.{k} was {theirs.get(k)}, is {mine.get(k)}"
+                    f"{section}.{k} was {before.get(k)}, is {current.get(k)}"
                     for k in keys
-                    if mine.get(k) != theirs.get(k) and k not in ("cache_limit_gb", "shared_cache")
+                    if current.get(k) != before.get(k)
+                    and k not in ("cache_limit_gb", "shared_cache")
                 ]
-            elif mine != theirs:
-                changed.append(f"{section} was {theirs}, is {mine}")
+            elif current != before:
+                changed.append(f"{section} was {before}, is {current}")
         if changed:
             raise StoreError(
                 f"search '{config.name}' can't go on with another configuration "
@@ -176,7 +177,7 @@ class ResultsStore:
         """A new trial: its number and parameters.
 
         Args:
-            choose: gives all parameters, having had the study's sampler propose any of them.
+            choose: gives all parameters, some or all of them proposed by the study's sampler.
         """
         trial = self.study.ask()
         params = choose(trial)
@@ -208,7 +209,7 @@ class ResultsStore:
             self.study.tell(number, value)
 
     def fail(self, number: int, reason: str) -> None:
-        """End a trial that did not train to an end."""
+        """End a trial that failed."""
         self._set(number, "reason", reason)
         self.study.tell(number, state=TrialState.FAIL)
 
@@ -224,7 +225,7 @@ class ResultsStore:
         self.study.set_user_attr(name, value)
 
     def notes(self, prefix: str) -> dict[str, Any]:
-        """The facts whose names begin so."""
+        """The facts whose names begin with `prefix`."""
         return {k: v for k, v in self.study.user_attrs.items() if k.startswith(prefix)}
 
     def records(self) -> list[TrialRecord]:
@@ -239,17 +240,17 @@ class ResultsStore:
         Raises:
             StoreError: there is none of this number.
         """
-        found = [record for record in self.records() if record.number == number]
-        if not found:
+        matching = [record for record in self.records() if record.number == number]
+        if not matching:
             raise StoreError(f"search '{self.name}' has no model {number}")
-        return found[0]
+        return matching[0]
 
     def ranking(self) -> list[TrialRecord]:
         """Finished and pruned trials, the best first."""
         return [record for _, record in self._ranked()]
 
     def places(self) -> list[Place]:
-        """Of the trials in the ranking."""
+        """The places of the trials in the ranking."""
         return [place for place, _ in self._ranked()]
 
     def _ranked(self) -> list[tuple[Place, TrialRecord]]:
@@ -291,7 +292,7 @@ class ResultsStore:
 
 
 def _tree(config: Config) -> dict[str, Any]:
-    """A configuration as the store keeps it: everybody who reads the store sees it."""
+    """A configuration for the store, without its password: all who read the store see it."""
     tree = json.loads(config.model_dump_json())
     if config.results is not None:
         tree["results"] = without_password(config.results)

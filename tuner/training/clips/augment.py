@@ -81,9 +81,9 @@ class Augmentation:
         return self._apply(clips, draws)
 
     def transform(self, seed: int) -> Callable[[Tensor], Tensor]:
-        """A view: one draw of `frames`, which every frame ``[n, 3, H, W]`` is changed by alike.
+        """A view: a function that changes every frame ``[n, 3, H, W]`` by the same draw of `frames`.
 
-        What becomes of a frame does not depend on the frames that it comes with.
+        What it makes of a frame does not depend on the other frames.
         """
         draws = _uniform((1, _DRAWS), torch.Generator().manual_seed(seed))
 
@@ -93,7 +93,7 @@ class Augmentation:
         return view
 
     def windows(self, index: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Move and repeat steps of clips; the last one, whose label it is, stays.
+        """Move and repeat steps of clips; the last step, which the label is of, stays.
 
         Args:
             index: ``[M, L]`` int64, frame numbers, rising or equal along each row.
@@ -111,7 +111,7 @@ class Augmentation:
             moved = earlier + (draws[0] * choices).long() - self.time_jitter
             earlier = moved.maximum(index[:, :1]).minimum(last).sort(dim=1).values
         if self.frame_drop:
-            # A frame that stood still for several steps is the last that was not dropped.
+            # A dropped step shows the last frame that was not dropped.
             dropped = draws[1] < self.frame_drop
             earlier = torch.where(dropped, earlier[:, :1], earlier).cummax(dim=1).values
         return torch.cat([earlier, last], dim=1)
@@ -137,7 +137,7 @@ class Augmentation:
             )
             pictures = resample(pictures, theta)
         elif self.flip:
-            # Known on the CPU already, where the draws are made: a GPU is not waited for.
+            # The draws are on the CPU, so this does not wait for a GPU.
             which = flipped.nonzero().flatten().to(clips.device)
             pictures = pictures.clone() if pictures is clips else pictures
             pictures[which] = pictures[which].flip(-1)
@@ -185,9 +185,9 @@ def resample(clips: Tensor, theta: Tensor) -> Tensor:
     The result has its channels last in memory.
     """
     count, length, _, height, width = clips.shape
-    # The frames of a clip are so many channels of one picture: one grid serves them all.
+    # The frames of a clip become channels of one picture, so that one grid serves them all.
     folded = clips.flatten(1, 2)
-    # Under autocast the grid would come in bfloat16, which tells apart 256 places at best.
+    # Under autocast the grid would be bfloat16, which tells only 256 places apart.
     with torch.autocast(clips.device.type, enabled=False):
         grid = F.affine_grid(
             theta.to(clips.device, clips.dtype), list(folded.shape), align_corners=False
@@ -217,6 +217,6 @@ def recolour(clips: Tensor, brightness: Tensor, contrast: Tensor, saturation: Te
 
 
 def _uniform(shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
-    """Draws from 0 to 1 on the CPU: there, the same seed gives the same ones for every device."""
+    """Draws from 0 to 1, on the CPU, so that a seed gives the same ones for every device."""
     device = "cpu" if generator is None else generator.device
     return torch.rand(shape, generator=generator, device=device).cpu()

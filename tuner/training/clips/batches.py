@@ -20,7 +20,7 @@ from models.layers.windows import Windows
 # From the frame numbers of clips [M, L] to those to train on: time jitter and the like.
 Jitter = Callable[[Tensor], Tensor]
 _CPU = torch.device("cpu")
-_POOL = 8  # batches of which direct reading draws one
+_POOL = 8  # batches in the pool from which direct reading draws one
 
 
 class Clips(Protocol):
@@ -42,14 +42,14 @@ class Clips(Protocol):
         """Clips and their labels, `size` at a time.
 
         Args:
-            order: which clips. If it is increasing, they come in this order; else each comes once
-                for each time that it is in `order`, in an order as good.
+            order: which clips. If it increases, they come in this order. Else each comes as often as
+                it is in `order`, in another random order.
         """
 
 
 @dataclass
 class FeatureClips:
-    """Windows over the features of a split's frames, which nothing holds twice.
+    """Windows over the features of a split's frames; each frame is held once.
 
     Attributes:
         features: float16 ``[V * N, F]``, every frame of the split's videos, once a view.
@@ -113,18 +113,21 @@ class _Numbered:
         return replace(self, labels=self.labels.to(device), device=device)
 
     def drawn(self, order: Tensor, windows: Jitter | None) -> Tensor:
-        """Frame numbers ``[len(order), L]``; drawn before they are read in another thread, which
-        would disturb the sequence of random numbers."""
+        """Frame numbers ``[len(order), L]``.
+
+        They are drawn before another thread reads the frames: draws in that thread would disturb the
+        sequence of random numbers.
+        """
         return windows(self.index[order]) if windows else self.index[order]
 
 
 @dataclass(kw_only=True)
 class FrameClips(_Numbered):
-    """Clips gathered from memory-mapped frames while the batch before is trained on.
+    """Clips gathered from memory-mapped frames, during the training on the previous batch.
 
     Attributes:
         videos: uint8 ``[N, H, W, 3]`` each.
-        motion: the motion images of each, to come after a clip's frames; none if it is empty.
+        motion: the motion images of each video, which come after a clip's frames; empty: none.
     """
 
     videos: Sequence[np.ndarray]
@@ -157,8 +160,8 @@ class FrameClips(_Numbered):
 class DirectClips(_Numbered):
     """Clips decoded from the files each time, each video read forward from its beginning.
 
-    A batch is drawn from a pool of several that are read ahead, so that neighbours in time don't
-    make up a batch; one pass over a video is one decode of it.
+    A batch is drawn from a pool of several that are read ahead, so that it is not one stretch of time.
+    One pass over the clips decodes each video once.
 
     Attributes:
         videos: the split's; clips are sorted by video and frame.
@@ -184,9 +187,9 @@ class DirectClips(_Numbered):
         draw = random.Random(seed)
         pool: list[tuple[int, np.ndarray]] = []
         for number in dict.fromkeys(self.video[order].tolist()):
-            own = (self.video[order] == number).nonzero().flatten()
-            for row, clip in read_clips(self.videos[number], index[own].numpy(), size=self.size):
-                pool.append((int(order[own[row]]), clip))
+            rows = (self.video[order] == number).nonzero().flatten()
+            for row, clip in read_clips(self.videos[number], index[rows].numpy(), size=self.size):
+                pool.append((int(order[rows[row]]), clip))
                 if seed is None and len(pool) == size:
                     yield self._batch(pool)
                     pool = []
@@ -217,18 +220,18 @@ def all_logits(
     Args:
         on_batch: called with the logits of each batch.
     """
-    # One array: pieces that stay between the large ones of batches fragment the heap, by 5 GB over
-    # the clips of an hour of video.
+    # One array: small pieces that stay between the large arrays of batches fragment the heap, by
+    # 5 GB over the clips of an hour of video.
     logits, done = None, 0
     with torch.inference_mode():
         for batch, _ in clips.batches(torch.arange(len(clips)), size):
-            found = model(batch)
+            part = model(batch)
             if logits is None:
-                logits = found.new_empty(len(clips), found.shape[1], dtype=torch.float32)
-            logits[done : done + len(found)] = found
-            done += len(found)
-            on_batch(found)
-    assert logits is not None  # there is no split without clips
+                logits = part.new_empty(len(clips), part.shape[1], dtype=torch.float32)
+            logits[done : done + len(part)] = part
+            done += len(part)
+            on_batch(part)
+    assert logits is not None  # every split has clips
     return logits
 
 

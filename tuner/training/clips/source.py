@@ -47,11 +47,11 @@ class ClipSource:
     """Clips of a data set; features of the latest backbone are kept between a process's trials.
 
     Args:
-        dataset: whose labelled frames are wanted.
+        dataset: has the labelled frames.
         config: how frames are read, and how much disk the stores may take.
 
     Attributes:
-        task: what is to be told of a clip; it made the clips' labels.
+        task: says what a label means; it has made the clips' labels.
     """
 
     def __init__(self, dataset: Dataset, config: DataConfig) -> None:
@@ -67,7 +67,7 @@ class ClipSource:
         """The clips of `split`, computing features or frames that no process has stored yet.
 
         Args:
-            training: with the views to train on; without it there is only the first.
+            training: has the number of views to train on; None: only the first.
         """
         names, video, index, labels = self._windows(config, split)
         if models.uses_stored_features(config):
@@ -84,9 +84,9 @@ class ClipSource:
         return self._numbered[key]
 
     def _number(self, split: str, length: int, stride: int) -> _Numbers:
-        own = self.dataset.table[self.dataset.table["split"] == split]
+        of_split = self.dataset.table[self.dataset.table["split"] == split]
         names, video, index, labels = [], [], [], []
-        for number, (name, rows) in enumerate(own.groupby("video", sort=False)):
+        for number, (name, rows) in enumerate(of_split.groupby("video", sort=False)):
             names.append(str(name))
             video.append(np.full(len(rows), number, np.int64))
             index.append(clip_indices(rows["frame"].to_numpy(), length, stride))
@@ -134,8 +134,8 @@ def _identity(store: FeatureStore, config: ModelConfig) -> str:
 def fit_normalisation(model: models.VideoClassifier, clips: Clips) -> None:
     """Set the model's feature normalisation to the mean and deviation of stored features.
 
-    A backbone that is fine-tuned scales its features itself; normalised ones would multiply what a
-    step of its weights does to the logits.
+    Nothing is done for a backbone that is fine-tuned. It scales its features itself, and normalisation
+    would multiply what a step of its weights does to the logits.
     """
     if not isinstance(clips, FeatureClips):
         return

@@ -30,18 +30,18 @@ Known = tuple[dict[str, BackboneSpec], dict[tuple[str, bool, str | None], str]]
 
 
 def known() -> Known:
-    """What this process has found out of backbones and their weights, for `remember` in another one."""
+    """What this process knows of backbones and their weights, for `remember` in another one."""
     return known_specs(), dict(_weights_keys)
 
 
-def remember(found: Known) -> None:
-    """Take over what another process found out, so that timm need not be imported: it takes seconds."""
-    remember_specs(found[0])
-    _weights_keys.update(found[1])
+def remember(facts: Known) -> None:
+    """Take over what another process knows, so that timm, which takes seconds, need not be imported."""
+    remember_specs(facts[0])
+    _weights_keys.update(facts[1])
 
 
 def _weights_key(config: ModelConfig) -> str:
-    assert config.pretrained_model_name is not None  # says ModelConfig, for those with a backbone
+    assert config.pretrained_model_name is not None  # as ModelConfig has checked
     key = (config.pretrained_model_name, config.pretrained, config.model_weights_path)
     if key not in _weights_keys:
         from models.backbones.load import weights_key
@@ -67,17 +67,19 @@ def open_stores(
     Args:
         view: 0 are the frames as they are; any other is one draw of `augmented`, the same for all
             frames, so that a clip's frames match.
-        precision: that of the backbone; None is what is fastest here.
+        precision: of the backbone; None: the fastest on this hardware.
         backbone: that of a model's file; None is loaded by its name.
         on_frames: told the number of frames that have gone through the backbone.
     """
     device = best_device()
     precision = precision or backbone_precision(device)
     name = config.pretrained_model_name
-    assert name is not None  # says ModelConfig, for architectures with a backbone
+    assert name is not None  # as ModelConfig has checked
     known_as = spec(name)
     if augmented:
-        augmented = replace(augmented, time_jitter=0, frame_drop=0)  # not a matter of one frame
+        augmented = replace(
+            augmented, time_jitter=0, frame_drop=0
+        )  # these change clips, not frames
     transform = augmented.transform(view) if view and augmented else None
 
     @cache
@@ -115,7 +117,7 @@ def open_stores(
 
 
 def _digest(network: torch.nn.Module) -> str:
-    """Equal for equal weights."""
+    """A digest that is equal for equal weights."""
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(name.encode())
@@ -150,11 +152,14 @@ def stored_features(
 def extractor(
     model: models.VideoClassifier, data: DataConfig, on_frames: Advance | None = None
 ) -> Callable[[Video], Tensor] | None:
-    """What gives a model's features of every frame of a video, ``[N, F]``; None if it has none.
+    """A function that gives a model's features of every frame of a video, ``[N, F]``.
 
     They are stored, or computed with the model's own backbone over images: a frame goes through it
-    once, however many clips it is part of. Where a frozen model has its backbone with it, nothing
-    else is needed to compute what is not stored: neither a download nor a file of weights.
+    once, however many clips it is part of. If a frozen model has its backbone in its file, features
+    that are not stored need neither a download nor a file of weights.
+
+    Returns:
+        None for a model that has no features of frames.
     """
     if models.uses_stored_features(model.config):
         precision = model.extra.get("feature_precision")  # that of what it was trained on
@@ -167,10 +172,10 @@ def extractor(
     assert model.backbone is not None
     backbone = _folded(model.backbone.cpu().eval(), model.config)
     run = backbone_callable(backbone, best_device(), on_frames=on_frames)
-    return lambda video: _own_features(run, model.config, data, video)
+    return lambda video: _computed_features(run, model.config, data, video)
 
 
-def _own_features(
+def _computed_features(
     run: Callable[[np.ndarray], np.ndarray],
     config: ModelConfig,
     data: DataConfig,
@@ -184,8 +189,8 @@ def _own_features(
         return torch.from_numpy(np.concatenate([run(chunk) for chunk in prefetched(chunks)]))
     store = FrameStore(limit_bytes=data.limit_bytes)
     streams: list[np.ndarray | MotionFrames] = [store.open(video, size)]
-    if found := reference(config):
-        streams.append(open_motion(store, video, size, found))
+    if against := reference(config):
+        streams.append(open_motion(store, video, size, against))
     parts = [
         np.concatenate(
             [run(np.asarray(frames[i : i + at_once])) for i in range(0, len(frames), at_once)]
@@ -237,5 +242,5 @@ def backbone_callable(
 
 
 def reference(config: ModelConfig) -> Reference | None:
-    """What a model's motion images are differences to; None if it takes none."""
+    """What a model's motion images are compared with; None if it takes no motion images."""
     return None if config.motion == "none" else config.motion

@@ -1,4 +1,4 @@
-"""Optuna's own tests of a storage, over a mirror, and its database beside it after each of them."""
+"""Optuna's own tests of storages, for a mirror; after each, its database must be equal."""
 
 import shutil
 from datetime import timedelta
@@ -32,7 +32,7 @@ def url(empty, tmp_path):
 
 @pytest.fixture
 def storage(url):
-    """A mirror, which its database has to equal in the end, and so does a mirror that reads it anew."""
+    """A mirror. In the end its database must equal it, and a new mirror of the database, too."""
     mirror, database = Mirror(open_storage(url)), open_storage(url)
     yield mirror
     names = [study.study_name for study in mirror.get_all_studies()]
@@ -45,10 +45,14 @@ def storage(url):
 
 
 def assert_equal(mirror, database, name):
-    here, there = (storage.get_study_id_from_name(name) for storage in (mirror, database))
+    mirror_id, database_id = (
+        storage.get_study_id_from_name(name) for storage in (mirror, database)
+    )
     for read in ("get_study_directions", "get_study_user_attrs", "get_study_system_attrs"):
-        np.testing.assert_equal(getattr(database, read)(there), getattr(mirror, read)(here))
-    trials, rows = mirror.get_all_trials(here), database.get_all_trials(there)
+        np.testing.assert_equal(
+            getattr(database, read)(database_id), getattr(mirror, read)(mirror_id)
+        )
+    trials, rows = mirror.get_all_trials(mirror_id), database.get_all_trials(database_id)
     for trial, row in zip(trials, rows, strict=False):
         for field in (
             *("number", "state", "values", "params", "distributions"),

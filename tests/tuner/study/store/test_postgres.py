@@ -41,8 +41,8 @@ def test_a_study_like_any_other(postgres, tmp_path):
         number, _ = store.ask(space.sample)
         store.report(number, {1: value})
         store.finish(number, pruned=False, results={"epochs": 1}, value=value)
-    own = postgres.url.replace("postgresql", "postgresql+psycopg")
-    study = optuna.load_study(study_name=config.name, storage=own)
+    driver_url = postgres.url.replace("postgresql", "postgresql+psycopg")
+    study = optuna.load_study(study_name=config.name, storage=driver_url)
     assert study.best_value == 0.7 and len(study.trials) == 2
     assert [r.value for r in ResultsStore.open(postgres.url, config.name).ranking()] == [0.7, 0.5]
     assert "secret" not in without_password(postgres.url)

@@ -104,10 +104,10 @@ def test_searches_are_told_apart_by_name(tmp_path):
 
 
 def suggest_all(searcher: StudySearcher) -> list[dict]:
-    found = []
+    suggestions = []
     while isinstance(suggestion := searcher.suggest("t"), dict):
-        found.append(suggestion)
-    return found
+        suggestions.append(suggestion)
+    return suggestions
 
 
 def test_a_grid_gives_each_model_once_also_when_resumed(tmp_path):

@@ -30,7 +30,7 @@ def storage(tmp_path):
 
 
 def written(storage) -> dict[int, float]:
-    """What is there of a trial after two writings, the second of which replaces an epoch."""
+    """What is stored of a trial after two writings; the second one replaces an epoch."""
     study = optuna.create_study(storage=storage, study_name="a")
     trial = study.ask()
     write_intermediate_values(storage, trial.number + 1, {2: 0.1, 3: 0.3})
@@ -39,7 +39,7 @@ def written(storage) -> dict[int, float]:
 
 
 def statements(storage) -> list[str]:
-    """What is said to the database from now on."""
+    """The statements that the database gets from now on."""
     said: list[str] = []
     sqlalchemy.event.listen(
         storage.engine, "before_cursor_execute", lambda *event: said.append(event[2])
