@@ -19,7 +19,7 @@ import models
 from benchmarks.report import FOLDER
 from data.console import output
 from tuner import Config
-from tuner.preparation.dataset import prepare
+from tuner.preparation.one_machine import prepare
 from tuner.study.space.space import Space, resolve
 from tuner.training.clips.source import ClipSource, fit_normalisation
 from tuner.training.loop import Diverged, Training

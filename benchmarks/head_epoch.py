@@ -18,7 +18,7 @@ from data.console import output
 from models import ModelConfig
 from tuner.config.parameters import TrainingConfig
 from tuner.config.sections import DataConfig
-from tuner.preparation.dataset import load_dataset
+from tuner.preparation.one_machine import load_dataset
 from tuner.training.clips.source import ClipSource, fit_normalisation
 from tuner.training.loop import Training
 

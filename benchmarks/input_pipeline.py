@@ -26,7 +26,7 @@ from data.videos.video import open_video
 from models import ModelConfig
 from tuner.config.parameters import TrainingConfig
 from tuner.config.sections import DataConfig
-from tuner.preparation.dataset import load_dataset
+from tuner.preparation.one_machine import load_dataset
 from tuner.training.clips.batches import DirectClips
 from tuner.training.clips.source import ClipSource
 from tuner.training.loop import Training

@@ -66,9 +66,9 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=4)
     args = parser.parse_args()
     from tuner.runtime.session import RaySession, environment
-    from tuner.study.run import run_trials
     from tuner.study.space.space import Space
     from tuner.study.store.results import ResultsStore
+    from tuner.study.tune import run_trials
 
     environment()
     import ray

@@ -14,11 +14,11 @@ from pathlib import Path
 from benchmarks.report import report
 from data.console import console, output
 from tuner import Config
-from tuner.preparation.dataset import prepare
+from tuner.preparation.one_machine import prepare
 from tuner.runtime.session import RaySession
-from tuner.study.run import run_trials
 from tuner.study.space.checks import check, searched_models
 from tuner.study.store.results import ResultsStore
+from tuner.study.tune import run_trials
 
 CONFIG = Path(__file__).parents[1] / "configs" / "seals.yaml"
 

@@ -20,7 +20,7 @@ from tuner.analysis.evaluation import Trained
 from tuner.analysis.model import load_model
 from tuner.config.load import Config, default_results_url
 from tuner.config.messages import UserError
-from tuner.preparation.dataset import prepare
+from tuner.preparation.one_machine import prepare
 from tuner.runtime.session import RaySession, every_cpu_trains
 from tuner.study.search import run_search
 from tuner.study.single import study_of, train_one

@@ -14,9 +14,9 @@ from data.videos.rejects import Reject
 from data.videos.video import Video
 from models.config import ModelConfig
 from tuner.config.load import Config
-from tuner.preparation.dataset import prepare
+from tuner.preparation.compute import feature_stores, features
 from tuner.preparation.decode import decode, decode_one, frame_sizes
-from tuner.preparation.features import feature_stores, features
+from tuner.preparation.one_machine import prepare
 from tuner.runtime.machines import capacity, check_machines, may_grow
 from tuner.runtime.notices import Notices
 from tuner.runtime.session import RaySession

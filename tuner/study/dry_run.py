@@ -10,7 +10,7 @@ from models.config import ModelConfig
 from models.registry import REGISTRY
 from tuner.config.load import Config
 from tuner.preparation.checks import check_models, check_weights
-from tuner.preparation.dataset import load_dataset
+from tuner.preparation.one_machine import load_dataset
 from tuner.study.space.checks import check, remarks, searched_models
 from tuner.study.space.space import Space
 from tuner.study.store.database import without_password

@@ -14,9 +14,9 @@ from tuner.config.load import Config
 from tuner.config.messages import UserError
 from tuner.preparation.cluster import prepare_all
 from tuner.runtime.session import RaySession
-from tuner.study.run import run_trials
 from tuner.study.space.checks import check, remarks, searched_models
 from tuner.study.store.results import ResultsStore
+from tuner.study.tune import run_trials
 
 
 @dataclass(frozen=True)

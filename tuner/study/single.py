@@ -13,7 +13,7 @@ from tuner.config.load import Config
 from tuner.config.messages import ConfigError
 from tuner.config.parameters import PARAMETERS, Params, TrainingConfig
 from tuner.objective import METRICS
-from tuner.preparation.dataset import prepare
+from tuner.preparation.one_machine import prepare
 from tuner.study.space.describe import run_name
 from tuner.study.space.space import Space, resolve
 from tuner.study.store.results import TRAIN, ResultsStore

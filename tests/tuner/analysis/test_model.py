@@ -16,7 +16,7 @@ from tuner.analysis.evaluation import MODEL, Trained
 from tuner.analysis.model import load_model
 from tuner.config.parameters import TrainingConfig
 from tuner.config.sections import DataConfig
-from tuner.preparation.dataset import load_dataset
+from tuner.preparation.one_machine import load_dataset
 from tuner.training.clips.source import ClipSource
 from tuner.training.run import BEST, Run
 

@@ -12,7 +12,7 @@ from models import ARCHITECTURES, ModelConfig
 from tuner.analysis.prediction import PREDICTIONS, predict, steps
 from tuner.config.parameters import TrainingConfig
 from tuner.config.sections import DataConfig
-from tuner.preparation.dataset import load_dataset
+from tuner.preparation.one_machine import load_dataset
 from tuner.study.store.results import ResultsStore
 from tuner.training.clips.source import ClipSource
 from tuner.training.run import BEST, Run

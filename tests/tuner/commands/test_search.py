@@ -18,7 +18,7 @@ from data.console import output
 from tuner.analysis.evaluation import MODEL
 from tuner.analysis.prediction import PREDICTIONS
 from tuner.config.load import load
-from tuner.preparation.dataset import load_dataset
+from tuner.preparation.one_machine import load_dataset
 from tuner.study.space.space import resolve
 from tuner.training.clips.source import ClipSource
 from tuner.training.clips.stored import open_stores

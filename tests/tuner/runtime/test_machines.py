@@ -23,7 +23,7 @@ from data.console import output
 from data.files import patience
 from tuner.config.load import load
 from tuner.preparation import cluster as spread
-from tuner.preparation.dataset import load_dataset
+from tuner.preparation.one_machine import load_dataset
 from tuner.runtime import session
 from tuner.runtime.failures import forgive_lost_machine, machine_lost
 from tuner.runtime.machines import capacity, machines, may_grow

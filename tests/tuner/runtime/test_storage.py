@@ -18,7 +18,7 @@ from models import ModelConfig
 from tuner.analysis.prediction import PREDICTIONS
 from tuner.config.parameters import TrainingConfig
 from tuner.config.sections import DataConfig
-from tuner.preparation.dataset import load_dataset
+from tuner.preparation.one_machine import load_dataset
 from tuner.training.clips.source import ClipSource
 from tuner.training.run import Run
 

@@ -16,7 +16,7 @@ from data.console import output
 from data.files.s3 import client
 from data.files.store import default_folder
 from tuner.config.sections import DataConfig
-from tuner.preparation.dataset import load_dataset
+from tuner.preparation.one_machine import load_dataset
 
 
 @pytest.fixture

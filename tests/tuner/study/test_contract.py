@@ -16,10 +16,10 @@ from rich.console import Console
 
 from tuner.config.load import Config, parse
 from tuner.runtime.session import RaySession
-from tuner.study.run import run_trials
 from tuner.study.sampler import StudySearcher
 from tuner.study.space.space import Space
 from tuner.study.store.results import ResultsStore
+from tuner.study.tune import run_trials
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:BruteForceSampler:optuna.exceptions.ExperimentalWarning"

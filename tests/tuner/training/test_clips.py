@@ -10,7 +10,7 @@ from models import ModelConfig
 from models.backbones.folding import folded
 from tuner.config.parameters import TrainingConfig
 from tuner.config.sections import DataConfig
-from tuner.preparation.dataset import load_dataset
+from tuner.preparation.one_machine import load_dataset
 from tuner.training.clips.batches import FeatureClips
 from tuner.training.clips.source import ClipSource
 from tuner.training.device import backbone_precision

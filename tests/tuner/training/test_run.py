@@ -12,7 +12,7 @@ import models
 from data.console import quiet
 from models import ModelConfig
 from tuner.config.parameters import TrainingConfig
-from tuner.preparation.dataset import load_dataset
+from tuner.preparation.one_machine import load_dataset
 from tuner.training import run as runs
 from tuner.training.clips.source import ClipSource
 from tuner.training.run import BEST, HISTORY, LAST, Run
