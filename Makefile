@@ -11,11 +11,12 @@ search: .venv/installed
 	$(BIN)/python -m tuner.search $(CONFIG) --resume $(ARGS)
 	$(BIN)/python -m tuner.best --predict
 
+# Two files of tests at once, each with a Ray of its own.
 test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not cluster"
+	$(BIN)/python -m pytest -m "not cluster" -n 2 --dist loadfile
 
 # What `make test` leaves out: clusters on hosts of this machine's own, which takes root and ten minutes.
 # Two files of them at once, the longest first, as they mostly wait.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -28,6 +30,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "shared_cache: use one cache folder for the session, not a new one for the test"
     )
+    if hasattr(config, "workerinput"):  # one of several lines of tests, each with a Ray of its own
+        folder = Path("/tmp") / f"r{os.getpid()}"  # short, for the sockets in it
+        folder.mkdir(exist_ok=True)
+        os.environ["RAY_TMPDIR"] = str(folder)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ["RAY_TMPDIR"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

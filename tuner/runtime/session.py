@@ -32,9 +32,6 @@ _AHEAD = {
     "RAY_idle_worker_killing_time_threshold_ms": str(24 * 3600 * 1000),
 }
 
-# Where `ray start` notes the cluster that it has started or joined.
-_CURRENT = Path("/tmp/ray/ray_current_cluster")
-
 
 def environment() -> None:
     """Set what Ray and its workers read when they start."""
@@ -139,12 +136,18 @@ def running_cluster() -> str | None:
     if address := os.environ.get("RAY_ADDRESS"):
         return address
     try:
-        address = _CURRENT.read_text().strip()
+        address = _current_cluster().read_text().strip()
         host, _, port = address.rpartition(":")
         with socket.create_connection((host, int(port)), timeout=2):
             return address
     except (OSError, ValueError):  # none, or one that was killed
         return None
+
+
+def _current_cluster() -> Path:
+    """The file in which `ray start` notes the cluster that it has started or joined."""
+    folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
+    return Path(folder) / "ray" / "ray_current_cluster"
 
 
 def _packages() -> list[str]:

@@ -172,9 +172,10 @@ def test_videos_on_s3_that_one_machine_is_not_given_are_told_before_the_first_tr
 
 def test_a_cluster_that_was_killed_is_not_joined(tmp_path, monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setattr(session, "_CURRENT", tmp_path / "ray_current_cluster")
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
     assert session.running_cluster() is None
-    (tmp_path / "ray_current_cluster").write_text("127.0.0.1:9")  # where nobody answers
+    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray" / "ray_current_cluster").write_text("127.0.0.1:9")  # where nobody answers
     assert session.running_cluster() is None
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     assert session.running_cluster() == "10.0.0.1:6379"

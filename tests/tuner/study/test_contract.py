@@ -146,20 +146,12 @@ class Case:
 CASES = [
     Case("tpe", "asha", raises=True, prunes=True),
     Case("random", "none", at_once=2, prunes=False),
-    Case("random", "none", prunes=False),
     Case("grid", "asha", every=True, prunes=True),
-    Case("optuna.samplers:NSGAIISampler", "asha", {"population_size": 3}, prunes=True),
     Case(
         "optuna.samplers:BruteForceSampler",
         "ray.tune.schedulers:MedianStoppingRule",
         scheduler_options={"grace_period": 2, "min_samples_required": 2},
         every=True,
-    ),
-    Case(
-        "tpe",
-        "ray.tune.schedulers:HyperBandScheduler",
-        scheduler_options={"max_t": EPOCHS},
-        raises=True,
     ),
 ]
 
