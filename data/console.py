@@ -63,17 +63,16 @@ def output_to(console: Console) -> Output:
 class Latest:
     """The latest state of something, drawn in one place of a terminal or a notebook, and nowhere else.
 
-    Args:
-        stays: whether the last drawing stays at the end.
+    It is gone at the end of the context.
     """
 
-    def __init__(self, console: Console, *, stays: bool = False) -> None:
+    def __init__(self, console: Console) -> None:
         self.shows = drawn_on(console)
-        self._stays, self._drawn = stays, 0.0
+        self._drawn = 0.0
         self._live: Live | None = None
         self._handle: Any = None
         if self.shows and not console.is_jupyter:
-            self._live = Live(console=console, auto_refresh=False, transient=not stays)
+            self._live = Live(console=console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> Latest:
         if self._live:
@@ -83,7 +82,7 @@ class Latest:
     def __exit__(self, *error: object) -> None:
         if self._live:
             self._live.stop()
-        elif self._handle and not self._stays:
+        elif self._handle:
             self._handle.update(_InNotebook(""))
 
     @property

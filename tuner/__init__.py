@@ -20,14 +20,16 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tuner.api import load_model, open_results, search, train
+    from tuner.analysis.model import load_model
+    from tuner.api import open_results, search, train
     from tuner.config.load import Config
 
 __all__ = ["Config", "load_model", "open_results", "search", "train"]
 
 _HOMES = {
     "Config": "tuner.config.load",
-    **dict.fromkeys(("load_model", "open_results", "search", "train"), "tuner.api"),
+    "load_model": "tuner.analysis.model",
+    **dict.fromkeys(("open_results", "search", "train"), "tuner.api"),
 }
 
 

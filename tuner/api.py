@@ -8,6 +8,7 @@ where, and what to do.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ import pandas as pd
 from data.console import Output, for_python
 from tuner.analysis import evaluation
 from tuner.analysis.evaluation import Trained
-from tuner.analysis.model import load_model
 from tuner.config.load import Config, default_results_url
 from tuner.config.messages import UserError
 from tuner.preparation.one_machine import prepare
@@ -29,17 +29,6 @@ from tuner.study.store.database import searches
 from tuner.study.store.record import TrialRecord
 from tuner.study.store.results import ResultsStore
 from tuner.study.store.table import trials_table
-
-__all__ = [
-    "Results",
-    "SearchResult",
-    "TrainResult",
-    "load_model",
-    "open_results",
-    "search",
-    "train",
-]
-
 
 _LOOKED = "results of model "  # notes of a search that begin so are looks at its test videos
 
@@ -108,10 +97,8 @@ def search(
         session: of Ray; None starts one, or joins the cluster that this machine is part of.
     """
     output = output or for_python()
-    if session is None:
-        with RaySession(ahead=every_cpu_trains(config)) as session:
-            ended = run_search(config, session, output, resume=resume, strict=strict)
-    else:
+    ray = nullcontext(session) if session else RaySession(ahead=every_cpu_trains(config))
+    with ray as session:
         ended = run_search(config, session, output, resume=resume, strict=strict)
     return SearchResult(
         name=config.name,
@@ -258,6 +245,7 @@ def trained(config: Config, record: TrialRecord) -> Trained:
         summary=record.results,
         started=record.started,
         ended=record.ended,
+        fps=config.data.fps,
         storage=config.storage_folder,
     )
 

@@ -31,6 +31,7 @@ class Trained:
         value: the selection metric at the best epoch.
         params: its parameters, by name.
         summary: as `Run.summary` gives it.
+        fps: frames a second that its videos were sampled at; None: each file's own rate.
         storage: where its search keeps models; None: on this machine alone.
     """
 
@@ -41,6 +42,7 @@ class Trained:
     summary: Mapping[str, Any] = field(repr=False)
     started: datetime | None = field(repr=False)
     ended: datetime | None = field(repr=False)
+    fps: float | None = field(default=None, repr=False)
     storage: Storage | None = field(default=None, repr=False)
 
     def fetch(self) -> None:

@@ -29,11 +29,13 @@ def load_model(source: str | Path | Trained) -> TrainedModel:
     """
     if isinstance(source, Trained):
         source.fetch()
-        source = source.folder
-    path = Path(source).expanduser()
+    path = source.folder if isinstance(source, Trained) else Path(source).expanduser()
     if path.is_dir():
         path = next((path / name for name in (MODEL, BEST) if (path / name).is_file()), path / BEST)
-    return TrainedModel(path)
+    model = TrainedModel(path)
+    if isinstance(source, Trained):  # a file of an earlier version lacks what its search knows
+        model.network.extra.setdefault("fps", source.fps)
+    return model
 
 
 class TrainedModel:
@@ -70,11 +72,14 @@ class TrainedModel:
             ``time`` (seconds).
 
         Warns:
-            UserWarning: of each video that is left out because it does not decode.
+            UserWarning: of each video that is left out because it does not decode; and if the model's
+                file does not say at what rate its videos were sampled: every frame is taken.
 
         Raises:
             DataError: there are no videos, or none of them decodes.
         """
+        if not self.knows_fps:
+            warnings.warn(f"{self.path} does not say its fps: every frame is taken", stacklevel=2)
         predictions = self.predict_all(videos, output)
         if predictions.table.empty:
             raise DataError([f"{one.path}: {one.reason}" for one in predictions.rejects])

@@ -117,3 +117,16 @@ def test_a_file_of_an_earlier_version_predicts_every_frame_and_says_so(
 def test_what_a_file_lacks_is_said(file: Path, command, words: tuple[str, ...], wanted: str):
     status, out, err = command("best", *(word.format(file=file) for word in words))
     assert status == 2 and wanted in err and "Traceback" not in out + err
+
+
+def test_a_file_of_an_earlier_version_takes_the_rate_that_its_search_knows(
+    file: Path, drawn: Path, tmp_path: Path
+):
+    model = models.load(file)
+    model.extra.pop("fps")
+    models.save(model, tmp_path / MODEL)
+    with pytest.warns(UserWarning, match="does not say its fps"):
+        every = load_model(tmp_path).predict(drawn / "c1.mp4")
+    trained = Trained(0, tmp_path, 0.5, {}, {}, None, None, fps=5)
+    half = load_model(trained).predict(drawn / "c1.mp4")
+    assert len(every) == 24 and len(half) == 12
