@@ -16,6 +16,7 @@ import logging
 import sys
 import warnings
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
     from tuner.analysis.model import load_model
     from tuner.api import open_results, search, train
     from tuner.config.load import Config
+
+# Folders named data and models in the working folder hide the packages of these names if these are
+# not on the path, as after an editable install. Where they are, a package goes before a folder.
+_HOME = str(Path(__file__).absolute().parents[1])
+if _HOME not in sys.path:
+    sys.path.append(_HOME)
 
 __all__ = ["Config", "load_model", "open_results", "search", "train"]
 

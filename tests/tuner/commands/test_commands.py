@@ -181,3 +181,12 @@ def test_one_decode_serves_all_frame_sizes(command, write_config, monkeypatch, t
     assert command("prepare", write_config(space=space, model={"frame_size": None}))[0] == 0
     assert sorted(decoded) == ["a1.mp4", "a2.avi", "b1.mov", "c1.mp4"]
     assert len(list((tmp_path / "cache" / "features").glob("*.npy"))) == 12
+
+
+def test_commands_run_where_a_user_has_folders_named_data_and_models(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "models").mkdir()
+    line = [sys.executable, "-m", "tuner.search", str(ROOT / "configs/seals.yaml")]
+    settings = ["--dry-run", "--set", "serach.trials=1"]
+    done = subprocess.run([*line, *settings], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2 and "did you mean 'search'" in done.stderr, done.stderr
