@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -47,17 +48,21 @@ class Output:
 
     Attributes:
         say: a line.
+        warn: a line that a user should not miss, even where nothing else is shown.
         bar: (text, total) shows the steps of a long task; its context gives an `Advance`.
         console: the same place, for what is drawn again and again.
     """
 
     say: Callable[[str], None]
+    warn: Callable[[str], None]
     bar: Callable[[str, int | None], AbstractContextManager[Advance]]
     console: Console
 
 
 def output_to(console: Console) -> Output:
-    return Output(console.print, partial(_bar, console), console)
+    """Where to say things on a console; a quiet one raises Python's warnings, and says nothing else."""
+    warn = warnings.warn if console.quiet else console.print
+    return Output(console.print, warn, partial(_bar, console), console)
 
 
 class Latest:
@@ -182,5 +187,5 @@ quiet = output_to(Console(quiet=True))
 
 
 def for_python() -> Output:
-    """Where functions called from Python print: in a notebook; a script prints nothing."""
+    """Where functions called from Python say things: in a notebook; a script gets warnings alone."""
     return output if console.is_jupyter else quiet

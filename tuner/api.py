@@ -1,6 +1,7 @@
 """What a notebook or a script calls; the commands call it, too.
 
-Nothing is printed, but a notebook shows progress. Nothing ends the process: a user's mistake is raised
+Nothing is printed, but a notebook shows progress; in a script, what a user should not miss, such as a
+video that is left out, is one of Python's warnings. Nothing ends the process: a user's mistake is raised
 as ConfigError, DataError, StoreError, UserError, WeightsError or S3Error, whose text says what is wrong,
 where, and what to do.
 """
@@ -16,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from data.console import Output, for_python
+from data.files.patience import telling
 from tuner.analysis import evaluation
 from tuner.analysis.evaluation import Trained
 from tuner.config.load import Config, default_results_url
@@ -98,7 +100,7 @@ def search(
     """
     output = output or for_python()
     ray = nullcontext(session) if session else RaySession(ahead=every_cpu_trains(config))
-    with ray as session:
+    with ray as session, telling(output.warn):
         ended = run_search(config, session, output, resume=resume, strict=strict)
     return SearchResult(
         name=config.name,
@@ -118,12 +120,13 @@ def train(config: Config, *, strict: bool = False, output: Output | None = None)
         strict, output: as of `search`.
     """
     output = output or for_python()
-    store, number, dataset, folder = train_one(config, output, strict=strict)
-    config = study_of(config)
-    model = trained(config, store.record(number))
-    figures = evaluation.evaluate([model], folder, dataset, config.data, output=output)
-    store.set_note(f"{_LOOKED}{number}", figures)
-    config.storage_folder.keep(folder)
+    with telling(output.warn):
+        store, number, dataset = train_one(config, output, strict=strict)
+        config = study_of(config)
+        model = trained(config, store.record(number))
+        figures = evaluation.evaluate([model], model.folder, dataset, config.data, output=output)
+        store.set_note(f"{_LOOKED}{number}", figures)
+        config.storage_folder.keep(model.folder)
     return TrainResult(model, figures)
 
 

@@ -7,6 +7,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from data.console import report
 from data.errors import DataError
@@ -25,8 +26,14 @@ def parser(module: str, description: str, examples: str) -> argparse.ArgumentPar
     )
 
 
-def add_set(arguments: argparse.ArgumentParser) -> None:
-    """Add ``--set key=value``, which may be repeated."""
+def add_config(
+    arguments: argparse.ArgumentParser, what: str = "the YAML file of the search"
+) -> None:
+    """Add the YAML, ``--set key=value``, which may be repeated, and ``--strict``."""
+    arguments.add_argument("config", type=Path, help=what)
+    arguments.add_argument(
+        "--strict", action="store_true", help="stop if any labelled video does not decode"
+    )
     arguments.add_argument(
         "--set",
         action="append",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 
 from data.console import console, output
 from tuner import cli
@@ -25,11 +24,7 @@ def arguments() -> argparse.ArgumentParser:
         "configuration will need. On a cluster, all machines share the work.",
         EXAMPLES,
     )
-    parser.add_argument("config", type=Path, help="the YAML file of the search")
-    cli.add_set(parser)
-    parser.add_argument(
-        "--strict", action="store_true", help="stop if any labelled video does not decode"
-    )
+    cli.add_config(parser)
     return parser
 
 

@@ -6,7 +6,6 @@ import argparse
 import os
 import shlex
 import sys
-from pathlib import Path
 
 from data.console import output
 from tuner import cli
@@ -24,8 +23,7 @@ python -m tuner.search configs/seals.yaml --resume
 
 def arguments() -> argparse.ArgumentParser:
     parser = cli.parser("search", "Search the best video classifier.", EXAMPLES)
-    parser.add_argument("config", type=Path, help="the YAML file of the search")
-    cli.add_set(parser)
+    cli.add_config(parser)
     parser.add_argument(
         "--dry-run",
         action="store_true",
@@ -39,9 +37,6 @@ def arguments() -> argparse.ArgumentParser:
         metavar="HOST:PORT",
         help="the Ray cluster to run on (default: RAY_ADDRESS, or the one that this machine is part "
         "of, or this machine alone)",
-    )
-    parser.add_argument(
-        "--strict", action="store_true", help="stop if any labelled video does not decode"
     )
     return parser
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from data.console import output
 from tuner import cli
@@ -20,11 +19,7 @@ def arguments() -> argparse.ArgumentParser:
     parser = cli.parser(
         "train", "Train one model with the parameters under model: and training:.", EXAMPLES
     )
-    parser.add_argument("config", type=Path, help="the YAML file; its space: is not used")
-    cli.add_set(parser)
-    parser.add_argument(
-        "--strict", action="store_true", help="stop if any labelled video does not decode"
-    )
+    cli.add_config(parser, "the YAML file; its space: is not used")
     return parser
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
@@ -21,6 +22,16 @@ def tell(say: Say) -> Say:
     global _say
     before, _say = _say, say
     return before
+
+
+@contextmanager
+def telling(say: Say) -> Iterator[None]:
+    """As `tell`, as long as the context lasts."""
+    before = tell(say)
+    try:
+        yield
+    finally:
+        tell(before)
 
 
 def patiently(

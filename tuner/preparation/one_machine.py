@@ -53,7 +53,7 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
     output.say(f"data: {len(dataset.table)} labelled frames of {len(dataset.videos)} videos")
     output.say(dataset.summary().rename_axis(index=None, columns=None).to_string())
     for warning in dataset.warnings:
-        output.say(f"warning: {warning}")
+        output.warn(f"warning: {warning}")
     return dataset
 
 
@@ -88,7 +88,7 @@ def prepare(
     rejects = [*dataset.rejects, *undecoded]
     listed = write_rejects(rejects, folder)
     for reject in rejects:
-        output.say(f"left out: {reject.video}: {reject.reason} ({reject.path})")
+        output.warn(f"left out: {reject.video}: {reject.reason} ({reject.path})")
     if listed:
         output.say(f"{len(rejects)} labelled videos don't decode and are left out: {listed}")
     if rejects and strict:

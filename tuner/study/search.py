@@ -53,7 +53,7 @@ def run_search(
     start, again = time.monotonic(), config.folder.exists()
     space = check(config)
     for line in remarks(space):
-        output.say(line)
+        output.warn(line)
     with _only_one(config):
         config.storage_folder.check()
         if not again:  # a search that has already ended needs no Ray

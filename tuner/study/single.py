@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -51,9 +50,7 @@ def study_of(config: Config) -> Config:
     return config.model_copy(update={"name": f"{config.name}{TRAIN}"})
 
 
-def train_one(
-    config: Config, output: Output, *, strict: bool
-) -> tuple[ResultsStore, int, Dataset, Path]:
+def train_one(config: Config, output: Output, *, strict: bool) -> tuple[ResultsStore, int, Dataset]:
     """Train one model and record it, a line an epoch.
 
     Args:
@@ -61,7 +58,7 @@ def train_one(
         strict: raise if any labelled video does not decode.
 
     Returns:
-        the store, the model's number in it, the data set and the model's folder.
+        the store, the model's number in it, and the data set.
 
     Raises:
         ConfigError, DataError, StoreError, WeightsError: as for a search.
@@ -100,7 +97,7 @@ def train_one(
         raise
     value = objective.value(run.training.best)
     store.finish(number, pruned=False, results=run.summary(), value=value)
-    return store, number, dataset, folder
+    return store, number, dataset
 
 
 def _warm(

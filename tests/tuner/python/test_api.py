@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 
@@ -65,6 +66,22 @@ def test_a_search_of_the_same_name_is_refused_and_goes_on_when_asked(searched):
         search(config)
     again = search(config, resume=True)
     assert again.trials["valid_f1"].tolist() == result.trials["valid_f1"].tolist()
+
+
+def test_a_video_that_is_left_out_is_a_warning(drawn, tmp_path, ray_session, capsys):
+    from tests.conftest import small_search
+    from tuner.config.load import absolute, parse
+
+    videos = tmp_path / "videos"
+    shutil.copytree(drawn, videos)
+    (videos / "text.mp4").write_text("not a video")
+    with (videos / "labels.csv").open("a") as labels:
+        labels.write("text,0,seal,train\n")
+    config = absolute(parse(small_search(videos, tmp_path / "runs"), "test"))
+    config = config.model_copy(update={"search": config.search.model_copy(update={"trials": 1})})
+    with pytest.warns(UserWarning, match="left out: text"):
+        search(config)
+    assert capsys.readouterr() == ("", "")
 
 
 def test_one_model_is_trained_and_evaluated(drawn, tmp_path):
