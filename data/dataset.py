@@ -10,7 +10,7 @@ import pandas as pd
 from data.errors import DataError, some
 from data.files.path import File, OnChunk
 from data.labels.splits import check_splits
-from data.labels.table import expand, read_labels, with_splits
+from data.labels.table import Unit, expand, read_labels, with_splits
 from data.videos.find import find_files, match_files
 from data.videos.rejects import Reject
 from data.videos.video import Video, open_videos
@@ -21,10 +21,12 @@ class Dataset:
     """Labelled videos.
 
     Attributes:
-        table: ``video, frame, time, label, split``, one row a labelled frame, sorted.
+        table: ``video, frame, time, label, split``, one row a labelled frame, sorted; of unit
+            ``video`` it is ``video, label, split``, one row a video.
         videos: name to video, for every video of the table.
         classes: sorted.
         rejects: labelled videos that don't decode.
+        unit: what a label is of.
     """
 
     table: pd.DataFrame
@@ -32,6 +34,7 @@ class Dataset:
     classes: list[str]
     rejects: list[Reject] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    unit: Unit = "frame"
 
     def without(self, rejects: Sequence[Reject]) -> Dataset:
         """The data set without these videos.
@@ -70,7 +73,9 @@ def load(
     videos: File,
     labels: File,
     *,
+    unit: Unit = "frame",
     fps: float | None = None,
+    most: int | None = None,
     valid: Sequence[str] | float | None = None,
     test: Sequence[str] | float | None = None,
     seed: int = 0,
@@ -80,7 +85,9 @@ def load(
     """Read labels, find and open their videos, and check one against the other.
 
     Args:
+        unit: what a label is of.
         fps: the sampling rate; None is each file's own.
+        most: at most so many frames of a video are taken, spread over it; None takes all.
         valid, test: names of videos or shares of the frames, where the labels have no ``split``.
         on_open: called with the number of videos; returns a function to call after each is opened.
         on_bring: as in `open_videos`.
@@ -94,8 +101,8 @@ def load(
     paths, problems = match_files(file.videos, files, videos)
     problems = [*file.problems, *(f"{labels}: {problem}" for problem in problems)]
     progress = on_open(len(paths)) if on_open else None
-    opened, rejects = open_videos(paths, fps, on_video=progress, on_bring=on_bring)
-    table, more, warnings = expand(file, opened)
+    opened, rejects = open_videos(paths, fps, most=most, on_video=progress, on_bring=on_bring)
+    table, more, warnings = expand(file, opened, unit)
     problems += more
     table, more, note = with_splits(file, table, valid, test, seed)
     problems += more
@@ -111,5 +118,5 @@ def load(
             f"{len(unlabelled)} of {len(files)} videos have no labels and are left out: "
             + some(path.name for path in unlabelled)
         )
-    dataset = Dataset(table, opened, sorted(set(table["label"])), warnings=warnings)
+    dataset = Dataset(table, opened, sorted(set(table["label"])), warnings=warnings, unit=unit)
     return dataset.without(rejects)

@@ -12,7 +12,7 @@ Importing this package costs little: torch and timm are imported when first need
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from models.config import ModelConfig, feature_length
+from models.config import ModelConfig, clip_length, input_steps
 from models.errors import WeightsError
 from models.registry import ARCHITECTURES, REGISTRY
 
@@ -29,8 +29,9 @@ __all__ = [
     "WeightsError",
     "attach_backbone",
     "build",
-    "feature_length",
+    "clip_length",
     "frame_size",
+    "input_steps",
     "load",
     "param_count",
     "save",

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from models.backbones.names import CLIP_SHAPES, SHORTEST_CLIPS, VIDEO_BACKBONES
 from models.registry import (
     CONVOLUTIONS,
     POOLING_MODELS,
@@ -46,16 +42,37 @@ def not_sequential(params: Params) -> bool:
     return not _architecture(params).sequential
 
 
+def whole_videos(params: Params) -> bool:
+    """Whether a video is classified as a whole, from frames or clips spread over it."""
+    return params.get("frames_per_video") is not None
+
+
+def spread_frames(params: Params) -> bool:
+    """Whether frames spread over the whole video take the place of a clip."""
+    return whole_videos(params) and _architecture(params).backbone == "image"
+
+
+def steps(params: Params) -> int | None:
+    """How many frames a head over images is given at once; None: not chosen yet."""
+    name = "frames_per_video" if spread_frames(params) else "sequence_length"
+    return params.get(name)
+
+
 def one_frame(params: Params) -> bool:
     """Whether the clips are known to be of one frame."""
-    return params.get("sequence_length") == 1
+    return steps(params) == 1
 
 
 NO_BACKBONE = Unused(after=no_backbone)
 NO_TRAINED_BACKBONE = Unused(after=no_trained_backbone)
 NOT_OVER_IMAGES = Unused(after=not_over_images)
 NOT_SEQUENTIAL = Unused(after=not_sequential)
-ONE_FRAME = Unused(after=one_frame, reads=("sequence_length",))
+ONE_FRAME = Unused(after=one_frame, reads=("sequence_length", "frames_per_video"))
+SPREAD_FRAMES = Unused(after=spread_frames, reads=("frames_per_video", "architecture"))
+NOTHING_TO_POOL = Unused(
+    after=lambda params: not whole_videos(params) or _architecture(params).joins_steps,
+    reads=("frames_per_video", "architecture"),
+)
 NO_LAYERS = Unused(after=lambda params: not _architecture(params).layers)
 
 SINGLE_FRAME = Unused(
@@ -86,125 +103,6 @@ NO_WEIGHTS = Unused(
         f" {params['architecture']}, which has no backbone: leave it out"
     ),
 )
-
-
-# Backbones ----------------------------------------------------------------------------------------
-
-_OVER_CLIPS = ", ".join(VIDEO_BACKBONES)
-_OVER_IMAGES = "efficientnet_lite0"  # the example in messages
-
-
-def _right_kind(name: Any, params: Params) -> bool:
-    return name is None or (name in VIDEO_BACKBONES) == over_clips(params)
-
-
-def _wrong_kind(params: Params) -> str:
-    name, architecture = params["pretrained_model_name"], params["architecture"]
-    if over_clips(params):
-        return (
-            f"pretrained_model_name ({name}) is a network over images, and {architecture}"
-            f" needs one over clips: {_OVER_CLIPS}"
-        )
-    return (
-        f"pretrained_model_name ({name}) is a network over clips, as are {_OVER_CLIPS}, and"
-        f" {architecture} needs one over images, for example {_OVER_IMAGES}"
-    )
-
-
-def _no_backbone_left(params: Params) -> str:
-    takes = _OVER_CLIPS if over_clips(params) else f"networks of images, such as {_OVER_IMAGES}"
-    size = params.get("frame_size") if over_clips(params) else None
-    return (
-        f"none of the choices fits {params['architecture']} with clips of"
-        f" {params['sequence_length']} frames{f' of {size}' if size else ''}; it takes {takes}"
-    )
-
-
-def _clip(
-    about: str, allows: Callable[[str, Any], bool], broken: Callable[[str, Any], str]
-) -> Limit:
-    """A rule between a network over clips and the clips' length, or their frames' size.
-
-    Args:
-        allows, broken: take the network's name and the value of `about`.
-    """
-
-    def allowed(name: Any, params: Params) -> bool:
-        value = params.get(about)
-        return value is None or not over_clips(params) or allows(name, value)
-
-    return Limit(
-        about=about,
-        allows=allowed,
-        reads=(about, "architecture"),
-        broken=lambda params: broken(params["pretrained_model_name"], params[about]),
-        none_left=_no_backbone_left,
-    )
-
-
-def _size(name: str) -> tuple[int, ...]:
-    """The only frame size that a network over clips takes; empty if it takes any."""
-    return CLIP_SHAPES[name][1:] if name in CLIP_SHAPES else ()
-
-
-def _shortest(name: str) -> int:
-    return SHORTEST_CLIPS.get(name, (1, 1))[0]
-
-
-def _smallest(name: str) -> int:
-    return SHORTEST_CLIPS.get(name, (1, 1))[1]
-
-
-BACKBONES_OF_ITS_KIND = (
-    Limit(
-        allows=lambda name, params: name is not None,
-        reads=("architecture",),
-        broken=lambda params: (
-            f"{params['architecture']} needs a pretrained_model_name, "
-            + (_OVER_CLIPS if over_clips(params) else f"for example {_OVER_IMAGES}")
-        ),
-        none_left=lambda params: f"{params['architecture']} needs a backbone, not null",
-    ),
-    Limit(
-        allows=_right_kind,
-        reads=("architecture",),
-        broken=_wrong_kind,
-        none_left=_no_backbone_left,
-    ),
-    _clip(
-        "sequence_length",
-        lambda name, length: length == CLIP_SHAPES.get(name, (length,))[0],
-        lambda name, length: (
-            f"sequence_length ({length}) must be {CLIP_SHAPES[name][0]} for {name},"
-            " which takes no other"
-        ),
-    ),
-    _clip(
-        "frame_size",
-        lambda name, size: tuple(size) == (_size(name) or tuple(size)),
-        lambda name, size: (
-            f"frame_size {size} does not go with {name}, which takes {_size(name)} only:"
-            " leave frame_size out"
-        ),
-    ),
-    _clip(
-        "sequence_length",
-        lambda name, length: length >= _shortest(name),
-        lambda name, length: (
-            f"sequence_length ({length}) must be at least {_shortest(name)} for {name}"
-        ),
-    ),
-    _clip(
-        "frame_size",
-        lambda name, size: min(size) >= _smallest(name),
-        lambda name, size: (
-            f"frame_size {size} must be at least {(_smallest(name), _smallest(name))} for {name}"
-        ),
-    ),
-)
-
-
-# Sequence models and layers -----------------------------------------------------------------------
 
 
 def _has_no_direction(params: Params) -> bool:
@@ -245,16 +143,21 @@ NO_CONVOLUTION = Unused(
     after=lambda params: params.get("sequence_model") not in CONVOLUTIONS,
     reads=("sequence_model",),
 )
+
+
+def _length(params: Params) -> str:
+    return "frames_per_video" if spread_frames(params) else "sequence_length"
+
+
 WITHIN_THE_CLIP = Limit(
-    allows=lambda value, params: value <= params.get("sequence_length", value),
-    reads=("sequence_length", "sequence_model"),
+    allows=lambda value, params: value <= (steps(params) or value),
+    reads=("sequence_length", "frames_per_video", "sequence_model"),
     broken=lambda params: (
         f"convolution_kernel_size ({params['convolution_kernel_size']}) must not exceed"
-        f" sequence_length ({params['sequence_length']})"
+        f" {_length(params)} ({steps(params)})"
     ),
     none_left=lambda params: (
-        f"exceeds sequence_length ({params['sequence_length']}); add others, or a longer"
-        " sequence_length"
+        f"exceeds {_length(params)} ({steps(params)}); add others, or a longer {_length(params)}"
     ),
 )
 

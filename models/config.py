@@ -14,9 +14,9 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from models.backbone_rules import BACKBONES_OF_ITS_KIND
 from models.backbones.names import DEFAULT_BACKBONES, backbone_name
 from models.conditions import (
-    BACKBONES_OF_ITS_KIND,
     FROM_SCRATCH,
     MOTION_BY_ITSELF,
     NEEDS_SEQUENCE_MODEL,
@@ -27,17 +27,20 @@ from models.conditions import (
     NO_WEIGHTS,
     NOT_OVER_IMAGES,
     NOT_SEQUENTIAL,
+    NOTHING_TO_POOL,
     ONE_FRAME,
     POOLS,
     SINGLE_FRAME,
+    SPREAD_FRAMES,
     WITHIN_THE_CLIP,
     layer,
 )
 from models.errors import UnknownName, match
-from models.registry import ARCHITECTURES, REGISTRY, SEQUENCE_MODELS
+from models.registry import ARCHITECTURES, POOLING_MODELS, REGISTRY, SEQUENCE_MODELS
 from models.rules import Row, broken_rules, table
 
 Size = tuple[int, int]
+VideoPooling = Literal[POOLING_MODELS]  # type: ignore[valid-type]
 SequenceModel = Literal[SEQUENCE_MODELS]  # type: ignore[valid-type]
 
 
@@ -55,13 +58,26 @@ class ModelParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     architecture: Annotated[str | None, Row(shapes="network")] = None
+    # frames, or clips of a network over clips, spread over a video that is classified as a whole;
+    # None: each frame is classified
+    frames_per_video: Annotated[int | None, Field(ge=1), Row(shapes="head")] = None
+    # how what is found in them becomes one answer
+    video_pooling: Annotated[VideoPooling, Row(unused=(NOTHING_TO_POOL,), shapes="head")] = (
+        "MeanPooling"
+    )
     sequence_length: Annotated[
         int,
         Field(ge=1),
-        Row(unused=(SINGLE_FRAME,), of_architecture=lambda its: its.length, shapes="head"),
+        Row(
+            unused=(SINGLE_FRAME, SPREAD_FRAMES),
+            of_architecture=lambda its: its.length,
+            shapes="head",
+        ),
     ] = 1
     # step from one frame of a clip to the next
-    sequence_stride: Annotated[int, Field(ge=1), Row(unused=(ONE_FRAME,), shapes="head")] = 1
+    sequence_stride: Annotated[
+        int, Field(ge=1), Row(unused=(ONE_FRAME, SPREAD_FRAMES), shapes="head")
+    ] = 1
     # height, width; None is the backbone's own
     frame_size: Annotated[Size | None, Row(shapes="features")] = None
     pretrained_model_name: Annotated[
@@ -138,7 +154,7 @@ class ModelParameters(BaseModel):
     def _known_backbone(cls, value: str | None) -> str | None:
         return None if value is None else backbone_name(value)
 
-    @field_validator("sequence_model", "pooling", mode="before")
+    @field_validator("sequence_model", "video_pooling", "pooling", mode="before")
     @classmethod
     def _any_case(cls, value: Any) -> Any:
         known = (*SEQUENCE_MODELS, "max", "avg")
@@ -219,11 +235,13 @@ class ModelConfig(ModelParameters):
         return model
 
 
-def feature_length(config: ModelConfig) -> int:
-    """Return how many stored features make up the input of one clip.
+def input_steps(config: ModelConfig) -> int:
+    """Return how many steps a model sees: features of frames, or of clips of a network over clips."""
+    if config.frames_per_video is not None:
+        return config.frames_per_video
+    return config.sequence_length if REGISTRY[config.architecture].backbone == "image" else 1
 
-    A network over clips has one feature for the whole clip; others have one for each frame.
-    """
-    architecture = REGISTRY[config.architecture]
-    one = architecture.frozen and architecture.backbone == "video"
-    return 1 if one else config.sequence_length
+
+def clip_length(config: ModelConfig) -> int:
+    """Return how many frames a network is given for each step."""
+    return 1 if REGISTRY[config.architecture].backbone == "image" else config.sequence_length

@@ -18,7 +18,9 @@ class Architecture:
     sequential: bool = False  # needs a sequence_model over the frames' features
     backbone: Literal["image", "video"] | None = "image"  # None: trained from scratch
     length: int = 1  # sequence_length unless given
+    places: int = 16  # frames_per_video unless given, where whole videos are classified
     layers: bool = True  # has the layers of layer_1_size to layer_3_size
+    joins_steps: bool = False  # takes the features of several steps by itself
     frame_size: tuple[int, int] | None = None  # unless given; None is the backbone's own
     frozen_twin: str | None = None  # the architecture of the same head over a frozen backbone
 
@@ -31,25 +33,27 @@ REGISTRY: dict[str, Architecture] = {
         model="frame:Frame", frozen=False, single_frame=True,
         frozen_twin="image_mlp_frozen",
     ),
-    "video_mlp_concat": Architecture(model="concat:Concat", frozen=True),
-    "video_lrcnn_frozen": Architecture(model="lrcn:LRCN", frozen=True, sequential=True),
+    "video_mlp_concat": Architecture(model="concat:Concat", frozen=True, joins_steps=True),
+    "video_lrcnn_frozen": Architecture(
+        model="lrcn:LRCN", frozen=True, sequential=True, joins_steps=True
+    ),
     "video_lrcnn_trainable": Architecture(
-        model="lrcn:LRCN", frozen=False, sequential=True,
+        model="lrcn:LRCN", frozen=False, sequential=True, joins_steps=True,
         frozen_twin="video_lrcnn_frozen",
     ),
     "c3d": Architecture(
         model="conv3d:C3D", frozen=False,
-        backbone=None, length=16, layers=False, frame_size=(112, 112),
+        backbone=None, length=16, places=4, layers=False, frame_size=(112, 112),
     ),
     "c3dsmall": Architecture(
         model="conv3d:C3DSmall", frozen=False,
-        backbone=None, length=16, layers=False, frame_size=(112, 112),
+        backbone=None, length=16, places=4, layers=False, frame_size=(112, 112),
     ),
     "video_3d_frozen": Architecture(
-        model="video3d:Video3D", frozen=True, backbone="video", length=16
+        model="video3d:Video3D", frozen=True, backbone="video", length=16, places=4
     ),
     "video_3d_trainable": Architecture(
-        model="video3d:Video3D", frozen=False, backbone="video", length=16,
+        model="video3d:Video3D", frozen=False, backbone="video", length=16, places=4,
         frozen_twin="video_3d_frozen",
     ),
 }
@@ -59,5 +63,6 @@ ARCHITECTURES = tuple(REGISTRY)
 
 RECURRENT_MODELS = ("LSTM", "SimpleRNN", "GRU")
 CONVOLUTIONS = ("Convolution1D",)  # have a convolution_kernel_size
-POOLING_MODELS = ("AttentionPooling", "MeanPooling")  # have no width: every layer is a dense one
+# have no width: every layer is a dense one
+POOLING_MODELS = ("AttentionPooling", "MeanPooling", "MaxPooling", "LogSumExpPooling")
 SEQUENCE_MODELS = (*RECURRENT_MODELS, *CONVOLUTIONS, "Transformer", *POOLING_MODELS)

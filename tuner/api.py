@@ -27,6 +27,7 @@ from tuner.runtime.session import RaySession, every_cpu_trains
 from tuner.study.search import run_search
 from tuner.study.single import study_of, train_one
 from tuner.study.space.space import resolve
+from tuner.study.space.unit import with_unit
 from tuner.study.store.database import searches
 from tuner.study.store.record import TrialRecord
 from tuner.study.store.results import ResultsStore
@@ -120,6 +121,8 @@ def train(config: Config, *, strict: bool = False, output: Output | None = None)
         strict, output: as of `search`.
     """
     output = output or for_python()
+    alone = with_unit(config.model_copy(update={"space": {}}))
+    config = config.model_copy(update={"data": alone.data})
     with telling(output.warn):
         store, number, dataset = train_one(config, output, strict=strict)
         config = study_of(config)

@@ -8,7 +8,8 @@ import time
 from data.console import console, output
 from tuner import cli
 from tuner.config.load import Config
-from tuner.study.space.checks import check, searched_models
+from tuner.study.space.checks import searched_models
+from tuner.study.space.unit import searchable
 
 EXAMPLES = """
 python -m tuner.prepare configs/seals.yaml
@@ -36,7 +37,8 @@ def run(config: Config, *, strict: bool) -> int:
     from tuner.runtime.session import RaySession
 
     start = time.monotonic()
-    searched = searched_models(check(config))
+    config, space = searchable(config)
+    searched = searched_models(space)
     with RaySession() as session:
         dataset = prepare_all(config, searched, output, session, test=True, strict=strict)
     places = [

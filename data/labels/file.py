@@ -82,6 +82,15 @@ def read_labels(path: File) -> LabelFile:
     return file
 
 
+def label_form(path: File) -> str:
+    """What a row of a label file is: ``frame``, ``range`` or ``video``.
+
+    Raises:
+        DataError: it can't be read, or its columns aren't those of any form.
+    """
+    return _form_of([name for name in _read_table(path).columns if isinstance(name, str)], path)
+
+
 def _read_table(path: File) -> pd.DataFrame:
     """The cells as stripped text, by column and line of the file; without empty lines.
 

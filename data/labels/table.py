@@ -1,11 +1,13 @@
 """From the rows of a label file to one label table of the frames that they mean.
 
 The label table is a DataFrame ``video, frame, time, label, split``, one row a labelled frame, sorted.
+Where whole videos are labelled it is ``video, label, split``, one row a video.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -18,16 +20,21 @@ from data.videos.video import Video
 
 __all__ = ["COLUMNS", "LabelFile", "expand", "parse_time", "read_labels"]
 
-COLUMNS = ["video", "frame", "time", "label", "split"]
+# What a label is of.
+Unit = Literal["frame", "video"]
+COLUMNS = {
+    "frame": ["video", "frame", "time", "label", "split"],
+    "video": ["video", "label", "split"],
+}
 
 
 def expand(
-    file: LabelFile, videos: Mapping[str, Video]
+    file: LabelFile, videos: Mapping[str, Video], unit: Unit = "frame"
 ) -> tuple[pd.DataFrame, list[str], list[str]]:
-    """One row a labelled frame, for the videos in `videos`.
+    """One row a labelled frame, or a video, for the videos in `videos`.
 
     Returns:
-        the table ``video, frame, time, label`` and ``split`` if the file has it; problems; warnings.
+        the table with its columns, ``split`` only if the file has it; problems; warnings.
     """
     problems: list[str] = []
     warnings: list[str] = []
@@ -35,6 +42,10 @@ def expand(
     parts = []
     for name, of_video in rows.groupby("video", sort=True):
         video = videos[str(name)]
+        if unit == "video":
+            problems += _different(file, of_video, video)
+            parts.append(of_video.iloc[:1])
+            continue
         if file.form == "frame":
             part, problem = _frames_of(file, of_video, video)
         elif file.form == "range":
@@ -43,10 +54,12 @@ def expand(
             part, problem = _whole_video(file, of_video, video)
         problems += problem
         parts.append(part.assign(time=video.times[part["frame"].to_numpy(np.int64)]))
-    columns = [column for column in COLUMNS if column != "split" or "split" in rows]
+    columns = [column for column in COLUMNS[unit] if column != "split" or "split" in rows]
     if not parts:
         return pd.DataFrame(columns=columns), problems, warnings
     table = pd.concat(parts, ignore_index=True)[columns]
+    if unit == "video":
+        return table, problems, warnings
     same = table.duplicated(["video", "frame"])
     if same.any():
         warnings.append(
@@ -113,15 +126,21 @@ def _frames_of_ranges(
 def _whole_video(
     file: LabelFile, rows: pd.DataFrame, video: Video
 ) -> tuple[pd.DataFrame, list[str]]:
-    problems = []
-    if rows["label"].nunique() > 1:
-        problems.append(
-            f"{file.path}, rows {some(rows['row'])}: video '{video.name}' has "
-            f"{rows['label'].nunique()} labels: {some(sorted(set(rows['label'])))}"
-        )
     row = rows.iloc[0]
     same = {name: row[name] for name in ("video", "label", "split") if name in rows}
-    return pd.DataFrame({"frame": np.arange(len(video))}).assign(**same), problems
+    table = pd.DataFrame({"frame": np.arange(len(video))}).assign(**same)
+    return table, _different(file, rows, video)
+
+
+def _different(file: LabelFile, rows: pd.DataFrame, video: Video) -> list[str]:
+    """A problem if a video, which has one label, is given several."""
+    if rows["label"].nunique() == 1:
+        return []
+    instead = "" if file.form == "video" else "; data.unit: frame takes a label for each frame"
+    return [
+        f"{file.path}, rows {some(rows['row'])}: video '{video.name}' has "
+        f"{rows['label'].nunique()} labels: {some(sorted(set(rows['label'])))}{instead}"
+    ]
 
 
 def with_splits(
@@ -136,7 +155,7 @@ def with_splits(
         if given:
             note = f"{file.path} has a column 'split' and data.splits is set too; set one of them"
             return table, [note], []
-        return table[COLUMNS], [], []
+        return table, [], []
     if isinstance(valid, (list, tuple)) or isinstance(test, (list, tuple)):
         if isinstance(valid, float) or isinstance(test, float):
             return (
@@ -145,7 +164,7 @@ def with_splits(
                 [],
             )
         splits, problems = named_splits(file.videos, list(valid or []), list(test or []))
-        return table.assign(split=table["video"].map(splits))[COLUMNS], problems, []
+        return table.assign(split=table["video"].map(splits)), problems, []
     shares = (0.15, 0.15) if not given else (float(valid or 0), float(test or 0))  # type: ignore[arg-type]
     if len(file.videos) == 1:
         return (
@@ -160,11 +179,11 @@ def with_splits(
         str(video): rows["label"].value_counts().to_dict() for video, rows in table.groupby("video")
     }
     if len(counts) < 2:  # the others don't open, or have problems, which are reported
-        return table.assign(split="train")[COLUMNS], [], []
+        return table.assign(split="train"), [], []
     splits = draw_splits(counts, *shares, seed)
     drawn = {split: [v for v in counts if splits[v] == split] for split in ("valid", "test")}
     note = (
         f"splits were drawn by video (data.splits): valid {some(drawn['valid'])}; "
         f"test {some(drawn['test']) or 'none'}"
     )
-    return table.assign(split=table["video"].map(splits))[COLUMNS], [], [note]
+    return table.assign(split=table["video"].map(splits)), [], [note]

@@ -18,6 +18,7 @@ from data.files.store import Store, make_key
 from data.prefetch import prefetched
 from data.stores.frames import FrameStore, sampled_frames
 from data.stores.motion import MotionFrames, Reference, open_motion
+from data.videos.times import spread
 from data.videos.video import Video
 
 # From uint8 frames [n, H, W, 3], or clips [n, L, H, W, 3] if the store has a window, to features [n, F].
@@ -35,6 +36,8 @@ class FeatureStore:
         batch_size: frames given to the backbone at a time; every frame of a clip counts.
         window: length and stride of the clip that the backbone is given for each frame, which ends
             at it as in `clip_indices`; None: the frame alone.
+        places: with a window, give the backbone only so many clips, spread over the video; its features
+            are then ``[places, F]``. None: one that ends at each frame.
         motion: give the backbone the motion images against this reference instead of the frames.
         direct: decode frames from the file, without keeping them in the frame store.
         folder, limit_bytes, shared: as in `Store`.
@@ -50,6 +53,7 @@ class FeatureStore:
         backbone: Callable[[], Backbone],
         batch_size: int = 32,
         window: tuple[int, int] | None = None,
+        places: int | None = None,
         motion: Reference | None = None,
         direct: bool = False,
         folder: Path | None = None,
@@ -58,13 +62,15 @@ class FeatureStore:
     ) -> None:
         self.frames, self.size, self.batch_size = frames, size, batch_size
         self.backbone_key, self.num_features = backbone_key, num_features
-        self.window, self.motion, self.direct = window, motion, direct
+        self.window, self.places, self.motion, self.direct = window, places, motion, direct
         self.store = Store("features", folder=folder, limit_bytes=limit_bytes, shared=shared)
         self._make_backbone = backbone
         self._backbone: Backbone | None = None
 
     def key(self, video: Video) -> str:
         window = ("window", *self.window) if self.window else ()
+        if self.places is not None:
+            window = (*window, "places", self.places)
         motion = ("motion", self.motion) if self.motion else ()
         return make_key(self.frames.key(video, self.size), self.backbone_key, *window, *motion)
 
@@ -134,12 +140,13 @@ class FeatureStore:
         frames: np.ndarray | MotionFrames = self.frames.open(video, self.size)
         if self.motion:
             frames = open_motion(self.frames, video, self.size, self.motion)
-        for start in range(0, len(frames), step):
-            if self.window is None:
+        if self.window is None:
+            for start in range(0, len(frames), step):
                 yield np.asarray(frames[start : start + step])
-            else:
-                ends = np.arange(start, min(start + step, len(frames)))
-                yield np.asarray(frames[clip_indices(ends, *self.window)])
+            return
+        ends = self._ends(video)
+        for start in range(0, len(ends), step):
+            yield np.asarray(frames[clip_indices(ends[start : start + step], *self.window)])
 
     def _direct(self, video: Video) -> Iterator[np.ndarray]:
         """The same without the frame store."""
@@ -147,7 +154,7 @@ class FeatureStore:
             for (frames,) in sampled_frames(video, [self.size], at_once=self.batch_size):
                 yield frames
             return
-        windows = clip_indices(np.arange(len(video)), *self.window)
+        windows = clip_indices(self._ends(video), *self.window)
         batch: list[np.ndarray] = []
         for _, clip in read_clips(video, windows, size=self.size):
             batch.append(clip)
@@ -156,6 +163,10 @@ class FeatureStore:
                 batch = []
         if batch:
             yield np.stack(batch)
+
+    def _ends(self, video: Video) -> np.ndarray:
+        """The frames at which clips end."""
+        return np.arange(len(video)) if self.places is None else spread(len(video), self.places)
 
     def _step(self) -> int:
         return max(1, self.batch_size // self.window[0]) if self.window else self.batch_size

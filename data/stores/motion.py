@@ -8,6 +8,7 @@ import numpy as np
 
 from data.files.store import Store, make_key
 from data.stores.frames import FrameStore
+from data.videos.times import spread
 from data.videos.video import Video
 
 Reference = Literal["background", "previous"]
@@ -36,7 +37,7 @@ def background(frames: np.ndarray, *, samples: int = 64) -> np.ndarray:
     if not count:
         raise ValueError("a video without frames has no background")
     samples = min(samples, count)
-    picks = (2 * np.arange(samples) + 1) * count // (2 * samples)  # middles of equal parts
+    picks = spread(count, samples)
     result = np.empty(frames.shape[1:], np.uint8)
     row_bytes = samples * int(np.prod(frames.shape[2:]))
     step = max(1, _CHUNK_BYTES // row_bytes)

@@ -20,6 +20,17 @@ def sample_indices(times: np.ndarray, duration: float, fps: float | None) -> np.
     return nearest_frames(times, wanted)
 
 
+def spread(count: int, places: int) -> np.ndarray:
+    """Numbers of `places` of `count` frames, spread evenly: the middles of equal parts.
+
+    With fewer frames than places, frames are repeated.
+
+    Example:
+        ``spread(10, 2) -> [2, 7]``; ``spread(1, 3) -> [0, 0, 0]``
+    """
+    return (2 * np.arange(places, dtype=np.int64) + 1) * count // (2 * places)
+
+
 def nearest_frames(times: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """For each wanted time, the index in the increasing `times` that is nearest (ties: later)."""
     middles = (times[1:] + times[:-1]) / 2

@@ -18,7 +18,7 @@ from data.files.video_cache import local, missing_chunks
 from data.videos.decode import probe
 from data.videos.info import VideoInfo
 from data.videos.rejects import Reject
-from data.videos.times import sample_indices
+from data.videos.times import sample_indices, spread
 
 _DECODERS = ("decord", "pyav")
 _FORMAT = "opened-1"  # change it when the stored facts about the same file would differ
@@ -31,12 +31,14 @@ class Video:
     Attributes:
         name: what the labels call it.
         fps: the sampling rate; None is the file's own.
+        most: at most so many of these frames are taken, spread over the video; None takes all.
     """
 
     name: str
     info: VideoInfo
     fps: float | None
     identity: str
+    most: int | None = None
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -44,12 +46,22 @@ class Video:
     @cached_property
     def indices(self) -> np.ndarray:
         """``[N]``: for each sampled frame, the file's frame (repeats where `fps` exceeds its own)."""
+        return self._at_rate[self._taken]
+
+    @cached_property
+    def _at_rate(self) -> np.ndarray:
         return sample_indices(self.info.times, self.info.duration, self.fps)
+
+    @cached_property
+    def _taken(self) -> np.ndarray:
+        """Numbers of the frames that are taken, among those at the sampling rate."""
+        count = len(self._at_rate)
+        return np.arange(count) if self.most is None else spread(count, min(count, self.most))
 
     @cached_property
     def times(self) -> np.ndarray:
         """``[N]`` seconds of each sampled frame."""
-        return self.info.times if self.fps is None else np.arange(len(self)) / self.fps
+        return self.info.times[self._taken] if self.fps is None else self._taken / self.fps
 
     @property
     def duration(self) -> float:
@@ -58,10 +70,18 @@ class Video:
     @property
     def key(self) -> str:
         """Identifies the file's content and which of its frames are sampled."""
-        return make_key(self.identity, self.fps)
+        most = () if self.most is None else ("most", self.most)
+        return make_key(self.identity, self.fps, *most)
 
 
-def open_video(name: str, path: File, fps: float | None, on_chunk: OnChunk = lambda: None) -> Video:
+def open_video(
+    name: str,
+    path: File,
+    fps: float | None,
+    on_chunk: OnChunk = lambda: None,
+    *,
+    most: int | None = None,
+) -> Video:
     """Probe one file.
 
     Args:
@@ -71,7 +91,7 @@ def open_video(name: str, path: File, fps: float | None, on_chunk: OnChunk = lam
         VideoError: it can't be opened.
     """
     info = probe(path) if isinstance(path, Path) else _probe_remote(path, on_chunk)
-    return Video(name, info, fps, identity(path))
+    return Video(name, info, fps, identity(path), most)
 
 
 def _probe_remote(file: S3Path, on_chunk: OnChunk) -> VideoInfo:
@@ -106,6 +126,7 @@ def open_videos(
     paths: Mapping[str, File],
     fps: float | None,
     *,
+    most: int | None = None,
     threads: int = 4,
     on_video: Callable[[], None] | None = None,
     on_bring: Callable[[int], OnChunk] | None = None,
@@ -113,6 +134,7 @@ def open_videos(
     """Open every file; those that can't be are returned as rejects with the reason.
 
     Args:
+        fps, most: as of `Video`.
         on_bring: called with the number of chunks to download from S3, if there are any; returns a
             function to call after each.
     """
@@ -127,7 +149,7 @@ def open_videos(
 
     def attempt(name: str) -> Video | Reject:
         try:
-            return open_video(name, paths[name], fps, on_chunk)
+            return open_video(name, paths[name], fps, on_chunk, most=most)
         except (VideoError, OSError) as error:
             return Reject(name, paths[name], str(error))
         finally:

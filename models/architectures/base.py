@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from models.backbones.image import Backbone
 from models.backbones.specs import spec
-from models.config import ModelConfig
+from models.config import ModelConfig, clip_length, input_steps
 from models.layers.dense import FeatureNorm
 from models.layers.windows import Windows
 from models.registry import REGISTRY
@@ -26,7 +26,8 @@ class VideoClassifier(nn.Module, ABC):
         num_features (int): width of a feature.
 
     Attributes:
-        steps (int): features of a clip: one for each frame; one in all from a network over clips.
+        steps (int): features that it is given at once: of a clip's frames, or one of the clip from a
+            network over clips; of a whole video, those of the frames or clips spread over it.
         backbone (Backbone | None): turns frames into features; None if it takes features only.
         norm (FeatureNorm): applied to the features; does nothing until it is fitted.
         extra (dict): JSON-like data to keep in the model's file.
@@ -39,8 +40,8 @@ class VideoClassifier(nn.Module, ABC):
         self.config = config
         self.classes = [str(name) for name in classes]
         self.num_features = num_features
-        each_frame = REGISTRY[config.architecture].backbone == "image"
-        self.steps = config.sequence_length if each_frame else 1
+        self.steps = input_steps(config)
+        self.frames = self.steps * clip_length(config)
         self.streams = 1 if config.motion == "none" else 2
         self.backbone: Backbone | None = None
         self.norm = FeatureNorm(num_features=num_features)
@@ -69,6 +70,17 @@ class VideoClassifier(nn.Module, ABC):
             Tensor: shape ``[B, C]``.
         """
 
+    def weigh(self, features: Tensor) -> Tensor | None:
+        """Return how much each step counts for the answer.
+
+        Args:
+            features (Tensor): as for ``classify``.
+
+        Returns:
+            Tensor | None: shape ``[B, steps]``, with sum 1 over the steps; None: it can't be told.
+        """
+        return None
+
     def classify_windows(self, windows: Windows) -> Tensor:
         """Return the logits, shape ``[B, C]``, of clips that share their frames' normalised features."""
         return self.classify(windows.clips())
@@ -79,7 +91,8 @@ class VideoClassifier(nn.Module, ABC):
         Args:
             clips (Tensor | Windows): features, shape ``[B, steps, F]``, or windows over them; or
                 RGB frames, shape ``[B, L, 3, H, W]``, uint8 or floating point from 0 to 1; with
-                motion ``[B, 2 * L, 3, H, W]``, the frames' motion images after the frames.
+                motion ``[B, 2 * L, 3, H, W]``, the frames' motion images after the frames. Of a whole
+                video, L are the frames of all its clips, one clip after the other.
 
         Returns:
             Tensor: shape ``[B, C]``.
@@ -87,13 +100,13 @@ class VideoClassifier(nn.Module, ABC):
         Raises:
             ValueError: if the shape is another one, or frames are given without a backbone.
         """
-        length, width = self.config.sequence_length, self.num_features
+        width = self.num_features
         if isinstance(clips, Windows):
             shape = [clips.index.shape[-1], clips.features.shape[-1]]
             if shape != [self.steps, width]:
                 raise ValueError(f"windows must be over [{self.steps}, {width}], not {shape}")
             return self.classify_windows(Windows(self.norm(clips.features), clips.index))
-        length *= self.streams
+        length = self.frames * self.streams
         expected = {3: [self.steps, width], 5: [length, 3]}.get(clips.ndim)
         if expected is None or list(clips.shape[1:3]) != expected:
             raise ValueError(
@@ -123,7 +136,8 @@ class VideoClassifier(nn.Module, ABC):
             )
         inputs, at_once = clips.flatten(0, 1), FRAMES_AT_ONCE
         if backbone.spec.video:
-            inputs, at_once = clips, max(1, FRAMES_AT_ONCE // clips.shape[1])
+            inputs = inputs.unflatten(0, (-1, self.config.sequence_length))
+            at_once = max(1, FRAMES_AT_ONCE // self.config.sequence_length)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not backbone.frozen):
             features = torch.cat([backbone(part) for part in inputs.split(at_once)])
         streams = features.unflatten(0, (len(clips), self.streams, self.steps))

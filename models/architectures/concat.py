@@ -22,7 +22,7 @@ class Concat(VideoClassifier):
 
     def __init__(self, *, config: ModelConfig, classes: Sequence[str], num_features: int) -> None:
         super().__init__(config=config, classes=classes, num_features=num_features)
-        width = config.sequence_length * num_features
+        width = self.steps * num_features
         self.dense = DenseStack(in_features=width, sizes=config.layer_sizes, dropout=config.dropout)
         self.logits = linear(self.dense.out_features, len(self.classes))
 

@@ -10,6 +10,7 @@ from torch.utils.checkpoint import checkpoint
 from models.architectures.base import VideoClassifier, frame_size
 from models.config import ModelConfig
 from models.layers.dense import DenseStack, linear
+from models.layers.pooling import POOLING
 from models.layers.windows import Windows
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # red, green, blue, of ImageNet
@@ -79,6 +80,7 @@ class Conv3D(VideoClassifier):
         self.dense = DenseStack(
             in_features=num_features, sizes=self.dense_sizes, dropout=config.dropout
         )
+        self.pool = POOLING[config.video_pooling](num_features=self.dense.out_features)
         self.logits = linear(self.dense.out_features, len(self.classes))
 
     @classmethod
@@ -119,7 +121,8 @@ class Conv3D(VideoClassifier):
         """Return the logits of the classes.
 
         Args:
-            clips (Tensor): RGB, shape ``[B, L, 3, H, W]``; uint8, or floating point from 0 to 1.
+            clips (Tensor): RGB, shape ``[B, L, 3, H, W]``; uint8, or floating point from 0 to 1. Of
+                a whole video, L are the frames of all its clips, one clip after the other.
 
         Returns:
             Tensor: shape ``[B, C]``.
@@ -127,7 +130,7 @@ class Conv3D(VideoClassifier):
         Raises:
             ValueError: if the shape is another one, as that of features is.
         """
-        expected = [self.config.sequence_length, 3, *frame_size(self.config)]
+        expected = [self.frames, 3, *frame_size(self.config)]
         shape = [] if isinstance(clips, Windows) else list(clips.shape)
         if len(shape) != 5 or shape[1:] != expected:
             raise ValueError(
@@ -143,8 +146,10 @@ class Conv3D(VideoClassifier):
             clips (Tensor): shape ``[B, L, 3, H, W]``.
 
         Returns:
-            Tensor: shape ``[B, 1, F]``.
+            Tensor: shape ``[B, steps, F]``.
         """
+        count = len(clips)
+        clips = clips.flatten(0, 1).unflatten(0, (-1, self.config.sequence_length))
         if clips.dtype == torch.uint8:
             clips = clips.to(self.mean.dtype) / 255
         maps = ((clips - self.mean) / self.std).transpose(1, 2)
@@ -153,18 +158,22 @@ class Conv3D(VideoClassifier):
                 maps = checkpoint(block, maps, use_reentrant=False)
             else:
                 maps = block(maps)
-        return maps.flatten(1).unsqueeze(1)
+        return maps.flatten(1).unflatten(0, (count, self.steps))
 
     def classify(self, features: Tensor) -> Tensor:
         """Return the logits of each clip.
 
         Args:
-            features (Tensor): shape ``[B, 1, F]``.
+            features (Tensor): shape ``[B, steps, F]``.
 
         Returns:
             Tensor: shape ``[B, C]``.
         """
-        return self.logits(self.dense(features[:, 0]))
+        return self.logits(self.pool(self.dense(features)))
+
+    def weigh(self, features: Tensor) -> Tensor:
+        """Return how much each step counts, arguments and shapes as ``VideoClassifier.weigh``."""
+        return self.pool.shares(self.dense(features))
 
 
 class C3D(Conv3D):

@@ -50,7 +50,7 @@ class LRCN(VideoClassifier):
                 bidirectional=config.bidirectional,
             )
         self.dense = DenseStack(
-            in_features=self.sequence.out_features(config.sequence_length),
+            in_features=self.sequence.out_features(self.steps),
             sizes=config.layer_sizes[layers:],
             dropout=config.dropout,
         )
@@ -67,6 +67,10 @@ class LRCN(VideoClassifier):
             Tensor: shape ``[B, C]``.
         """
         return self._head(self.sequence(features))
+
+    def weigh(self, features: Tensor) -> Tensor | None:
+        """Return how much each step counts, arguments and shapes as ``VideoClassifier.weigh``."""
+        return self.sequence.shares(features) if isinstance(self.sequence, Pooling) else None
 
     def classify_windows(self, windows: Windows) -> Tensor:
         """Return the logits, shape ``[B, C]``, of clips that share their frames' normalised features."""

@@ -43,10 +43,10 @@ class DenseStack(nn.Sequential):
         """Return the last layer's output.
 
         Args:
-            features (Tensor): shape ``[B, in_features]``.
+            features (Tensor): shape ``[..., in_features]``.
 
         Returns:
-            Tensor: shape ``[B, out_features]``.
+            Tensor: shape ``[..., out_features]``.
         """
         return super().forward(features)
 

@@ -13,6 +13,7 @@ import torch
 
 import models
 from models import ModelConfig
+from tuner.analysis.intervals import intervals
 from tuner.training.pictures import plot_confusion
 from tuner.training.task import Task
 
@@ -36,16 +37,19 @@ def evaluate(
     task: Task,
     chosen: Mapping[str, float] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Figures of each split: the task's, and ``rows``; with thresholds, also the figures at these.
+    """Figures of each split: the task's, ``rows``, ``intervals``, and those at thresholds if given.
 
     Args:
-        predictions: as `prediction.with_labels` gives them.
+        predictions: of frames or of videos, with their labels and splits.
         chosen: as `choose_thresholds` gives them.
     """
     figures = {}
     for split, rows in predictions.dropna(subset=["label"]).groupby("split"):
         probabilities, labels = _tensors(rows, task)
-        figures[str(split)] = task.split_figures(probabilities, labels) | {"rows": len(rows)}
+        figures[str(split)] = task.split_figures(probabilities, labels) | {
+            "rows": len(rows),
+            "intervals": intervals(rows, task.classes),
+        }
         if chosen is not None:
             figures[str(split)] |= task.threshold_figures(probabilities, labels, chosen)
     return figures
@@ -67,6 +71,8 @@ def results(
     task: Task,
     folder: Path,
     times: Mapping[str, Any],
+    unit: str,
+    by_unit: Mapping[str, Any],
     chosen: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """What ``results.json`` holds; a figure that does not exist is null.
@@ -76,6 +82,8 @@ def results(
         figures: as `evaluate` gives them.
         ensemble: the models whose probabilities were averaged, `model_id` the first of them.
         times: the ``fit_dt_...`` entries.
+        unit: what `figures` count, frames or videos.
+        by_unit: what `brief` gives, of frames and of videos.
         chosen: as `choose_thresholds` gives them.
     """
     stopped = summary["stopped_epochs"]
@@ -90,6 +98,8 @@ def results(
         "num_features": summary["num_features"],
         "seed": summary["seed"],
         "path_model": str(folder),
+        "unit": unit,
+        "by_unit": by_unit,
         "thresholds": None if chosen is None else dict(chosen),
         "fit_best_epoch": summary["best_epoch"],
         "fit_best_round": summary["best_round"],
@@ -108,6 +118,12 @@ def results(
     return dict(sorted(entries.items()))
 
 
+def brief(figures: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The main figures of each split, with their intervals."""
+    names = ("rows", "acc", "f1", "balanced_accuracy", "recall", "intervals")
+    return {split: {name: of_split[name] for name in names} for split, of_split in figures.items()}
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write valid JSON: what is not a finite number becomes null."""
     path.write_text(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")
@@ -122,18 +138,19 @@ def _finite(value: Any) -> Any:
 
 
 def write_confusion(
-    predictions: pd.DataFrame, task: Task, folder: Path, split: str, of: str
+    predictions: pd.DataFrame, task: Task, folder: Path, split: str, of: str, unit: str = "frame"
 ) -> None:
     """``confusion_matrix.csv``, ``.png`` and ``_normalised.png``: rows true, columns predicted.
 
     Args:
+        unit: what is counted, frames or videos.
         of: which model, for the pictures' titles, as in ``model 7``.
     """
     rows = predictions[(predictions["split"] == split) & predictions["label"].notna()]
     classes, matrix = task.classes, task.confusion(*_tensors(rows, task))
     frame = pd.DataFrame(matrix, index=pd.Index(classes, name="true \\ predicted"), columns=classes)
     frame.to_csv(folder / "confusion_matrix.csv")
-    for name, what in (("", "labelled frames"), ("_normalised", "shares of each true class")):
+    for name, what in (("", f"labelled {unit}s"), ("_normalised", "shares of each true class")):
         title = f"{of}, {split} split\n{what}"
         figure = plot_confusion(matrix, classes, title, normalised=bool(name))
         figure.savefig(folder / f"confusion_matrix{name}.png")

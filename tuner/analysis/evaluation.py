@@ -16,6 +16,7 @@ from data.console import Output
 from data.files.storage import Storage
 from tuner.analysis import artifacts
 from tuner.analysis.prediction import PREDICTIONS, predict, steps, with_labels
+from tuner.analysis.videos import VIDEO_PREDICTIONS, with_video_labels
 from tuner.config.sections import DataConfig
 from tuner.training.run import BEST, HISTORY
 from tuner.training.task import Multiclass
@@ -67,7 +68,7 @@ def evaluate(
     *,
     output: Output,
 ) -> dict[str, Any]:
-    """Predict every frame of the data set and write all files of one model, or of several together.
+    """Predict every frame and video of the data set, and write all files of one or several models.
 
     Args:
         members: the best first; their probabilities are averaged. Each one's own files go to its
@@ -83,15 +84,22 @@ def evaluate(
     begin = datetime.now()
     videos = list(dataset.videos.values())
     with output.bar("predicting", steps(loaded, videos)) as advance:
-        predictions = predict(loaded, videos, config, on_frames=advance)
-    predictions = with_labels(predictions, dataset.table)
+        found = predict(loaded, videos, config, on_frames=advance)
+    frames = with_labels(found.frames, dataset.table)
+    of_videos = with_video_labels(found.videos, dataset.table)
+    predictions = of_videos if dataset.unit == "video" else frames
     thresholds = artifacts.choose_thresholds(predictions, task)
     figures = artifacts.evaluate(predictions, task, thresholds)
+    by_unit = {
+        "video": artifacts.brief(artifacts.evaluate(of_videos, task)),
+        "frame": artifacts.brief(artifacts.evaluate(frames, task)),
+    }
     end = datetime.now()
     folder.mkdir(parents=True, exist_ok=True)
-    predictions.to_csv(folder / PREDICTIONS, index=False)
+    frames.to_csv(folder / PREDICTIONS, index=False)
+    of_videos.to_csv(folder / VIDEO_PREDICTIONS, index=False)
     split = "test" if "test" in figures else "valid"
-    artifacts.write_confusion(predictions, task, folder, split, _name(members))
+    artifacts.write_confusion(predictions, task, folder, split, _name(members), dataset.unit)
     results = artifacts.results(
         model.config,
         best.summary,
@@ -102,6 +110,8 @@ def evaluate(
         task=task,
         folder=folder,
         times=_times("train", best.started, best.ended) | _times("test", begin, end),
+        unit=dataset.unit,
+        by_unit=by_unit,
         chosen=thresholds,
     )
     artifacts.write_json(folder / "results.json", results)
@@ -119,7 +129,8 @@ def _write_model(trained: Trained, model: models.VideoClassifier, config: DataCo
     complete = model.cpu()
     if models.uses_stored_features(model.config):
         complete = models.attach_backbone(complete)
-    extra = {**model.extra, "fps": config.fps, "params": dict(trained.params)}
+    sampled = {"fps": config.fps, "max_frames": config.max_frames}
+    extra = {**model.extra, **sampled, "params": dict(trained.params)}
     models.save(complete, folder / MODEL, extra=extra)
 
 

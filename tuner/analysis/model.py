@@ -92,7 +92,7 @@ class TrainedModel:
     ) -> NewPredictions:
         """As `predict`, with the videos that don't decode beside the table."""
         paths = [videos] if isinstance(videos, str | Path) else videos
-        config = DataConfig(fps=self.fps)
+        config = DataConfig(fps=self.fps, max_frames=self.network.extra.get("max_frames"))
         return predict_new(
             [self.network], [str(path) for path in paths], config, output or for_python()
         )

@@ -15,6 +15,7 @@ from data.videos.rejects import Reject, write_rejects
 from data.videos.video import open_videos
 from models import VideoClassifier
 from tuner.analysis.prediction import PREDICTIONS, predict, steps
+from tuner.analysis.videos import VIDEO_PREDICTIONS
 from tuner.config.sections import DataConfig
 
 
@@ -23,21 +24,24 @@ class NewPredictions:
     """What `predict_new` found.
 
     Attributes:
-        table: as `predict` gives it; without rows if no video decodes.
+        table: of frames, as `predict` gives it; without rows if no video decodes.
+        videos: one row a video, as `video_table` gives it.
         rejects: the videos that don't decode.
     """
 
     table: pd.DataFrame
+    videos: pd.DataFrame
     rejects: list[Reject]
 
     def write(self, folder: Path) -> Path | None:
-        """Write ``frame_predictions.csv`` and ``rejects.csv``.
+        """Write ``frame_predictions.csv``, ``video_predictions.csv`` and ``rejects.csv``.
 
         Returns:
             the file that lists the videos that don't decode; None if there are none.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.table.to_csv(folder / PREDICTIONS, index=False)
+        self.videos.to_csv(folder / VIDEO_PREDICTIONS, index=False)
         return write_rejects(self.rejects, folder)
 
 
@@ -47,7 +51,7 @@ def predict_new(
     config: DataConfig,
     output: Output,
 ) -> NewPredictions:
-    """Predict every frame of new videos.
+    """Predict new videos, and every frame of them.
 
     Args:
         models: their probabilities are averaged.
@@ -62,7 +66,7 @@ def predict_new(
         for file in find_files(path):
             name = file.name if file == path else str(relative(file, path))
             files[name if name not in files else str(file)] = file
-    videos, rejects = open_videos(files, config.fps)
+    videos, rejects = open_videos(files, config.fps, most=config.max_frames)
     config = config.model_copy(
         update={"shared_cache": None}
     )  # no other machine needs their features
@@ -71,5 +75,5 @@ def predict_new(
         config = config.model_copy(update={"frames": "direct"})
     opened = list(videos.values())
     with output.bar("predicting", steps(models, opened)) as advance:
-        table = predict(models, opened, config, on_frames=advance, rejects=rejects)
-    return NewPredictions(table, rejects)
+        found = predict(models, opened, config, on_frames=advance, rejects=rejects)
+    return NewPredictions(found.frames, found.videos, rejects)

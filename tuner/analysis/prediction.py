@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence, Sized
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-import models
 from data import Video
-from data.clips.index import clip_indices
 from data.errors import VideoError
 from data.videos.rejects import Reject
 from models import VideoClassifier
+from tuner.analysis.videos import decided, video_table, with_errors
 from tuner.config.sections import DataConfig
 from tuner.training.clips.batches import Clips, FeatureClips, all_logits
-from tuner.training.clips.source import frame_clips
+from tuner.training.clips.source import frame_clips, frame_numbers
 from tuner.training.clips.stored import extractor
 from tuner.training.device import best_device
 from tuner.training.task import Multiclass, Task
 
 PREDICTIONS = "frame_predictions.csv"
 _FEATURES_AT_ONCE, _FRAMES_AT_ONCE = 512, 32
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What models say of videos.
+
+    Attributes:
+        frames: every sampled frame: a column a class with its probability, ``prediction`` (what the
+            task decides), ``video``, ``frame`` (from 0, among those sampled) and ``time`` (seconds).
+            Models of whole videos say what they would if the video were this frame alone, and
+            ``attention``, how much it counts (with sum 1 over a video), where that can be told.
+        videos: as `video_table` gives it.
+    """
+
+    frames: pd.DataFrame
+    videos: pd.DataFrame
 
 
 def predict(
@@ -33,8 +49,8 @@ def predict(
     *,
     on_frames: Callable[[int], None] = lambda count: None,
     rejects: list[Reject] | None = None,
-) -> pd.DataFrame:
-    """Class probabilities of every sampled frame, also of the first ones of a video.
+) -> Predictions:
+    """Class probabilities of every sampled frame and of every video.
 
     Args:
         members: models of the same classes, whose probabilities are averaged; with their backbones,
@@ -42,13 +58,11 @@ def predict(
         config: how frames are read.
         on_frames: told how many more of `steps` are done.
         rejects: gets the videos that don't decode to their end; None: the first one raises.
-
-    Returns:
-        a column a class with its probability, ``prediction`` (what the task decides), ``video``,
-        ``frame`` (from 0) and ``time`` (seconds).
     """
     task = Multiclass(members[0].classes)
+    whole = members[0].config.frames_per_video is not None
     parts = [pd.DataFrame(columns=[*task.classes, "prediction", "video", "frame", "time"])]
+    answers: dict[str, np.ndarray] = {}
     told = 0
 
     def tell(count: int) -> None:
@@ -62,7 +76,7 @@ def predict(
         told = 0
         try:
             each = [
-                _probabilities(task, model, _every_clip(model, features, video, config), tell)
+                _seen(task, model, features, video, config, tell)
                 for model, features in zip(members, extractors, strict=True)
             ]
         except VideoError as error:
@@ -73,11 +87,70 @@ def predict(
         finally:
             # Features that were stored, and a video that broke off, have told of fewer.
             tell(steps(members, [video]) - told)
-        probabilities = np.mean(each, axis=0)
-        part = pd.DataFrame(probabilities, columns=task.classes)
-        part["prediction"] = task.decode(task.decide(torch.from_numpy(probabilities)))
-        parts.append(part.assign(video=video.name, frame=np.arange(len(part)), time=video.times))
-    return pd.concat(parts[1:] or parts, ignore_index=True)
+        mean = np.mean([seen.frames for seen in each], axis=0)
+        part = decided(task, pd.DataFrame(mean, columns=task.classes))
+        part = part.assign(video=video.name, frame=np.arange(len(part)), time=video.times)
+        weights = [seen.weights for seen in each if seen.weights is not None]
+        if weights:
+            part["attention"] = np.mean(weights, axis=0)
+        parts.append(part)
+        answers[video.name] = np.mean([seen.video for seen in each], axis=0)
+    frames = pd.concat(parts[1:] or parts, ignore_index=True)
+    if not whole:
+        return Predictions(frames, video_table(frames, task))
+    of_videos = pd.DataFrame.from_dict(answers, orient="index", columns=task.classes, dtype=float)
+    return Predictions(frames, video_table(frames, task, decided(task, of_videos)))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What one model says of one video: of the frames ``[N, C]`` and of the whole ``[C]``.
+
+    Attributes:
+        weights: ``[N]``, how much each frame counts; None: it can't be told.
+    """
+
+    frames: np.ndarray
+    video: np.ndarray
+    weights: np.ndarray | None = None
+
+
+def _seen(
+    task: Task,
+    model: VideoClassifier,
+    features: Callable[[Video], Tensor] | None,
+    video: Video,
+    config: DataConfig,
+    tell: Callable[[int], None],
+) -> _Seen:
+    count, places = len(video), model.config.frames_per_video
+    if places is None:
+        index = frame_numbers(model.config, count, np.arange(count))
+        clips = _clips(model, features and features(video), video, config, index)
+        each = _probabilities(task, model, clips, tell)
+        return _Seen(each, each.mean(axis=0))
+    whole = frame_numbers(model.config, count, None)
+    if features is None:  # the clips of a network that is trained, each as if it were all of them
+        stored, alone = None, np.tile(whole.reshape(places, -1), (1, places))
+    else:
+        stored = features(video)
+        alone = np.tile(np.arange(len(stored))[:, None], (1, places))
+    clips = _clips(model, stored, video, config, np.concatenate([whole, alone]))
+    probabilities = _probabilities(task, model, clips, tell)
+    answer, each = probabilities[0], probabilities[1:]
+    part = np.arange(count) * len(each) // count  # the clip, or the frame itself, of each frame
+    return _Seen(each[part], answer, _weights(model, stored, part))
+
+
+def _weights(model: VideoClassifier, stored: Tensor | None, part: np.ndarray) -> np.ndarray | None:
+    """How much each frame counts ``[N]``; `part` says which of the steps it belongs to."""
+    if stored is None:
+        return None
+    with torch.inference_mode():
+        shares = model.weigh(model.norm(stored.float().to(model.norm.mean.device))[None])
+    if shares is None:
+        return None
+    return shares[0].double().cpu().numpy()[part] / np.bincount(part)[part]
 
 
 def steps(members: Iterable[VideoClassifier], videos: Iterable[Sized]) -> int:
@@ -86,20 +159,18 @@ def steps(members: Iterable[VideoClassifier], videos: Iterable[Sized]) -> int:
     return sum(map(len, videos)) * streams
 
 
-def _every_clip(
+def _clips(
     model: VideoClassifier,
-    features: Callable[[Video], Tensor] | None,
+    features: Tensor | None,
     video: Video,
     config: DataConfig,
+    index: np.ndarray,
 ) -> Clips:
-    """The clip that ends at each frame of `video`; labels are all 0."""
-    count = len(video)
-    length, stride = models.feature_length(model.config), model.config.sequence_stride
-    index = torch.from_numpy(clip_indices(np.arange(count), length, stride))
-    none = torch.zeros(count, dtype=torch.int64)
+    """Clips of `video` by the numbers of their features, or of their frames; labels are all 0."""
+    none = torch.zeros(len(index), dtype=torch.int64)
     if features is not None:
-        return FeatureClips(features(video), index, none)
-    return frame_clips(model.config, config, [video], none, index, none)
+        return FeatureClips(features, torch.from_numpy(index), none)
+    return frame_clips(model.config, config, [video], none, torch.from_numpy(index), none)
 
 
 def _probabilities(
@@ -118,15 +189,10 @@ def _probabilities(
 
 
 def with_labels(predictions: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """`predictions` with ``label, split, error``; empty label and error where a frame has none."""
-    merged = predictions.merge(
-        table[["video", "frame", "label"]], on=["video", "frame"], how="left"
-    )
-    merged["split"] = merged["video"].map(
-        table.drop_duplicates("video").set_index("video")["split"]
-    )
-    labelled = merged["label"].notna()
-    merged["error"] = (merged["prediction"] != merged["label"]).where(labelled)
-    if labelled.all():
-        merged["error"] = merged["error"].astype(bool)
-    return merged
+    """`predictions` of frames with ``label, split, error``; empty label and error where there is none.
+
+    Args:
+        table: the label table. A frame of a video that is labelled as a whole has the video's label.
+    """
+    keys = ["video", "frame"] if "frame" in table else ["video"]
+    return with_errors(predictions.merge(table[[*keys, "label"]], on=keys, how="left"), table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ def _figure(value: float | None) -> str:
 
 
 def show_results(results: dict[str, Any], folder: Path) -> None:
-    """Print the figures of each split and where the files are."""
-    names = ("split", "frames", "accuracy", "balanced", "macro-F1", "avg. precision", "recall")
+    """Print the figures of each split, how sure they are, and where the files are."""
+    unit = results["unit"]
+    names = ("split", f"{unit}s", "accuracy", "balanced", "macro-F1", "avg. precision", "recall")
     table = Table(*names, box=None, pad_edge=False)
     for split, key in (("train", "train"), ("valid", "val"), ("test", "test")):
         if results[f"fit_{key}_acc"] is None:
@@ -32,6 +34,26 @@ def show_results(results: dict[str, Any], folder: Path) -> None:
         )
     console.print()
     console.print(table)
+    split = "valid" if results["fit_test_acc"] is None else "test"
+    console.print(
+        f"\n{split} split by frames and by videos, with 95 % intervals (bootstrap over videos):"
+    )
+    console.print(_by_unit(results["by_unit"], split))
     if results["fit_test_acc"] is not None:
         console.print(f"test accuracy {results['fit_test_acc']:.4f}")
-    console.print(f"files: {folder} (frame_predictions.csv, results.json, ...)")
+    console.print(
+        f"files: {folder} (video_predictions.csv, frame_predictions.csv, results.json, ...)"
+    )
+
+
+def _by_unit(by_unit: Mapping[str, Any], split: str) -> Table:
+    table = Table("", "", "accuracy", "balanced", "macro-F1", box=None, pad_edge=False)
+    for unit, splits in by_unit.items():
+        if figures := splits.get(split):
+            cells = [
+                f"{figures[name]:.3f} ({low:.3f} to {high:.3f})"
+                for name in ("acc", "balanced_accuracy", "f1")
+                for low, high in [figures["intervals"][name]]
+            ]
+            table.add_row(f"{unit}s", str(figures["rows"]), *cells)
+    return table

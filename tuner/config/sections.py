@@ -60,7 +60,10 @@ class SplitsConfig(Section):
 class DataConfig(Section):
     videos: str = "sample"
     labels: str | None = None
+    unit: Literal["auto", "frame", "video"] = "auto"  # what a label is of; auto: by the label file
     fps: float | None = Field(default=None, gt=0)
+    # of a video, spread over it; None: all, or as many as whole-video models need
+    max_frames: int | None = Field(default=None, ge=1)
     splits: SplitsConfig | None = None
     frames: Literal["stored", "direct"] = "stored"
     cache_limit_gb: float | None = Field(default=100, gt=0)

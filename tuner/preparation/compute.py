@@ -36,6 +36,6 @@ def feature_stores(searched: Iterable[ModelConfig], config: DataConfig) -> list[
     for model in searched:
         if models.uses_stored_features(model):
             for store in open_stores(model, config):
-                key = (store.backbone_key, store.size, store.window, store.motion)
+                key = (store.backbone_key, store.size, store.window, store.places, store.motion)
                 stores.setdefault(key, store)
     return list(stores.values())

@@ -43,14 +43,17 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
         dataset = data.load(
             place(videos, limit_bytes=config.limit_bytes),
             place(labels),
+            unit="video" if config.unit == "video" else "frame",
             fps=config.fps,
+            most=config.max_frames,
             valid=None if splits is None else splits.valid,
             test=None if splits is None else splits.test,
             seed=0 if splits is None else splits.seed,
             on_open=lambda count: advance,
             on_bring=bring,
         )
-    output.say(f"data: {len(dataset.table)} labelled frames of {len(dataset.videos)} videos")
+    of_frames = f"{len(dataset.table)} labelled frames of " if dataset.unit == "frame" else ""
+    output.say(f"data: {of_frames}{len(dataset.videos)} {'' if of_frames else 'labelled '}videos")
     output.say(dataset.summary().rename_axis(index=None, columns=None).to_string())
     for warning in dataset.warnings:
         output.warn(f"warning: {warning}")

@@ -11,8 +11,9 @@ from models.registry import REGISTRY
 from tuner.config.load import Config
 from tuner.preparation.checks import check_models, check_weights
 from tuner.preparation.one_machine import load_dataset
-from tuner.study.space.checks import check, remarks, searched_models
+from tuner.study.space.checks import remarks, searched_models
 from tuner.study.space.space import Space
+from tuner.study.space.unit import searchable
 from tuner.study.store.database import without_password
 from tuner.training.device import gpus_here
 
@@ -23,7 +24,7 @@ def dry_run(config: Config, output: Output) -> None:
     Raises:
         ConfigError, DataError, WeightsError: as a search would.
     """
-    space = check(config)
+    config, space = searchable(config)
     dataset = load_dataset(config.data, output)
     for reject in dataset.rejects:
         output.say(f"left out: {reject.video}: {reject.reason} ({reject.path})")

@@ -14,7 +14,8 @@ from tuner.config.load import Config
 from tuner.config.messages import UserError
 from tuner.preparation.cluster import prepare_all
 from tuner.runtime.session import RaySession
-from tuner.study.space.checks import check, remarks, searched_models
+from tuner.study.space.checks import remarks, searched_models
+from tuner.study.space.unit import searchable
 from tuner.study.store.results import ResultsStore
 from tuner.study.tune import run_trials
 
@@ -51,7 +52,7 @@ def run_search(
         WeightsError: weights of a backbone are not available.
     """
     start, again = time.monotonic(), config.folder.exists()
-    space = check(config)
+    config, space = searchable(config)
     for line in remarks(space):
         output.warn(line)
     with _only_one(config):

@@ -144,7 +144,12 @@ class Run:
         if training.best_epoch == self.best_saved:
             return
         # Whoever predicts with the file alone has to sample videos as these were.
-        extra: dict[str, Any] = {"epoch": training.best_epoch, "fps": self.source.config.fps}
+        data = self.source.config
+        extra: dict[str, Any] = {
+            "epoch": training.best_epoch,
+            "fps": data.fps,
+            "max_frames": data.max_frames,
+        }
         if models.uses_stored_features(self.config):
             extra["feature_precision"] = backbone_precision(best_device())
         with training.at_best():

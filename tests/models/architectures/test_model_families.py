@@ -12,6 +12,7 @@ from models import build, param_count
 from tests.models.architectures.families import CLASSES, FROZEN, clips_of, config, small
 
 LONG = [name for name in models.ARCHITECTURES if not name.startswith("image")]
+OVER_CLIPS = ["c3d", "c3dsmall", "video_3d_frozen", "video_3d_trainable"]
 LENGTH_5 = {"sequence_length": 5}
 
 
@@ -64,8 +65,8 @@ def test_every_architecture_is_read_back_as_it_was_written(name: str, tmp_path: 
 
 
 def test_stored_features_of_a_clip() -> None:
-    lengths = {name: models.feature_length(small(name, **LENGTH_5)) for name in LONG}
-    assert lengths == {**dict.fromkeys(LONG, 5), "video_3d_frozen": 1}
+    lengths = {name: models.input_steps(small(name, **LENGTH_5)) for name in LONG}
+    assert lengths == {**dict.fromkeys(LONG, 5), **dict.fromkeys(OVER_CLIPS, 1)}
     model = build(small("video_3d_frozen"), CLASSES, with_backbone=False)
     assert model.backbone is None
     assert model(torch.randn(3, 1, 512)).shape == (3, 2)

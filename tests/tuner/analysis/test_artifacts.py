@@ -63,7 +63,7 @@ def three_splits() -> pd.DataFrame:
     table["prediction"] = np.where(seal > 0.5, "seal", "noseal")
     table["label"] = ["seal", "seal", "noseal", "noseal", "noseal", "seal", "seal"]
     table["split"] = ["valid"] * 4 + ["test"] * 2 + ["train"]
-    return table
+    return table.assign(video=["a", "a", "b", "b", "c", "d", "e"])
 
 
 def test_figures_at_the_thresholds_of_the_valid_split():
@@ -119,6 +119,8 @@ def test_results_hold_the_new_figures_as_valid_json(tmp_path):
         task=TASK,
         folder=tmp_path,
         times={},
+        unit="frame",
+        by_unit={},
         chosen=chosen,
     )
     write_json(tmp_path / "results.json", content)

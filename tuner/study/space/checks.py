@@ -74,12 +74,14 @@ def _unequal(space: Space, trained: str, twin: str) -> str | None:
 def searched_models(space: Space) -> list[ModelConfig]:
     """One model for each different network of the space, with the frames that it takes."""
     networks = shaping("network", "features")
-    names = (*networks, "sequence_length", "sequence_model")  # every model needs these
+    # Every model needs these.
+    names = (*networks, "frames_per_video", "sequence_length", "sequence_model")
     configs: dict[tuple[Any, ...], ModelConfig] = {}
     for values in space.values(*names):
         params = dict(zip(names, values, strict=True))
         # A network over whole clips may not take clips of every length.
         clips = REGISTRY[params["architecture"]].backbone != "image"
-        key = (*values[: len(networks)], params["sequence_length"] if clips else None)
+        length = (params["frames_per_video"], params["sequence_length"]) if clips else None
+        key = (*values[: len(networks)], length)
         configs.setdefault(key, ModelConfig(**params, convolution_kernel_size=1))
     return list(configs.values())

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from models.config import ModelConfig, ModelParameters
-from models.registry import ARCHITECTURES
+from models.registry import ARCHITECTURES, REGISTRY
 from tuner.config.load import Config
 from tuner.config.messages import ConfigError
 from tuner.config.parameters import PARAMETERS, ROWS, Domain, Params, TrainingConfig, number_kind
@@ -42,12 +42,14 @@ class Space:
     """The space of a configuration.
 
     Args:
-        config: its `space`, and `model` for the parameters that the space leaves fixed.
+        config: its `space`, `model` and `training` for the parameters that the space leaves fixed,
+            and `data.unit`: only models of whole videos have `frames_per_video`.
     """
 
     def __init__(self, config: Config) -> None:
         self.space = config.space
         self.model, self.training = config.model, config.training
+        self.whole_videos = config.data.unit == "video"
 
     def _section(self, name: str) -> ModelParameters | TrainingConfig:
         return self.training if PARAMETERS[name] is TrainingConfig else self.model
@@ -64,6 +66,10 @@ class Space:
         if architecture is None:
             return domain
         row = ROWS[name]
+        if name == "frames_per_video":
+            if not self.whole_videos:
+                return fixed(None)
+            domain = domain if self._says(name) else fixed(REGISTRY[architecture].places)
         if row.unused_after(params) or (row.of_architecture and not self._says(name)):
             return fixed(row.default_for(architecture))
         brings = _BRINGS[name]

@@ -21,6 +21,7 @@ from tuner.study.store.database import open_storage, searches, without_password
 from tuner.study.store.mirror import Mirror
 from tuner.study.store.process import has_ended, this_process
 from tuner.study.store.record import STATES, STOPPED, TrialRecord, state_of
+from tuner.study.store.same import changes
 
 # Trials that a sampler proposes for a configuration's space, or single trainings.
 Kind = Literal["search", "train"]
@@ -115,28 +116,7 @@ class ResultsStore:
 
     def _check_same(self, config: Config) -> None:
         """What determines the outcome of a trial must not change within a search."""
-        new, old = json.loads(config.model_dump_json()), self.study.user_attrs.get("config", {})
-        fixed = ["data", "model", "training", "space"]
-        parts = [(section, new[section], old.get(section)) for section in fixed]
-        parts += [
-            (f"search.{key}", new["search"][key], old.get("search", {}).get(key, default))
-            for key, default in (
-                *(("metric", None), ("seed", None), ("sampler", None)),
-                ("sampler_options", {}),  # earlier versions had none
-            )
-        ]
-        changed = []
-        for section, current, before in parts:
-            if isinstance(current, dict) and isinstance(before, dict):
-                keys = sorted(current.keys() | before.keys())
-                changed += [
-                    f"{section}.{k} was {before.get(k)}, is {current.get(k)}"
-                    for k in keys
-                    if current.get(k) != before.get(k)
-                    and k not in ("cache_limit_gb", "shared_cache")
-                ]
-            elif current != before:
-                changed.append(f"{section} was {before}, is {current}")
+        changed = changes(config, self.config)
         if changed:
             raise StoreError(
                 f"search '{config.name}' can't go on with another configuration "
@@ -147,6 +127,13 @@ class ResultsStore:
     def name(self) -> str:
         return self.study.study_name
 
+    def _written(self) -> dict[str, Any]:
+        """The configuration as it was recorded; empty if the study is none of this product's."""
+        tree = self.study.user_attrs.get("config", {})
+        if "data" in tree and "unit" not in tree["data"]:  # earlier versions knew of frames only
+            tree = {**tree, "data": {**tree["data"], "unit": "frame"}}
+        return tree
+
     @property
     def config(self) -> Config:
         """The configuration that the search ran with.
@@ -154,8 +141,8 @@ class ResultsStore:
         Raises:
             ConfigError: this version doesn't understand it.
         """
-        tree = self.study.user_attrs.get("config")
-        if tree is None:
+        tree = self._written()
+        if not tree:
             raise ConfigError(self.name, ["was not made by tuner.search"])
         return parse(tree, f"configuration of search '{self.name}' in the results store")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ import models
 from data import Dataset, FeatureStore, FrameStore, Video
 from data.clips.index import clip_indices
 from data.stores.motion import open_motion
+from data.videos.times import spread
 from models.config import ModelConfig
 from tuner.config.parameters import TrainingConfig
 from tuner.config.sections import DataConfig
@@ -40,6 +42,26 @@ def frame_clips(
     return FrameClips(videos=frames, motion=motion, video=video, index=index, labels=labels)
 
 
+def frame_numbers(config: ModelConfig, count: int, ends: np.ndarray | None) -> np.ndarray:
+    """Which frames of a video, or which of its stored features, make up the clips of a model.
+
+    Args:
+        count: frames of the video.
+        ends: the frames that are classified, if these are not whole videos.
+
+    Returns:
+        int64 ``[M, L]``: a clip that ends at each of `ends`, or one row for the whole video.
+    """
+    length, stride = models.clip_length(config), config.sequence_stride
+    stored = models.uses_stored_features(config) and length > 1  # a feature is that of a clip
+    if config.frames_per_video is None:
+        assert ends is not None
+        return clip_indices(ends, 1 if stored else config.sequence_length, stride)
+    if stored:
+        return np.arange(config.frames_per_video)[None]
+    return clip_indices(spread(count, config.frames_per_video), length, stride).reshape(1, -1)
+
+
 _Numbers = tuple[list[str], Tensor, Tensor, Tensor]
 
 
@@ -59,7 +81,7 @@ class ClipSource:
         self.task = Multiclass(dataset.classes)
         self._key: str | None = None
         self._features: dict[str, tuple[Tensor, dict[str, int]]] = {}
-        self._numbered: dict[tuple[str, int, int], _Numbers] = {}
+        self._numbered: dict[tuple[Any, ...], _Numbers] = {}
 
     def clips(
         self, config: ModelConfig, split: str, training: TrainingConfig | None = None
@@ -77,19 +99,21 @@ class ClipSource:
 
     def _windows(self, config: ModelConfig, split: str) -> _Numbers:
         """The split's videos; video ``[M]``, frame numbers ``[M, L]`` and label ``[M]`` of clips."""
-        length, stride = models.feature_length(config), config.sequence_stride
-        key = (split, length, stride)
+        frozen = models.uses_stored_features(config)
+        length = (models.clip_length(config), config.sequence_length, config.sequence_stride)
+        key = (split, frozen, config.frames_per_video, *length)
         if key not in self._numbered:
-            self._numbered[key] = self._number(split, length, stride)
+            self._numbered[key] = self._number(split, config)
         return self._numbered[key]
 
-    def _number(self, split: str, length: int, stride: int) -> _Numbers:
+    def _number(self, split: str, config: ModelConfig) -> _Numbers:
         of_split = self.dataset.table[self.dataset.table["split"] == split]
         names, video, index, labels = [], [], [], []
         for number, (name, rows) in enumerate(of_split.groupby("video", sort=False)):
             names.append(str(name))
             video.append(np.full(len(rows), number, np.int64))
-            index.append(clip_indices(rows["frame"].to_numpy(), length, stride))
+            ends = None if self.dataset.unit == "video" else rows["frame"].to_numpy()
+            index.append(frame_numbers(config, len(self.dataset.videos[str(name)]), ends))
             labels.append(self.task.encode(rows["label"]))
         parts = (torch.from_numpy(np.concatenate(part)) for part in (video, index))
         return names, *parts, torch.cat(labels)  # type: ignore[return-value]
@@ -128,7 +152,7 @@ class ClipSource:
 
 
 def _identity(store: FeatureStore, config: ModelConfig) -> str:
-    return f"{store.backbone_key}:{store.size}:{store.window}:{config.motion}"
+    return f"{store.backbone_key}:{store.size}:{store.window}:{store.places}:{config.motion}"
 
 
 def fit_normalisation(model: models.VideoClassifier, clips: Clips) -> None:

@@ -107,6 +107,7 @@ def open_stores(
             num_features=known_as.num_features,
             backbone=build,
             window=(config.sequence_length, config.sequence_stride) if known_as.video else None,
+            places=config.frames_per_video if known_as.video else None,
             motion=motion,
             direct=data.frames == "direct",
             limit_bytes=data.limit_bytes,

@@ -1,0 +1,38 @@
+"""Whether a search goes on with the configuration that it began with."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tuner.config.load import Config
+
+_SECTIONS = ("data", "model", "training", "space")
+_OF_SEARCH = ("metric", "seed", "sampler", "sampler_options")
+_FREE = ("cache_limit_gb", "shared_cache")  # they change no result
+
+
+def changes(new: Config, old: Config) -> list[str]:
+    """What differs of all that determines the outcome of a trial, as ``data.fps was 5, is 10``.
+
+    What an earlier version did not know has its default.
+    """
+    now, before = _tree(new), _tree(old)
+    return [
+        f"{key} was {before.get(key)}, is {now.get(key)}"
+        for key in sorted(now.keys() | before.keys())
+        if now.get(key) != before.get(key)
+    ]
+
+
+def _tree(config: Config) -> dict[str, Any]:
+    """The values by dotted key."""
+    tree = json.loads(config.model_dump_json())
+    sections = {section: tree[section] for section in _SECTIONS}
+    sections["search"] = {key: tree["search"][key] for key in _OF_SEARCH}
+    return {
+        f"{section}.{key}": value
+        for section, values in sections.items()
+        for key, value in values.items()
+        if key not in _FREE
+    }
