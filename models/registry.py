@@ -56,9 +56,13 @@ REGISTRY: dict[str, Architecture] = {
         model="video3d:Video3D", frozen=False, backbone="video", length=16, places=4,
         frozen_twin="video_3d_frozen",
     ),
+    "linear_probe": Architecture(
+        model="probe:LinearProbe", frozen=True, layers=False, joins_steps=True
+    ),
 }
 # fmt: on
 ARCHITECTURES = tuple(REGISTRY)
+PROBE = "linear_probe"  # what a search begins with, and has to beat
 
 
 RECURRENT_MODELS = ("LSTM", "SimpleRNN", "GRU")

@@ -225,7 +225,7 @@ def small_search(videos: Path, storage: Path | str) -> dict[str, Any]:
             "layer_1_size": [8, 16],
             "dropout": {"low": 0.0, "high": 0.4},
         },
-        "search": {"trials": 5, "grace_period": 1, "startup_trials": 3},
+        "search": {"trials": 5, "probes": 0, "grace_period": 1, "startup_trials": 3},
         "storage": str(storage),
     }
 

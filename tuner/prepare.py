@@ -8,7 +8,7 @@ import time
 from data.console import console, output
 from tuner import cli
 from tuner.config.load import Config
-from tuner.study.space.checks import searched_models
+from tuner.study.space.probes import networks
 from tuner.study.space.unit import searchable
 
 EXAMPLES = """
@@ -38,7 +38,7 @@ def run(config: Config, *, strict: bool) -> int:
 
     start = time.monotonic()
     config, space = searchable(config)
-    searched = searched_models(space)
+    searched = networks(config, space)
     with RaySession() as session:
         dataset = prepare_all(config, searched, output, session, test=True, strict=strict)
     places = [

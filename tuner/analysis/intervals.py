@@ -13,8 +13,8 @@ DRAWS = 1000
 FIGURES = {"acc": "accuracy", "f1": "f1", "balanced_accuracy": "balanced_accuracy"}
 
 
-def intervals(rows: pd.DataFrame, classes: Sequence[str]) -> dict[str, list[float]]:
-    """The 95 % interval of each of `FIGURES`, as ``[low, high]``.
+def intervals(rows: pd.DataFrame, classes: Sequence[str]) -> dict[str, list[float] | None]:
+    """The 95 % interval of each of `FIGURES`, as ``[low, high]``; None if there is one video only.
 
     Whole videos are drawn with replacement, since frames of one video are nearly the same picture.
 
@@ -28,6 +28,8 @@ def intervals(rows: pd.DataFrame, classes: Sequence[str]) -> dict[str, list[floa
     numbers = {name: number for number, name in enumerate(classes)}
     video = rows["video"].astype("category").cat.codes.to_numpy()
     count, size = int(video.max()) + 1, len(classes)
+    if count == 1:
+        return dict.fromkeys(FIGURES)
     each = np.zeros((count, size, size))  # a confusion matrix a video
     np.add.at(each, (video, rows["label"].map(numbers), rows["prediction"].map(numbers)), 1)
     drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=DRAWS)

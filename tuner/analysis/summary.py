@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +51,12 @@ def _by_unit(by_unit: Mapping[str, Any], split: str) -> Table:
     for unit, splits in by_unit.items():
         if figures := splits.get(split):
             cells = [
-                f"{figures[name]:.3f} ({low:.3f} to {high:.3f})"
+                f"{figures[name]:.3f}{_interval(figures['intervals'][name])}"
                 for name in ("acc", "balanced_accuracy", "f1")
-                for low, high in [figures["intervals"][name]]
             ]
             table.add_row(f"{unit}s", str(figures["rows"]), *cells)
     return table
+
+
+def _interval(ends: Sequence[float] | None) -> str:
+    return " (one video)" if ends is None else f" ({ends[0]:.3f} to {ends[1]:.3f})"

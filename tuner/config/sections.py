@@ -84,6 +84,7 @@ class DataConfig(Section):
 
 class SearchConfig(Section):
     trials: int | None = Field(default=24, ge=1)
+    probes: int = Field(default=24, ge=0)  # linear models, before the trials, at most
     sampler: str = "tpe"  # one of `SAMPLERS`, or module:Class
     sampler_options: dict[str, Any] = Field(default_factory=dict)
     startup_trials: int = Field(default=10, ge=1)

@@ -11,7 +11,8 @@ from models.registry import REGISTRY
 from tuner.config.load import Config
 from tuner.preparation.checks import check_models, check_weights
 from tuner.preparation.one_machine import load_dataset
-from tuner.study.space.checks import remarks, searched_models
+from tuner.study.space.checks import remarks
+from tuner.study.space.probes import networks
 from tuner.study.space.space import Space
 from tuner.study.space.unit import searchable
 from tuner.study.store.database import without_password
@@ -28,11 +29,11 @@ def dry_run(config: Config, output: Output) -> None:
     dataset = load_dataset(config.data, output)
     for reject in dataset.rejects:
         output.say(f"left out: {reject.video}: {reject.reason} ({reject.path})")
-    networks = searched_models(space)
-    check_models(networks, config.data)
-    architectures = _say_models(networks, dataset.classes, output)
+    searched = networks(config, space)
+    check_models(searched, config.data)
+    architectures = _say_models(searched, dataset.classes, output)
     output.say("weights:")
-    for line in check_weights(networks, download=False):
+    for line in check_weights(searched, download=False):
         output.say(f"  {line}")
     asked = _say_space(space, config.search.trials, output)
     resources = config.resources

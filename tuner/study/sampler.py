@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import optuna
@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial
 from ray.tune.search import Searcher
 
 from data.files.storage import Storage
+from models.registry import PROBE
 from tuner.config.parameters import Params
 from tuner.config.sections import SearchConfig
 from tuner.study.space.space import Space
@@ -71,6 +72,7 @@ class StudySearcher(Searcher):
 
     Args:
         storage: where the search's models are, for warm starts.
+        first: parameters of trials that come before all others, and are not the sampler's.
         at_once: how many trials may run at once; None: as many as there is room for.
         waiting: numbers of the trials that wait at a rung, kept up to date.
     """
@@ -82,6 +84,7 @@ class StudySearcher(Searcher):
         search: SearchConfig,
         storage: Storage,
         *,
+        first: Sequence[Params] = (),
         at_once: int | None = None,
         waiting: Collection[int] = (),
     ) -> None:
@@ -95,16 +98,19 @@ class StudySearcher(Searcher):
         store.study.sampler = search.make_sampler(trials_done=len(records), waiting=waiting)
         # Some samplers call it when they have no more to propose.
         store.study.stop = self._no_more  # type: ignore[method-assign]
+        tried = {key_of(record.params) for record in records}
+        if records and not any(record.params["architecture"] == PROBE for record in records):
+            first = ()  # an earlier version began the search
+        self._first = [params for params in first if key_of(params) not in tried]
         self._grid: Iterator[Params] | None = None
         total = search.trials
         if search.sampler == "grid":
-            tried = {key_of(record.params) for record in records}
             grid = list(space.enumerate())
             self._grid = (params for params in grid if key_of(params) not in tried)
             total = min(total or len(grid), len(grid))
         assert total is not None  # tuner.search checks that only a grid leaves it open
-        self.total = total
-        self.remaining = max(0, total - ended)
+        self.total = total + len(first)
+        self.remaining = max(0, self.total - ended)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
         """The next trial's `model_id` and parameters; None while the last ones still run or wait.
@@ -120,6 +126,9 @@ class StudySearcher(Searcher):
         if self.unfinished:
             record = self.unfinished.pop(0)
             return self._trial(record.number, record.params)
+        if self._first:
+            simplest = self._first.pop(0)
+            return self._trial(*self.store.ask(lambda _: simplest))
         if self._grid is None:
             return self._trial(*self.store.ask(self.space.sample))
         params = next(self._grid, None)

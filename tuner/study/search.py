@@ -14,7 +14,8 @@ from tuner.config.load import Config
 from tuner.config.messages import UserError
 from tuner.preparation.cluster import prepare_all
 from tuner.runtime.session import RaySession
-from tuner.study.space.checks import remarks, searched_models
+from tuner.study.space.checks import remarks
+from tuner.study.space.probes import networks
 from tuner.study.space.unit import searchable
 from tuner.study.store.results import ResultsStore
 from tuner.study.tune import run_trials
@@ -62,7 +63,7 @@ def run_search(
         store = ResultsStore.create(config, resume=resume)
         dataset = prepare_all(
             config,
-            searched_models(space),
+            networks(config, space),
             output,
             session,
             test=False,  # those videos wait for the best model

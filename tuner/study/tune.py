@@ -12,11 +12,12 @@ from typing import Any
 from rich.console import Console
 
 from data import Dataset
-from models.registry import REGISTRY
+from models.registry import PROBE, REGISTRY
 from tuner.config.load import Config
 from tuner.runtime.machines import capacity
 from tuner.runtime.session import RaySession
 from tuner.study.halving.rungs import Rungs
+from tuner.study.space.probes import probes
 from tuner.study.space.space import Space
 from tuner.study.store.results import ResultsStore
 
@@ -54,6 +55,7 @@ def run_trials(
         space,
         config.search,
         config.storage_folder,
+        first=probes(config),
         at_once=config.resources.trials_at_once,
         waiting=rungs.waiting,
     )
@@ -110,11 +112,9 @@ def _fit(
         logging.getLogger(name).setLevel(logging.CRITICAL)
     resources = config.resources
     cluster = capacity()
-    gpus = {
-        name: resources.gpus_of(head=REGISTRY[name].frozen, cluster=cluster)
-        for (name,) in space.values("architecture")
-    }
-    workers = resources.workers(cluster, min(gpus.values()))
+    names = [PROBE, *(name for (name,) in space.values("architecture"))]
+    gpus = {name: resources.gpus_of(head=REGISTRY[name].frozen, cluster=cluster) for name in names}
+    workers = resources.workers(cluster, min(gpus[name] for name in names[1:]))
     # Enough waiting trials that every worker starts, and not so many that they were proposed
     # long before they run.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(min(workers, searcher.remaining) + 1)

@@ -19,10 +19,12 @@ import torch
 import models
 from data.files.storage import Storage
 from models.config import ModelConfig
+from models.registry import PROBE
 from tuner.config.parameters import TrainingConfig
 from tuner.training.clips.source import ClipSource, fit_normalisation
 from tuner.training.device import backbone_precision, best_device
 from tuner.training.loop import Training
+from tuner.training.probe import ProbeTraining
 from tuner.training.state import load_trained_state, trained_state
 from tuner.training.tensorboard import TrialWriter
 
@@ -75,7 +77,8 @@ class Run:
             fit_normalisation(self.model, train)
         else:
             take_head(self.model, Path(self.training_config.warm_start))
-        self.training = Training(
+        kind = ProbeTraining if self.config.architecture == PROBE else Training
+        self.training = kind(
             self.model,
             train,
             valid,

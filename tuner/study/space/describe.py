@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from models.registry import REGISTRY
+
 
 def describe(params: dict[str, Any]) -> str:
     """The parameters that tell models apart, in a few words."""
     words = [str(params.get("architecture")), str(params.get("pretrained_model_name") or "")]
-    if params.get("sequence_length", 1) > 1:
+    if params.get("frames_per_video"):
+        words.append(f"{params['frames_per_video']} frames")
+    elif params.get("sequence_length", 1) > 1:
         words.append(f"L={params['sequence_length']}")
     return " ".join(word for word in [*words, *_layers(params, "/")] if word)
 
@@ -22,6 +26,9 @@ def run_name(number: int, params: dict[str, Any]) -> str:
 
 def _layers(params: dict[str, Any], between: str) -> list[str]:
     words = []
+    architecture = REGISTRY.get(str(params.get("architecture")))
+    if architecture and not architecture.layers:
+        return words
     if params.get("sequence_model"):
         layers = params.get("sequence_model_layers", 1)
         words.append(params["sequence_model"] + (f" x{layers}" if layers > 1 else ""))

@@ -1,0 +1,120 @@
+"""Fitting a linear probe: one step instead of epochs, with the strength that validates best."""
+
+from __future__ import annotations
+
+import copy
+import time
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.architectures.probe import LinearProbe
+from tuner.training.clips.batches import Clips
+from tuner.training.loop import Training
+from tuner.training.state import trained_state
+
+# How little the weights are held back: the inverse of the penalty on their squares, strong to weak.
+STRENGTHS = tuple(10.0**power for power in range(-5, 2))
+MOST_ROWS = 10_000  # to learn from: neighbouring frames are nearly the same, so more add time alone
+_ITERATIONS = 100
+_BATCH = 512  # clips
+_NEVER = -30.0  # a logit
+
+
+class ProbeTraining(Training):
+    """Multinomial logistic regression over pooled features, as one epoch.
+
+    Each of `STRENGTHS` is fitted to the train split, and the best on the valid split is kept. Classes
+    count as `class_weights` says. The fit is scikit-learn's LogisticRegression, by L-BFGS.
+    """
+
+    def step(self) -> dict[str, Any]:
+        """Fit and evaluate it; the figures are those of `Training.step`."""
+        start = time.perf_counter()
+        model = self.model
+        assert isinstance(model, LinearProbe)  # as Run has seen
+        which = torch.arange(len(self.train))
+        which = which[:: -(-len(which) // MOST_ROWS)]
+        inputs = torch.cat(list(self._inputs(model, self.train, which))).numpy()
+        labels = self.train.labels.cpu()[which]
+        balanced = self.config.class_weights == "balanced"
+        fits = list(_fits(inputs, labels.numpy(), len(model.classes), balanced))
+        # All strengths at once: the clips are read once.
+        weight = torch.from_numpy(np.stack([weight for _, weight, _ in fits]))
+        bias = torch.from_numpy(np.stack([bias for _, _, bias in fits]))[:, None]
+        seen = torch.from_numpy(inputs) @ weight.mT + bias
+        every = torch.arange(len(self.valid))
+        parts = [part @ weight.mT + bias for part in self._inputs(model, self.valid, every)]
+        valid, valid_labels = torch.cat(parts, dim=1), self.valid.labels.cpu()
+        results = []
+        for (strength, _, _), logits, others in zip(fits, seen, valid, strict=True):
+            figures = self.task.epoch_figures(others, valid_labels)
+            results.append(
+                {
+                    "epoch": 1,
+                    "round": 1,
+                    "learning_rate": 0.0,
+                    "strength": strength,
+                    "train_loss": self.task.epoch_figures(logits, labels)["loss"],
+                    "train_accuracy": float(self.task.count_right(logits, labels) / len(labels)),
+                    **{f"valid_{name}": value for name, value in figures.items()},
+                }
+            )
+        best = self.objective.best(results)
+        with torch.no_grad():
+            model.logits.weight.copy_(weight[best])
+            model.logits.bias.copy_(bias[best, 0])
+        self.best_confusion = self.task.confusion(valid[best], valid_labels).tolist()
+        self.best_weights = copy.deepcopy(trained_state(model))
+        seconds = time.perf_counter() - start
+        self.history.append(results[best] | {"seconds": seconds, "data_wait": 0.0})
+        self.best_epoch, self.finished = 1, True
+        return self.history[-1]
+
+    def _inputs(self, model: LinearProbe, clips: Clips, which: Tensor) -> Iterator[Tensor]:
+        """What the linear layer is given ``[B, W]``, some clips at a time."""
+        model.eval()
+        for batch, _ in clips.batches(which, _BATCH):
+            self._check_time()
+            features = batch if isinstance(batch, Tensor) else batch.clips()
+            with torch.no_grad():
+                yield model.pooled(model.norm(features)).float().cpu()
+
+
+def _fits(
+    inputs: np.ndarray, labels: np.ndarray, classes: int, balanced: bool
+) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
+    """Yield each strength with its weights float32 ``[C, W]`` and biases ``[C]``."""
+    # Imported late: it takes two seconds.
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    mean, deviation = inputs.mean(axis=0), inputs.std(axis=0)
+    deviation[deviation < 1e-6] = 1.0
+    rows, basis = (inputs - mean) / deviation, None
+    if len(rows) < rows.shape[1]:  # the same fit in as many dimensions as there are rows
+        left, size, basis = np.linalg.svd(rows, full_matrices=False)
+        rows = left * size
+    weigh = "balanced" if balanced else None
+    fit = LogisticRegression(class_weight=weigh, max_iter=_ITERATIONS, warm_start=True)
+    for strength in STRENGTHS:
+        fit.set_params(C=strength)
+        with warnings.catch_warnings():  # a weak penalty need not be fitted to the last digit
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            fit.fit(rows, labels)
+        found, offset = fit.coef_, fit.intercept_
+        if len(found) == 1:  # of two classes it gives the second one's alone
+            found, offset = (
+                np.stack([-found[0], found[0]]) / 2,
+                np.stack([-offset[0], offset[0]]) / 2,
+            )
+        found = (found if basis is None else found @ basis) / deviation
+        # A class without a clip to learn from is never predicted.
+        weight = np.zeros((classes, found.shape[1]), np.float32)
+        bias = np.full(classes, _NEVER, np.float32)
+        weight[fit.classes_], bias[fit.classes_] = found, offset - found @ mean
+        yield strength, weight, bias
