@@ -9,16 +9,19 @@ from dataclasses import dataclass
 
 import filelock
 
+from data import Dataset
 from data.console import Output
 from tuner.config.load import Config
 from tuner.config.messages import UserError
+from tuner.objective import Objective
 from tuner.preparation.cluster import prepare_all
 from tuner.runtime.session import RaySession
 from tuner.study.space.checks import remarks
 from tuner.study.space.probes import networks
 from tuner.study.space.unit import searchable
-from tuner.study.store.results import ResultsStore
+from tuner.study.store.results import COMMONEST, ResultsStore
 from tuner.study.tune import run_trials
+from tuner.training.task import Multiclass
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ def run_search(
             strict=strict,
         )
         store.set_note("classes", dataset.classes)
+        store.set_note(COMMONEST, _commonest(dataset, store.objective))
         store.set_note("rejects", [[r.video, str(r.path), r.reason] for r in dataset.rejects])
         budget = config.search.time_budget
         interrupted = run_trials(
@@ -83,6 +87,16 @@ def run_search(
         )
         config.storage_folder.keep_file(config.folder / "rejects.csv")
     return Ended(store, time.monotonic() - start, interrupted)
+
+
+def _commonest(dataset: Dataset, objective: Objective) -> tuple[str, float]:
+    """The commonest class, and the selection metric of always naming it."""
+    task, table = Multiclass(dataset.classes), dataset.table
+    train, valid = (
+        task.encode(table.loc[table["split"] == split, "label"]) for split in ("train", "valid")
+    )
+    name, figures = task.without_looking(train, valid)
+    return name, objective.value({f"valid_{figure}": value for figure, value in figures.items()})
 
 
 @contextmanager

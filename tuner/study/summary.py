@@ -9,13 +9,14 @@ from functools import partial
 from rich.table import Table
 
 from data.console import console, duration
+from models.registry import PROBE
 from models.rules import Row
 from tuner.config.load import Config, default_results_url
 from tuner.config.parameters import ROWS
 from tuner.study.space.describe import describe
 from tuner.study.store.database import without_password
 from tuner.study.store.record import TrialRecord
-from tuner.study.store.results import ResultsStore
+from tuner.study.store.results import COMMONEST, ResultsStore
 
 
 def summary(config: Config, store: ResultsStore, seconds: float, unfinished: str) -> None:
@@ -36,6 +37,8 @@ def summary(config: Config, store: ResultsStore, seconds: float, unfinished: str
         best = ranking[0]
         console.print(f"best: model {best.number}, {config.search.metric} {best.value:.3f}")
         console.print(f"  {describe(best.params)}")
+        if beside := _beside(store):
+            console.print(f"  beside it: {beside}")
     whole = partial(console.print, soft_wrap=True)  # a command that is to be copied is one line
     if unfinished:
         unfinished = unfinished.replace(config.results_url, url)
@@ -52,6 +55,17 @@ def summary(config: Config, store: ResultsStore, seconds: float, unfinished: str
         f"next:    python -m tuner.best{results} --search {shlex.quote(config.name)} --predict\n"
         f"         tensorboard --logdir {shlex.quote(events)}"
     )
+
+
+def _beside(store: ResultsStore) -> str:
+    """What the simplest ways would give: a linear probe, and always naming the commonest class."""
+    parts = []
+    probes = [r for r in store.ranking() if r.params.get("architecture") == PROBE]
+    if probes:
+        parts.append(f"the best linear probe {probes[0].value:.3f} (model {probes[0].number})")
+    if note := store.notes(COMMONEST).get(COMMONEST):
+        parts.append(f"always naming '{note[0]}' {note[1]:.3f}")
+    return "; ".join(parts)
 
 
 def show_best(store: ResultsStore, chosen: TrialRecord) -> None:

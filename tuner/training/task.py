@@ -108,6 +108,19 @@ class Multiclass:
         }
         return {name: value for name, value in figures.items() if f"valid_{name}" in METRICS}
 
+    def without_looking(self, train: Tensor, valid: Tensor) -> tuple[str, dict[str, float]]:
+        """The commonest class of the train split, and the figures of always naming it.
+
+        Its probabilities are the shares of the classes.
+
+        Args:
+            train, valid: the labels of the two splits, ``[N]`` and ``[M]``.
+        """
+        counts = torch.bincount(train, minlength=len(self.classes)).double()
+        logits = counts.clamp(min=0.5).log().expand(len(valid), -1)
+        name = self.classes[int(self.decide(logits[:1]))]
+        return name, self.epoch_figures(logits, valid)
+
     def split_figures(self, probabilities: Tensor, labels: Tensor) -> dict[str, Any]:
         """What ``results.json`` holds of a split.
 

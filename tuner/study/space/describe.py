@@ -25,7 +25,7 @@ def run_name(number: int, params: dict[str, Any]) -> str:
 
 
 def _layers(params: dict[str, Any], between: str) -> list[str]:
-    words = []
+    words: list[str] = []
     architecture = REGISTRY.get(str(params.get("architecture")))
     if architecture and not architecture.layers:
         return words

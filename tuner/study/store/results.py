@@ -27,6 +27,7 @@ from tuner.study.store.same import changes
 Kind = Literal["search", "train"]
 _WORDS = {"search": "search", "train": "series of single trainings"}
 _PROCESS = "process"  # which runs the trials, as host:pid; None: no process does
+COMMONEST = "commonest"  # a note: the commonest class, and the metric of always naming it
 TRAIN = "-train"  # ends the name of the study that has the single trainings
 
 
