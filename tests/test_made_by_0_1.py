@@ -117,7 +117,7 @@ def test_a_model_file_predicts_as_it_did(root, expected):
     model = models.load(root / told["model"])
     assert model.classes == told["classes"] and model.extra == told["extra"]
     data = DataConfig(videos=str(root / "videos"), labels=str(root / "videos/labels.csv"))
-    table = predict([model], [open_video("c1", root / "videos/c1.mp4", None)], data)
+    table = predict([model], [open_video("c1", root / "videos/c1.mp4", None)], data).frames
     np.testing.assert_allclose(table[model.classes].to_numpy(), told["predict"], atol=1e-3)
 
 

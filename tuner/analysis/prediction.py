@@ -150,7 +150,8 @@ def _weights(model: VideoClassifier, stored: Tensor | None, part: np.ndarray) ->
         shares = model.weigh(model.norm(stored.float().to(model.norm.mean.device))[None])
     if shares is None:
         return None
-    return shares[0].double().cpu().numpy()[part] / np.bincount(part)[part]
+    weights = shares[0].double().cpu().numpy()[part] / np.bincount(part)[part]
+    return weights / weights.sum()  # a short video has fewer frames than steps
 
 
 def steps(members: Iterable[VideoClassifier], videos: Iterable[Sized]) -> int:

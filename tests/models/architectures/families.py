@@ -9,7 +9,7 @@ import models
 from models import ModelConfig, build, param_count
 
 CLASSES = ["no seal", "seal"]
-FROZEN = ["image_mlp_frozen", "video_mlp_concat", "video_lrcnn_frozen"]
+FROZEN = ["image_mlp_frozen", "video_mlp_concat", "video_lrcnn_frozen", "linear_probe"]
 IMAGES = [*FROZEN, "image_mlp_trainable", "video_lrcnn_trainable"]
 SMALL: dict[str, dict[str, Any]] = {  # sizes at which each architecture is quick
     **{name: {"pretrained_model_name": "test_resnet", "frame_size": 32} for name in IMAGES},
