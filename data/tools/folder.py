@@ -69,7 +69,7 @@ def _once_drawn(folder: Path) -> list[str]:
 
 def write_video(path: Path, frames: Iterator[tuple[NDArray[Any], str]]) -> list[str]:
     """Encode the frames, uint8 RGB ``[H, W, 3]``, as H.264 or (AVI) MPEG-4; return their labels."""
-    labels = []
+    labels: list[str] = []
     with av.open(path, "w") as container:
         options = {"b": "400k", "g": "20", "threads": "1", "preset": "veryfast"}
         stream = container.add_stream("mpeg4" if path.suffix == ".avi" else "libx264", FPS, options)

@@ -116,8 +116,9 @@ class ResultsStore:
     def _check_same(self, config: Config) -> None:
         """What determines the outcome of a trial must not change within a search."""
         new, old = json.loads(config.model_dump_json()), self.study.user_attrs.get("config", {})
-        fixed = ["data", "model", "training", "space"]
-        parts = [(section, new[section], old.get(section)) for section in fixed]
+        sections = "data", "model", "training", "space"
+        old["data"] = {**type(config.data)().model_dump(), **old.get("data", {})}  # some lack keys
+        parts = [(section, new[section], old.get(section)) for section in sections]
         parts += [
             (f"search.{key}", new["search"][key], old.get("search", {}).get(key, default))
             for key, default in (
