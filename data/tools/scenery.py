@@ -26,7 +26,6 @@ class Site(NamedTuple):
     before: Array  # grass in front of them
     horizon: float  # y of the ground's far end, in pixels
     size: float  # of animals here: 1 is usual
-    night: float  # share of its videos that are taken at night
     banner: tuple[int, int, bool]  # grey of its bar, grey of the digits, whether it is at the top
 
 
@@ -54,7 +53,6 @@ def draw_site(rng: np.random.Generator, height: int, width: int) -> Site:
         _finer(before),
         horizon,
         rng.uniform(0.75, 1.2),
-        rng.uniform(0.1, 0.6),
         banner,
     )
 
@@ -102,7 +100,7 @@ def _draw_things(rng: np.random.Generator, scene: Array, horizon: float, bark: A
         colour = bark * (1 + 0.5 * max(0.15 - near, 0)) * (1 - 0.4 * off / half.clip(2))[..., None]
         cover = (half - abs(off) + 0.5).clip(0, 1)
         blend(scene, cover, colour.clip(0, 255) * (1 + 0.16 * stripes[..., None]), (0, 0))
-    for _ in range(rng.integers(1, 7)):
+    for _ in range(rng.integers(3, 16)):
         near = rng.uniform(0.05, 0.9)
         x, y, half = rng.uniform(0, width), horizon + near * (height - horizon), 5 + 26 * near
         colour = np.array(((112, 110, 104), (134, 92, 58), (100, 82, 62), (72, 66, 58)))

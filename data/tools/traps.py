@@ -82,7 +82,7 @@ def plan(seed: int, videos: int = VIDEOS, sites: int = SITES) -> list[Trap]:
     rng = np.random.default_rng([seed, 1])
     bounds = np.rint(np.cumsum([0, *SHARES.values()]) * videos).astype(int)
     places: list[list[str]] = [[] for _ in range(sites)]
-    likes = rng.gamma(1.2, size=(len(SHARES), sites)) + 0.05  # a class has its favourite sites
+    likes = rng.gamma(0.6, size=(len(SHARES), sites)) + 0.05  # a class has its favourite sites
     for label, like, count in zip(SHARES, likes, np.diff(bounds), strict=True):
         sure = rng.permutation(sites)[: min(EVERYWHERE, count)]
         drawn = rng.choice(sites, count - len(sure), p=like / like.sum())
@@ -90,12 +90,12 @@ def plan(seed: int, videos: int = VIDEOS, sites: int = SITES) -> list[Trap]:
             places[place].append(label)
     traps = []
     for number, labels in enumerate(places, 1):
-        site = _site(seed, number)
+        nights = rng.uniform(0.1, 0.6)  # the share of its videos
         day = datetime(2023, 1, 1) + timedelta(days=int(rng.integers(0, 600)))
         shot = int(rng.integers(1, 40))
         for label in rng.permutation(labels).tolist():
             day += timedelta(days=int(rng.integers(0, 4)))
-            night = bool(rng.random() < site.night)
+            night = bool(rng.random() < nights)
             hour = rng.uniform(20, 28) % 24 if night else rng.uniform(6, 20)
             taken = day + timedelta(hours=float(hour))
             ending = "avi" if rng.random() < 0.3 else "mp4"
