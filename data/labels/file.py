@@ -23,6 +23,7 @@ FORMS = {
     "range": ["video", "time_start", "time_end", "label"],
     "video": ["video", "label"],
 }
+OPTIONAL = ["split", "site", "date"]  # site and date are kept as text
 
 
 @dataclass
@@ -130,11 +131,11 @@ def _read_text(path: File) -> str:
 
 
 def _form_of(columns: list[str], path: File) -> str:
-    known = {*chain(*FORMS.values()), "split"}
+    known = {*chain(*FORMS.values()), *OPTIONAL}
     forms = "; ".join(", ".join(columns) for columns in FORMS.values())
     problems = [
         f"{path}: unknown column '{column}'{nearest(column, known)}; a label file has the columns "
-        f"{forms}, and maybe split"
+        f"{forms}, and maybe {some(OPTIONAL)}"
         for column in columns
         if column not in known
     ]
@@ -144,12 +145,12 @@ def _form_of(columns: list[str], path: File) -> str:
     if problems:
         raise DataError(problems)
     for form, needed in FORMS.items():
-        if set(columns) - {"split"} == set(needed):
+        if set(columns) - set(OPTIONAL) == set(needed):
             return form
     raise DataError(
         [
             f"{path}: columns {', '.join(columns)} match no form of labels; it needs {forms}, and "
-            "maybe split"
+            f"maybe {some(OPTIONAL)}"
         ]
     )
 
@@ -170,7 +171,7 @@ def _check_filled(file: LabelFile) -> None:
     empty = file.rows.drop(columns="row") == ""
     for column in empty.columns[empty.any()]:
         instead = (
-            " or the column" if column == "split" else " (a frame without a row is unlabelled)"
+            " or the column" if column in OPTIONAL else " (a frame without a row is unlabelled)"
         )
         file.report(
             empty[column],

@@ -5,22 +5,19 @@ the seals are things easily taken for them: rocks of the same grey, dark fish, s
 """
 
 import csv
-import json
 import math
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import av
 import numpy as np
-from numpy.typing import NDArray
+
+from data.tools.canvas import Array, blend, grid, oval
+from data.tools.folder import LABELS, fill, write_video
 
 VERSION = 1  # raise it whenever the drawing changes: older samples are then drawn anew
-WIDTH, HEIGHT, FPS = 320, 240, 10
+WIDTH, HEIGHT = 320, 240
 SEAL_SHOWN = 0.35  # share of the seal's area that must lie inside the picture for label "seal"
-Array = NDArray[Any]
 
 
 class Swimmer(NamedTuple):
@@ -58,7 +55,7 @@ CLIPS = (  # name, split, light (1 is a bright day), how often a seal swims by
     ("camera4-02.avi", "valid", 1.00, 1),
     ("camera4-03.mp4", "test", 1.05, 2),
 )
-FILES = {"labels.csv", "sample.json", *(clip[0] for clip in CLIPS)}
+FILES = {LABELS, *(clip[0] for clip in CLIPS)}
 # Half width of a body at even steps from tail to nose, in half body lengths.
 SEAL = (0.03, 0.06, 0.11, 0.17, 0.22, 0.25, 0.26, 0.235, 0.185, 0.16, 0.05)
 FISH = (0.30, 0.18, 0.06, 0.16, 0.25, 0.30, 0.32, 0.30, 0.25, 0.17, 0.05)
@@ -74,35 +71,18 @@ def make_sample(
     frames of 320 x 240 pixels, 10 a second, and depend on `seed` alone. `on_video` gets each file
     name once it is written. Raises FileExistsError if `folder` holds other files.
     """
-    folder, mark = folder.resolve(), json.dumps({"version": VERSION, "seed": seed})
-    if _is_complete(folder, mark):
-        return folder / "labels.csv"
-    if foreign := {path.name for path in folder.glob("*")} - FILES:
-        raise FileExistsError(
-            f"{folder} has other files in it, such as {min(foreign)}: choose another"
-        )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Drawn next to its place and then renamed into it, so that nobody sees a half-made sample.
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
-        (draft := Path(scratch, "draft")).mkdir()
-        with (draft / "labels.csv").open("w", newline="") as file:
+
+    def draw(draft: Path) -> None:
+        with (draft / LABELS).open("w", newline="") as file:
             table = csv.writer(file, lineterminator="\n")
             table.writerow(("video", "frame", "label", "split"))
             for name, split, light, passes in CLIPS:
-                labels = _write_video(draft / name, draw_video(name, light, passes, seed))
+                labels = write_video(draft / name, draw_video(name, light, passes, seed))
                 table.writerows((name[:-4], i, label, split) for i, label in enumerate(labels))
                 if on_video is not None:
                     on_video(name)
-        (draft / "sample.json").write_text(mark)
-        if not _is_complete(folder, mark):  # else another run was quicker and ours is dropped
-            with suppress(FileNotFoundError):
-                folder.rename(Path(scratch, "replaced"))
-            try:
-                draft.rename(folder)
-            except OSError:
-                if not _is_complete(folder, mark):
-                    raise
-    return folder / "labels.csv"
+
+    return fill(folder, FILES, {"version": VERSION, "seed": seed}, draw)
 
 
 def draw_video(name: str, light: float, passes: int, seed: int) -> Iterator[tuple[Array, str]]:
@@ -133,50 +113,6 @@ def draw_video(name: str, light: float, passes: int, seed: int) -> Iterator[tupl
         yield canvas.clip(0, 255).astype(np.uint8), "seal" if shown >= SEAL_SHOWN else "noseal"
 
 
-def _is_complete(folder: Path, mark: str) -> bool:
-    has_all = all((folder / name).is_file() for name in FILES)
-    return has_all and (folder / "sample.json").read_text() == mark
-
-
-def _write_video(path: Path, frames: Iterator[tuple[Array, str]]) -> list[str]:
-    """Encode the frames, as H.264 or (AVI) MPEG-4, and return their labels."""
-    labels = []
-    with av.open(path, "w") as container:
-        options = {"b": "400k", "g": "20", "threads": "1", "preset": "veryfast"}
-        stream = container.add_stream("mpeg4" if path.suffix == ".avi" else "libx264", FPS, options)
-        assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        for picture, label in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-            labels.append(label)
-        container.mux(stream.encode())
-    return labels
-
-
-def _grid(x: float, y: float, radius: float) -> tuple[Array, Array, tuple[int, int]]:
-    """Offsets in pixels from (x, y) over a square around it, and the square's left top corner."""
-    left, top = int(x - radius) - 1, int(y - radius) - 1
-    steps = np.arange(int(2 * radius) + 4, dtype=np.float32)
-    return (steps + (left - x))[None, :], (steps + (top - y))[:, None], (left, top)
-
-
-def _oval(u: Array, v: Array, long: float, wide: float, turn: float = 0, scale: float = 1) -> Array:
-    """Cover (0 to 1) of an ellipse whose edge is about a pixel soft; `scale` is pixels a unit."""
-    cos, sin = math.cos(turn), math.sin(turn)
-    far = np.sqrt(((u * cos + v * sin) / long) ** 2 + ((v * cos - u * sin) / wide) ** 2)
-    return np.asarray(((1 - far) * wide * scale + 0.5).clip(0, 1))
-
-
-def _blend(canvas: Array, cover: Array, colour: Array, corner: tuple[int, int]) -> float:
-    """Paint `colour` where `cover` says and return the share of the cover inside the picture."""
-    (left, top), (tall, wide) = corner, cover.shape
-    part = np.s_[max(-top, 0) : max(HEIGHT - top, 0), max(-left, 0) : max(WIDTH - left, 0)]
-    under = canvas[max(top, 0) : max(top + tall, 0), max(left, 0) : max(left + wide, 0)]
-    colour = np.broadcast_to(colour, (tall, wide, 3))[part]
-    under += cover[part][..., None] * (colour - under)
-    return float(cover[part].sum() / cover.sum())
-
-
 def _draw_scene(rng: np.random.Generator, surface: Array, deep: Array, floor: Array) -> Array:
     """What stands still before a camera: water, floor and rocks as grey as a seal."""
     columns, rows = np.arange(WIDTH)[:, None], np.arange(HEIGHT)[:, None, None]
@@ -187,12 +123,12 @@ def _draw_scene(rng: np.random.Generator, surface: Array, deep: Array, floor: Ar
     scene = scene + ((rows - line) / 3).clip(0, 1) * (ground - scene)
     for _ in range(rng.integers(1, 5)):
         x, y, half = rng.uniform(0, WIDTH), level + rng.uniform(-4, 22), rng.uniform(18, 55)
-        u, v, corner = _grid(x, y, 1.3 * half)
+        u, v, corner = grid(x, y, 1.3 * half)
         angle, tall = np.arctan2(v, u), half * rng.uniform(0.35, 0.65)
         bumps = 1 + 0.09 * np.sin(3 * angle + x) + 0.05 * np.sin(7 * angle)
         grey = 62 - 22 * (v / tall).clip(-1, 1) + 4 * rng.standard_normal(bumps.shape)
-        cover = _oval(u / bumps, v / bumps, half, tall)
-        _blend(scene, cover, grey[..., None] * (0.94, 1.0, 1.04), corner)
+        cover = oval(u / bumps, v / bumps, half, tall)
+        blend(scene, cover, grey[..., None] * (0.94, 1.0, 1.04), corner)
     return np.asarray(scene, np.float32)
 
 
@@ -204,7 +140,7 @@ def _draw_strand(canvas: Array, place: float, sway: float, t: float, kelp: bool)
     left = int(x.min()) - 8
     gap = abs(np.arange(left, int(x.max()) + 9, dtype=np.float32) - x)
     colour = np.array((54, 66, 36) if kelp else (88, 84, 72), np.float32)
-    _blend(canvas, ((blade if kelp else 1.3) - gap + 0.5).clip(0, 1), colour, (left, 0))
+    blend(canvas, ((blade if kelp else 1.3) - gap + 0.5).clip(0, 1), colour, (left, 0))
 
 
 def _plan_swimmers(rng: np.random.Generator, water: Array, seals: int, count: int) -> list[Swimmer]:
@@ -235,7 +171,7 @@ def _draw_swimmer(canvas: Array, one: Swimmer, t: int) -> float:
     x, y = WIDTH / 2 + one.dx * gone, one.y + one.slope * one.dx * gone
     if abs(x - WIDTH / 2) > WIDTH / 2 + 1.3 * one.half:
         return 0.0
-    u, v, corner = _grid(x, y, 1.3 * one.half)
+    u, v, corner = grid(x, y, 1.3 * one.half)
     u, v, beat = way * u / one.half, v / one.half, 0.9 * gone
     v = v - (way * one.slope + 0.06 * math.sin(beat / 2)) * u
     v = v - (0.015 + 0.05 * (1 - u).clip(0) ** 2) * np.sin(beat + 2.4 * u)  # least at the head
@@ -245,8 +181,8 @@ def _draw_swimmer(canvas: Array, one: Swimmer, t: int) -> float:
     shade = 1 - 0.22 * back.clip(-0.8, 0) + 0.7 * (back - 0.25).clip(0, 0.5)  # the belly is paler
     if one.shape is SEAL:
         shade += 0.13 * (np.sin(17 * u + 5 * np.sin(9 * v)) * np.sin(31 * v + 4 * u + 1) > 0.45)
-        shade *= 1 - 0.75 * _oval(u - 0.82, v + 0.045, 0.035, 0.03, 0, one.half)  # the eye
+        shade *= 1 - 0.75 * oval(u - 0.82, v + 0.045, 0.035, 0.03, 0, one.half)  # the eye
         for at, down, turn in ((0.18, 0.25, 2.3), (-1.06, -0.05, 0.35), (-1.06, 0.06, -0.3)):
-            fin = _oval(u - at, v - down, 0.18, 0.055, turn + math.sin(beat / 2) / 4, one.half)
+            fin = oval(u - at, v - down, 0.18, 0.055, turn + math.sin(beat / 2) / 4, one.half)
             shade, cover = np.where(cover > fin, shade, 0.8), np.maximum(cover, fin)
-    return _blend(canvas, cover, shade[..., None] * one.colour, corner)
+    return blend(canvas, cover, shade[..., None] * one.colour, corner)

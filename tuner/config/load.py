@@ -185,7 +185,7 @@ def _override(tree: dict[str, Any], key: str, value: Any, where: str) -> list[st
 def absolute(config: Config) -> Config:
     """`config` with paths that mean the same from any folder, as the results store keeps it."""
     data = config.data
-    if data.videos != "sample":
+    if not data.drawn:
         paths = {"videos": data.videos, "labels": data.labels}
         resolved = {k: absolute_path(v) for k, v in paths.items() if v}
         data = data.model_copy(update=resolved)

@@ -61,6 +61,7 @@ class DataConfig(Section):
     videos: str = "sample"
     labels: str | None = None
     unit: Literal["auto", "frame", "video"] = "auto"  # what a label is of; auto: by the label file
+    sample_seed: int = Field(default=0, ge=0)  # of videos that are drawn
     fps: float | None = Field(default=None, gt=0)
     # of a video, spread over it; None: all, or as many as whole-video models need
     max_frames: int | None = Field(default=None, ge=1)
@@ -71,11 +72,16 @@ class DataConfig(Section):
 
     @model_validator(mode="after")
     def _labels_given(self) -> Self:
-        if self.videos != "sample" and self.labels is None:
+        if not self.drawn and self.labels is None:
             raise ValueError("data.labels is missing: the file that says what each video shows")
-        if self.videos == "sample" and self.labels is not None:
+        if self.drawn and self.labels is not None:
             raise ValueError("data.videos is missing: the folder of the videos that are labelled")
         return self
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the project draws the videos and their labels itself."""
+        return self.videos in ("sample", "sample-traps")
 
     @property
     def limit_bytes(self) -> int | None:

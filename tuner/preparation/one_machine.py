@@ -11,7 +11,8 @@ from data.console import Output
 from data.errors import DataError
 from data.files.path import place
 from data.files.store import default_folder
-from data.tools.sample import make_sample
+from data.tools.sample import CLIPS, make_sample
+from data.tools.traps import VIDEOS, make_traps
 from data.videos.rejects import Reject, write_rejects
 from models.config import ModelConfig
 from tuner.config.sections import DataConfig
@@ -27,11 +28,9 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
         S3Error: videos or labels are on S3, and it can't be used.
     """
     videos, labels = config.videos, config.labels
-    if videos == "sample":
-        folder = default_folder() / "sample"
-        with output.bar("drawing the sample's videos", 14) as advance:
-            labels = str(make_sample(folder, on_video=lambda _: advance()))
-        videos = str(folder)
+    if config.drawn:
+        labels = str(_draw(config, output))
+        videos = str(Path(labels).parent)
     assert labels is not None  # as DataConfig has checked
     splits = config.splits
     with contextlib.ExitStack() as bars:
@@ -58,6 +57,15 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
     for warning in dataset.warnings:
         output.warn(f"warning: {warning}")
     return dataset
+
+
+def _draw(config: DataConfig, output: Output) -> Path:
+    """Draw the videos that the configuration asks for, and return the path of their labels."""
+    seed, traps = config.sample_seed, config.videos == "sample-traps"
+    name = f"{config.videos}-{seed}" if traps or seed else config.videos
+    with output.bar("drawing the sample's videos", VIDEOS if traps else len(CLIPS)) as advance:
+        draw = make_traps if traps else make_sample
+        return draw(default_folder() / name, seed=seed, on_video=lambda _: advance())
 
 
 def prepare(

@@ -69,6 +69,12 @@ def test_spellings_of_valid(labels: Path, written: str) -> None:
     assert table["split"].tolist() == ["valid"]
 
 
+def test_site_and_date_are_kept_as_text(labels: Path) -> None:
+    labels.write_text("video,label,site,date\nv,a,7,2024-05-31\n")
+    row = read_labels(labels).rows.iloc[0]
+    assert (row["site"], row["date"]) == ("7", "2024-05-31")
+
+
 # Mistakes
 
 
