@@ -9,7 +9,7 @@ import numpy as np
 from data.tools.canvas import Array, blend, grid, limb, oval
 
 COATS = {"fox": (158, 94, 52), "deer": (126, 94, 66), "bird": (62, 58, 58)}
-LENGTHS = {"fox": (24, 44), "deer": (32, 48), "bird": (15, 17)}  # a body's, far away, and more near
+LENGTHS = {"fox": (24, 44), "deer": (32, 48), "bird": (17, 17)}  # a body's, far away, and more near
 SHOWN = 0.35  # share of the body that must lie inside the picture for the animal to be in view
 
 
@@ -56,7 +56,7 @@ def plan_animal(
     way = Way(*(np.pad(part, (first, count - frames - first), mode="edge") for part in way))
     coat = np.array(COATS[kind]) * rng.uniform(0.8, 1.25) * rng.uniform(0.93, 1.07, 3)
     if night:
-        coat = coat * 1.35  # fur is bright in infrared
+        coat = 0.75 * coat + 70  # fur and feathers are bright in infrared
     return Animal(kind, length, coat, bool(rng.random() < 0.5), night, way)
 
 
