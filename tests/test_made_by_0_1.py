@@ -179,7 +179,11 @@ def test_the_best_model_is_evaluated_again(root, expected, command):
     assert status == 0, err
     before, after = pd.read_csv(MADE / path), pd.read_csv(root / path)
     assert set(before.columns) <= set(after.columns)
-    np.testing.assert_allclose(after["seal"], before["seal"], atol=1e-3)
+    folder = (root / path).parent
+    temperature = json.loads((folder / "results.json").read_text())["temperature"]
+    odds = (after["seal"] / after["noseal"]) ** temperature
+    np.testing.assert_allclose(odds / (1 + odds), before["seal"], atol=1e-3)
+    assert models.load(folder / "best.pt").extra["temperature"] == temperature != 1
 
 
 @pytest.mark.usefixtures("ray_session")

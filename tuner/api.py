@@ -19,14 +19,13 @@ import pandas as pd
 from data.console import Output, for_python
 from data.files.patience import telling
 from tuner.analysis import evaluation
+from tuner.analysis.ensemble import Ensemble, Size
 from tuner.analysis.evaluation import Trained
 from tuner.config.load import Config, default_results_url
-from tuner.config.messages import UserError
-from tuner.preparation.one_machine import prepare
+from tuner.kept import best_ensemble, prepared, trained
 from tuner.runtime.session import RaySession, every_cpu_trains
 from tuner.study.search import run_search
 from tuner.study.single import study_of, train_one
-from tuner.study.space.space import resolve
 from tuner.study.space.unit import with_unit
 from tuner.study.store.database import searches
 from tuner.study.store.record import TrialRecord
@@ -68,6 +67,10 @@ class SearchResult:
         if not self.ranking:
             raise LookupError(f"search '{self.name}' has no trained model; trials says why")
         return self.ranking[0]
+
+    def ensemble(self, size: Size = "auto") -> Ensemble:
+        """As of `best_ensemble`: the models that predict best together."""
+        return best_ensemble(self.store, size)
 
 
 @dataclass(frozen=True)
@@ -149,22 +152,29 @@ class Evaluation:
 
 
 def evaluate(
-    store: ResultsStore, models: Sequence[Trained], *, output: Output | None = None
+    store: ResultsStore, models: Sequence[Trained] | Ensemble, *, output: Output | None = None
 ) -> Evaluation:
     """Predict every frame of the search's data, and write all files of the models.
 
     Args:
-        models: the best first, as of `with_weights`; the probabilities of several are averaged.
+        models: the best first, as of `with_weights`, or what `best_ensemble` gives; the probabilities
+            of several are averaged.
         output: as of `search`.
     """
     output, config = output or for_python(), store.config
-    networks = [resolve(dict(model.params))[0] for model in models]
-    dataset = prepare(config.data, networks, config.folder, output)
-    folder = folder_of(config, models)
-    figures = evaluation.evaluate(models, folder, dataset, config.data, output=output)
-    numbers = ", ".join(str(model.model_id) for model in models)
-    store.set_note(f"{_LOOKED}{numbers}", figures)
-    for changed in {folder, *(model.folder for model in models)}:
+    ensemble = models if isinstance(models, Ensemble) else Ensemble.of(models)
+    members, folder = ensemble.members, folder_of(config, ensemble.members)
+    figures = evaluation.evaluate(
+        members,
+        folder,
+        ensemble.dataset or prepared(store, members, output),
+        config.data,
+        weights=ensemble.weights,
+        temperature=ensemble.temperature,
+        output=output,
+    )
+    store.set_note(f"{_LOOKED}{ensemble.name}", figures)
+    for changed in {folder, *(model.folder for model in members)}:
         config.storage_folder.keep(changed)
     return Evaluation(figures, folder, len(store.notes(_LOOKED)))
 
@@ -172,25 +182,6 @@ def evaluate(
 def folder_of(config: Config, models: Sequence[Trained]) -> Path:
     """Where the files of one model go, or of several together."""
     return models[0].folder if len(models) == 1 else config.folder / "ensemble"
-
-
-def with_weights(store: ResultsStore, records: Sequence[TrialRecord]) -> list[Trained]:
-    """The models that trials have left, with their weights on this machine.
-
-    Raises:
-        UserError: the weights of one of them are not there any more.
-    """
-    models = [trained(store.config, record) for record in records]
-    for model in models:
-        model.fetch()
-        try:
-            model.load()
-        except FileNotFoundError as error:
-            raise UserError(
-                f"{error}: the search keeps the weights of its {store.config.search.keep_models} "
-                "best models (search.keep_models); is this the machine that it ran on?"
-            ) from error
-    return models
 
 
 def open_results(url: str | None = None) -> Results:
@@ -239,21 +230,6 @@ class Results:
     def ranking(self, search: str | None = None) -> list[Trained]:
         """Finished and pruned models of a search, the best first; for `load_model`."""
         return _ranking(ResultsStore.open(self.url, search))
-
-
-def trained(config: Config, record: TrialRecord) -> Trained:
-    """The model that a trial has left."""
-    return Trained(
-        model_id=record.number,
-        folder=config.folder / "models" / str(record.number),
-        value=record.value,
-        params=record.params,
-        summary=record.results,
-        started=record.started,
-        ended=record.ended,
-        fps=config.data.fps,
-        storage=config.storage_folder,
-    )
 
 
 def _ranking(store: ResultsStore) -> list[Trained]:

@@ -14,7 +14,7 @@ from tuner.config.messages import UserError
 EXAMPLES = """
 python -m tuner.best
 python -m tuner.best --predict
-python -m tuner.best --predict --ensemble 3
+python -m tuner.best --predict --ensemble auto
 python -m tuner.best --predict --videos new_videos/ another.mp4
 python -m tuner.best --results sqlite:///runs/results.db --search seals --model 7 --predict
 python -m tuner.best --model copies/model.pt --predict --videos new_videos/
@@ -37,9 +37,10 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--ensemble",
-        type=int,
-        metavar="K",
-        help="average the probabilities of the K best models (default: search.ensemble of the YAML)",
+        type=size,
+        metavar="auto|K",
+        help="average the probabilities of the K best models, or of those that predict the validation "
+        "videos best together (default: search.ensemble of the YAML)",
     )
     parser.add_argument(
         "--predict",
@@ -58,14 +59,27 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def predict(config: Config, members: list[Any], paths: list[str], out: Path | None) -> int:
+def size(text: str) -> int | str:
+    """How many models predict together, as of ``search.ensemble``."""
+    if text != "auto" and not (text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a number of models; write auto, or a number such as 3"
+        )
+    return text if text == "auto" else int(text)
+
+
+def predict(config: Config, ensemble: Any, paths: list[str], out: Path | None) -> int:
     """Predict videos that nobody labelled, and say what they show."""
     from tuner.analysis.new_videos import predict_new
     from tuner.api import folder_of
 
-    loaded = [member.load() for member in members]
-    found = predict_new(loaded, paths, config.data, output)
-    return report(found, out or folder_of(config, members) / "new_videos")
+    loaded = [member.load() for member in ensemble.members]
+    own = loaded[0].extra.get("temperature", 1.0)
+    temperature = own if len(loaded) == 1 else ensemble.temperature
+    found = predict_new(
+        loaded, paths, config.data, output, weights=ensemble.weights, temperature=temperature
+    )
+    return report(found, out or folder_of(config, ensemble.members) / "new_videos")
 
 
 def predict_with(path: Path, paths: list[str], out: Path | None) -> int:
@@ -128,8 +142,10 @@ def of_file(args: argparse.Namespace) -> tuple[Path, list[str], Path | None]:
 
 def main() -> int:
     args = arguments().parse_args()
-    from tuner.analysis.summary import show_results
-    from tuner.api import evaluate, with_weights
+    from tuner.analysis.ensemble import Ensemble
+    from tuner.analysis.summary import show_ensemble, show_results
+    from tuner.api import evaluate
+    from tuner.kept import best_ensemble, with_weights
     from tuner.study.store.results import ResultsStore
     from tuner.study.summary import show_best
 
@@ -142,24 +158,25 @@ def main() -> int:
     if not ranking:
         raise UserError(f"search '{store.name}' has no trained model yet")
     config = store.config
-    if args.model is None:
-        wanted = config.search.ensemble if args.ensemble is None else args.ensemble
-        chosen = ranking[: max(1, wanted)]
-    else:
-        chosen = [store.record(int(args.model))]
-    best = chosen[0]
+    wanted = config.search.ensemble if args.ensemble is None else args.ensemble
+    best = ranking[0] if args.model is None else store.record(int(args.model))
     if best.value is None:
         raise UserError(f"model {best.number} is {best.state}: {best.reason or 'no epoch'}")
     show_best(store, best)
-    if len(chosen) > 1:
-        numbers = ", ".join(str(record.number) for record in chosen)
-        console.print(f"\nensemble: the probabilities of models {numbers} are averaged")
+    several = args.model is None and wanted != 1
+    if several and not args.predict:
+        which = "those that predict best together" if wanted == "auto" else f"the {wanted} best"
+        console.print(f"\nensemble: --predict takes {which}")
     if not args.predict:
         return 0
-    members = with_weights(store, chosen)
+    if several:
+        ensemble = best_ensemble(store, wanted, again=not args.videos, output=output)
+        show_ensemble(ensemble, store.objective.metric)
+    else:
+        ensemble = Ensemble.of(with_weights(store, [best]))
     if args.videos:
-        return predict(config, members, args.videos, args.out)
-    result = evaluate(store, members, output=output)
+        return predict(config, ensemble, args.videos, args.out)
+    result = evaluate(store, ensemble, output=output)
     show_results(result.figures, result.folder)
     if result.looked > 1:
         console.print(

@@ -14,11 +14,27 @@ import torch
 import models
 from models import ModelConfig
 from tuner.analysis.intervals import intervals
+from tuner.training.calibration import calibration_error
 from tuner.training.pictures import plot_confusion
 from tuner.training.task import Task
 
 # The splits as the keys of results.json call them.
 SPLIT_KEYS = {"train": "train", "valid": "val", "test": "test"}
+
+
+def fit_temperature(predictions: pd.DataFrame, task: Task) -> float:
+    """The temperature at which probabilities fit the labels of the valid split best.
+
+    No other split is used; as of `calibration.fit_temperature`.
+    """
+    rows = predictions[(predictions["split"] == "valid") & predictions["label"].notna()]
+    return task.temperature(*_tensors(rows, task))
+
+
+def calibration_errors(predictions: pd.DataFrame, task: Task) -> dict[str, float]:
+    """The calibration error of each split."""
+    splits = predictions.dropna(subset=["label"]).groupby("split")
+    return {str(split): calibration_error(*_tensors(rows, task)) for split, rows in splits}
 
 
 def choose_thresholds(predictions: pd.DataFrame, task: Task) -> dict[str, float] | None:
@@ -67,6 +83,9 @@ def results(
     *,
     model_id: int,
     ensemble: list[int],
+    ensemble_weights: list[int],
+    temperature: float,
+    uncalibrated: Mapping[str, float],
     batch_size: int,
     task: Task,
     folder: Path,
@@ -81,6 +100,9 @@ def results(
         summary: as `Run.summary` gives it.
         figures: as `evaluate` gives them.
         ensemble: the models whose probabilities were averaged, `model_id` the first of them.
+        ensemble_weights: of each of them in the average.
+        temperature: that the average was brought to.
+        uncalibrated: the calibration error of each split at temperature 1.
         times: the ``fit_dt_...`` entries.
         unit: what `figures` count, frames or videos.
         by_unit: what `brief` gives, of frames and of videos.
@@ -94,6 +116,8 @@ def results(
         "class_names": task.classes,
         "model_id": model_id,
         "ensemble": ensemble,
+        "ensemble_weights": ensemble_weights,
+        "temperature": temperature,
         "model_param_count": summary["model_param_count"],
         "num_features": summary["num_features"],
         "seed": summary["seed"],
@@ -113,6 +137,7 @@ def results(
     for split, key in SPLIT_KEYS.items():
         of_split = figures.get(split, {})
         entries[f"data_total_rows_{split}"] = of_split.get("rows", 0)
+        entries[f"fit_{key}_calibration_error_before"] = uncalibrated.get(split)
         for name in task.RESULT_FIGURES:
             entries[f"fit_{key}_{name}"] = of_split.get(name)
     return dict(sorted(entries.items()))

@@ -15,7 +15,7 @@ from data import Dataset
 from data.console import Output
 from data.files.storage import Storage
 from tuner.analysis import artifacts
-from tuner.analysis.prediction import PREDICTIONS, predict, steps, with_labels
+from tuner.analysis.prediction import PREDICTIONS, Predictions, predict, steps, with_labels
 from tuner.analysis.videos import VIDEO_PREDICTIONS, with_video_labels
 from tuner.config.sections import DataConfig
 from tuner.training.run import BEST, HISTORY
@@ -66,6 +66,8 @@ def evaluate(
     dataset: Dataset,
     config: DataConfig,
     *,
+    weights: Sequence[int] | None = None,
+    temperature: float | None = None,
     output: Output,
 ) -> dict[str, Any]:
     """Predict every frame and video of the data set, and write all files of one or several models.
@@ -74,6 +76,8 @@ def evaluate(
         members: the best first; their probabilities are averaged. Each one's own files go to its
             own folder.
         folder: gets the predictions and their figures; for a single model, its own folder.
+        weights: of the members in the average; None: all the same.
+        temperature: of the average; None: it is fitted on the valid split. A single model has its own.
 
     Returns:
         what ``results.json`` holds.
@@ -84,20 +88,26 @@ def evaluate(
     begin = datetime.now()
     videos = list(dataset.videos.values())
     with output.bar("predicting", steps(loaded, videos)) as advance:
-        found = predict(loaded, videos, config, on_frames=advance)
-    frames = with_labels(found.frames, dataset.table)
-    of_videos = with_video_labels(found.videos, dataset.table)
-    predictions = of_videos if dataset.unit == "video" else frames
+        found = predict(loaded, videos, config, weights=weights, on_frames=advance)
+    raw = labelled(found, dataset)[dataset.unit]
+    if len(members) == 1:
+        temperature = model.extra.get("temperature")
+    if temperature is None:
+        temperature = artifacts.fit_temperature(raw, task)
+        if len(members) == 1:  # its file is of an earlier version
+            model.extra["temperature"] = temperature
+            models.save(model, best.folder / BEST)
+    tables = labelled(found.at_temperature(task, temperature), dataset)
+    predictions = tables[dataset.unit]
     thresholds = artifacts.choose_thresholds(predictions, task)
     figures = artifacts.evaluate(predictions, task, thresholds)
     by_unit = {
-        "video": artifacts.brief(artifacts.evaluate(of_videos, task)),
-        "frame": artifacts.brief(artifacts.evaluate(frames, task)),
+        unit: artifacts.brief(artifacts.evaluate(tables[unit], task)) for unit in ("video", "frame")
     }
     end = datetime.now()
     folder.mkdir(parents=True, exist_ok=True)
-    frames.to_csv(folder / PREDICTIONS, index=False)
-    of_videos.to_csv(folder / VIDEO_PREDICTIONS, index=False)
+    tables["frame"].to_csv(folder / PREDICTIONS, index=False)
+    tables["video"].to_csv(folder / VIDEO_PREDICTIONS, index=False)
     split = "test" if "test" in figures else "valid"
     artifacts.write_confusion(predictions, task, folder, split, _name(members), dataset.unit)
     results = artifacts.results(
@@ -106,6 +116,9 @@ def evaluate(
         figures,
         model_id=best.model_id,
         ensemble=[member.model_id for member in members],
+        ensemble_weights=list(weights or [1] * len(members)),
+        temperature=temperature,
+        uncalibrated=artifacts.calibration_errors(raw, task),
         batch_size=int(best.params["batch_size"]),
         task=task,
         folder=folder,
@@ -118,6 +131,15 @@ def evaluate(
     for member, network in zip(members, loaded, strict=True):
         _write_model(member, network, config)
     return results
+
+
+def labelled(found: Predictions, dataset: Dataset) -> dict[str, pd.DataFrame]:
+    """Predictions by unit, of frames and of videos, with their labels and splits."""
+    table = dataset.table
+    return {
+        "frame": with_labels(found.frames, table),
+        "video": with_video_labels(found.videos, table),
+    }
 
 
 def _write_model(trained: Trained, model: models.VideoClassifier, config: DataConfig) -> None:

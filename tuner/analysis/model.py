@@ -11,22 +11,26 @@ import pandas as pd
 import models
 from data.console import Output, for_python
 from data.errors import DataError
+from tuner.analysis.ensemble import Ensemble
 from tuner.analysis.evaluation import MODEL, Trained
 from tuner.analysis.new_videos import NewPredictions, predict_new
 from tuner.config.sections import DataConfig
 from tuner.training.run import BEST
 
 
-def load_model(source: str | Path | Trained) -> TrainedModel:
+def load_model(source: str | Path | Trained | Ensemble) -> TrainedModel:
     """A model that predicts videos: ``load_model("model.pt").predict("new_videos/")``.
 
     Args:
-        source: a ``model.pt`` or ``best.pt``, wherever it is; a model's folder; or what a search left.
+        source: a ``model.pt`` or ``best.pt``, wherever it is; a model's folder; what a search left; or
+            several of these that predict together.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is not a model's.
+        ValueError: the file is not a model's; or the temperature of several is not known.
     """
+    if isinstance(source, Ensemble):
+        return _together(source)
     if isinstance(source, Trained):
         source.fetch()
     path = source.folder if isinstance(source, Trained) else Path(source).expanduser()
@@ -38,11 +42,33 @@ def load_model(source: str | Path | Trained) -> TrainedModel:
     return model
 
 
+def _together(ensemble: Ensemble) -> TrainedModel:
+    first, *others = [load_model(member) for member in ensemble.members]
+    if others:
+        if ensemble.temperature is None:
+            raise ValueError("the temperature of these models together is not known")
+        first.others = [other.network for other in others]
+        first.weights, first.temperature = ensemble.weights, ensemble.temperature
+    return first
+
+
 class TrainedModel:
-    """A model that was read from its file alone, by `load_model`."""
+    """A model that was read from its file alone, by `load_model`.
+
+    Attributes:
+        path: of its file.
+        network: what was read from it.
+        temperature: that its probabilities are brought to, so that they mean something; 1 in files of
+            earlier versions.
+        others: the rest of an ensemble, of which it is the first.
+        weights: of the members of that ensemble.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path, self.network = path, models.load(path)
+        self.temperature: float = self.network.extra.get("temperature", 1.0)
+        self.others: Sequence[models.VideoClassifier] = ()
+        self.weights: Sequence[float] = (1,)
 
     @property
     def classes(self) -> list[str]:
@@ -94,5 +120,10 @@ class TrainedModel:
         paths = [videos] if isinstance(videos, str | Path) else videos
         config = DataConfig(fps=self.fps, max_frames=self.network.extra.get("max_frames"))
         return predict_new(
-            [self.network], [str(path) for path in paths], config, output or for_python()
+            [self.network, *self.others],
+            [str(path) for path in paths],
+            config,
+            output or for_python(),
+            weights=self.weights,
+            temperature=self.temperature,
         )

@@ -17,6 +17,7 @@ from models import VideoClassifier
 from tuner.analysis.prediction import PREDICTIONS, predict, steps
 from tuner.analysis.videos import VIDEO_PREDICTIONS
 from tuner.config.sections import DataConfig
+from tuner.training.task import Multiclass
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,9 @@ def predict_new(
     paths: Sequence[str],
     config: DataConfig,
     output: Output,
+    *,
+    weights: Sequence[float] | None = None,
+    temperature: float,
 ) -> NewPredictions:
     """Predict new videos, and every frame of them.
 
@@ -57,6 +61,8 @@ def predict_new(
         models: their probabilities are averaged.
         paths: files, or folders of them, here or on S3.
         config: how frames are read.
+        weights: of the models in the average; None: all the same.
+        temperature: that the average is brought to.
 
     Raises:
         DataError: a path holds no videos.
@@ -75,5 +81,6 @@ def predict_new(
         config = config.model_copy(update={"frames": "direct"})
     opened = list(videos.values())
     with output.bar("predicting", steps(models, opened)) as advance:
-        found = predict(models, opened, config, on_frames=advance, rejects=rejects)
+        found = predict(models, opened, config, weights=weights, on_frames=advance, rejects=rejects)
+    found = found.at_temperature(Multiclass(models[0].classes), temperature)
     return NewPredictions(found.frames, found.videos, rejects)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -36,10 +36,30 @@ class Predictions:
             Models of whole videos say what they would if the video were this frame alone, and
             ``attention``, how much it counts (with sum 1 over a video), where that can be told.
         videos: as `video_table` gives it.
+        whole: whether the models are of whole videos; else a video is the mean of its frames.
     """
 
     frames: pd.DataFrame
     videos: pd.DataFrame
+    whole: bool = False
+
+    def at_temperature(self, task: Task, temperature: float) -> Predictions:
+        """The same with probabilities at a temperature.
+
+        What is decided of frames stays, and of videos if `whole`. Else a video is the mean of its
+        frames at this temperature, which may lie on the other side of an even chance.
+        """
+        if temperature == 1 or self.frames.empty:
+            return self
+
+        def changed(rows: pd.DataFrame) -> pd.DataFrame:
+            before = torch.tensor(rows[task.classes].to_numpy(float))
+            after = task.at_temperature(before, temperature).numpy()
+            return rows.assign(**dict(zip(task.classes, after.T, strict=True)))
+
+        frames = changed(self.frames)
+        answers = changed(self.videos).set_index("video") if self.whole else None
+        return replace(self, frames=frames, videos=video_table(frames, task, answers))
 
 
 def predict(
@@ -47,15 +67,17 @@ def predict(
     videos: Sequence[Video],
     config: DataConfig,
     *,
+    weights: Sequence[float] | None = None,
     on_frames: Callable[[int], None] = lambda count: None,
     rejects: list[Reject] | None = None,
 ) -> Predictions:
-    """Class probabilities of every sampled frame and of every video.
+    """Class probabilities of every sampled frame and of every video, as the models give them.
 
     Args:
         members: models of the same classes, whose probabilities are averaged; with their backbones,
             unless those are frozen and their features are stored.
         config: how frames are read.
+        weights: of the members in the average; None: all the same.
         on_frames: told how many more of `steps` are done.
         rejects: gets the videos that don't decode to their end; None: the first one raises.
     """
@@ -87,19 +109,19 @@ def predict(
         finally:
             # Features that were stored, and a video that broke off, have told of fewer.
             tell(steps(members, [video]) - told)
-        mean = np.mean([seen.frames for seen in each], axis=0)
+        mean = np.average([seen.frames for seen in each], axis=0, weights=weights)
         part = decided(task, pd.DataFrame(mean, columns=task.classes))
         part = part.assign(video=video.name, frame=np.arange(len(part)), time=video.times)
-        weights = [seen.weights for seen in each if seen.weights is not None]
-        if weights:
-            part["attention"] = np.mean(weights, axis=0)
+        attention = [seen.weights for seen in each if seen.weights is not None]
+        if attention:
+            part["attention"] = np.mean(attention, axis=0)
         parts.append(part)
-        answers[video.name] = np.mean([seen.video for seen in each], axis=0)
+        answers[video.name] = np.average([seen.video for seen in each], axis=0, weights=weights)
     frames = pd.concat(parts[1:] or parts, ignore_index=True)
     if not whole:
-        return Predictions(frames, video_table(frames, task))
+        return Predictions(frames, video_table(frames, task), whole)
     of_videos = pd.DataFrame.from_dict(answers, orient="index", columns=task.classes, dtype=float)
-    return Predictions(frames, video_table(frames, task, decided(task, of_videos)))
+    return Predictions(frames, video_table(frames, task, decided(task, of_videos)), whole)
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,22 @@ from typing import Any
 from rich.table import Table
 
 from data.console import console
+from tuner.analysis.ensemble import Ensemble
 
 _FIGURES = ("acc", "balanced_accuracy", "f1", "average_precision")
 
 
 def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
+
+
+def show_ensemble(ensemble: Ensemble, metric: str) -> None:
+    """Print which models predict together, and what that gains on the valid split."""
+    word = "model" if len(ensemble.members) == 1 else "models"
+    console.print(
+        f"\nensemble: {word} {ensemble.name}; {metric} {ensemble.value:.4f} "
+        f"(the best alone {ensemble.alone:.4f})"
+    )
 
 
 def show_results(results: dict[str, Any], folder: Path) -> None:
@@ -39,6 +49,12 @@ def show_results(results: dict[str, Any], folder: Path) -> None:
         f"\n{split} split by frames and by videos, with 95 % intervals (bootstrap over videos):"
     )
     console.print(_by_unit(results["by_unit"], split))
+    key = "val" if split == "valid" else "test"
+    before, after = (results[f"fit_{key}_calibration_error{end}"] for end in ("_before", ""))
+    console.print(
+        f"probabilities are calibrated on the valid split, at temperature {results['temperature']:.2f}: "
+        f"their error on the {split} split is {after:.3f}, and was {before:.3f}"
+    )
     if results["fit_test_acc"] is not None:
         console.print(f"test accuracy {results['fit_test_acc']:.4f}")
     console.print(

@@ -38,8 +38,17 @@ def _gpus(value: Any) -> float | str:
     return value
 
 
+def _models(value: Any) -> int | str:
+    if value == "auto":
+        return "auto"
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{value!r} is not a number of models; write auto, or a number such as 3")
+    return value
+
+
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 Gpus = Annotated[float | Literal["auto"], BeforeValidator(_gpus)]
+Models = Annotated[int | Literal["auto"], BeforeValidator(_models)]
 
 
 class SplitsConfig(Section):
@@ -103,7 +112,7 @@ class SearchConfig(Section):
     time_budget: Seconds | None = Field(default=None, gt=0)
     retries: int = Field(default=1, ge=0)
     keep_models: int = Field(default=5, ge=1)
-    ensemble: int = Field(default=1, ge=1)
+    ensemble: Models = 1  # how many predict together; auto: those that do so best on validation
 
     @field_validator("sampler")
     @classmethod
@@ -126,7 +135,7 @@ class SearchConfig(Section):
 
     @model_validator(mode="after")
     def _ensemble_fits(self) -> Self:
-        if self.ensemble > self.keep_models:
+        if self.ensemble != "auto" and self.ensemble > self.keep_models:
             raise ValueError(
                 f"ensemble: {self.ensemble} models can't predict together if the search keeps only "
                 f"{self.keep_models} (keep_models)"

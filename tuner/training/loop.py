@@ -84,6 +84,7 @@ class Training:
         self.history: list[dict[str, Any]] = []
         self.best_weights: dict[str, Tensor] = {}
         self.best_confusion: list[list[int]] = []
+        self.best_valid: tuple[Tensor, Tensor] | None = None
         self.best_epoch = 0
         self.round, self.round_start = 1, 0
         self.finished = False
@@ -145,8 +146,15 @@ class Training:
             with self.evaluated():
                 self.best_weights = copy.deepcopy(trained_state(self.model))
             self.best_confusion = self.task.confusion(logits, labels).tolist()
+            self.best_valid = logits, labels
         self._end_round_if_due()
         return result
+
+    def temperature(self) -> float:
+        """Of the best epoch, which this process has trained; as of `fit_temperature`."""
+        assert self.best_valid is not None
+        logits, labels = (part.cpu() for part in self.best_valid)
+        return self.task.temperature(self.task.probabilities(logits.double()), labels)
 
     @contextlib.contextmanager
     def evaluated(self) -> Iterator[None]:

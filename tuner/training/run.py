@@ -152,6 +152,7 @@ class Run:
             "epoch": training.best_epoch,
             "fps": data.fps,
             "max_frames": data.max_frames,
+            "temperature": training.temperature(),
         }
         if models.uses_stored_features(self.config):
             extra["feature_precision"] = backbone_precision(best_device())

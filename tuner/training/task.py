@@ -17,6 +17,7 @@ from torch import Tensor
 
 from tuner.config.parameters import TrainingConfig
 from tuner.objective import METRICS
+from tuner.training.calibration import at_temperature, calibration_error, fit_temperature
 from tuner.training.losses import Loss, balanced_order, class_weights, make_loss
 from tuner.training.metrics import (
     at_thresholds,
@@ -38,7 +39,8 @@ class Multiclass:
     # The names of `split_figures` and `threshold_figures`.
     RESULT_FIGURES = (
         *("acc", "loss", "f1", "recall", "balanced_accuracy", "average_precision"),
-        *("average_precision_by_class", "precision_at_threshold", "recall_at_threshold"),
+        *("average_precision_by_class", "calibration_error"),
+        *("precision_at_threshold", "recall_at_threshold"),
     )
 
     def __init__(self, classes: Sequence[str]) -> None:
@@ -75,6 +77,14 @@ class Multiclass:
     def probabilities(self, logits: Tensor) -> Tensor:
         """The probabilities of the classes ``[N, C]``; each row adds up to 1."""
         return logits.softmax(dim=1)
+
+    def temperature(self, probabilities: Tensor, labels: Tensor) -> float:
+        """As `fit_temperature`, of probabilities ``[N, C]``."""
+        return fit_temperature(probabilities, labels)
+
+    def at_temperature(self, probabilities: Tensor, temperature: float) -> Tensor:
+        """As of `calibration.at_temperature`: float64 ``[N, C]``, and the same decisions."""
+        return at_temperature(probabilities, temperature)
 
     def decide(self, probabilities: Tensor) -> Tensor:
         """The most probable class, int64 ``[N]``, of probabilities or logits ``[N, C]``."""
@@ -125,8 +135,8 @@ class Multiclass:
         """What ``results.json`` holds of a split.
 
         ``acc, loss`` (cross-entropy), ``f1`` (macro), ``recall`` by class, ``balanced_accuracy``,
-        ``average_precision`` (macro) and ``average_precision_by_class``. `recall` leaves out the
-        classes that do not occur; in the others, what is not defined is None.
+        ``average_precision`` (macro), ``average_precision_by_class`` and ``calibration_error``.
+        `recall` leaves out the classes that do not occur; in the others, what is not defined is None.
 
         Args:
             probabilities: ``[N, C]``, N at least 1.
@@ -146,6 +156,7 @@ class Multiclass:
             "average_precision_by_class": {
                 name: areas.get(number) for number, name in enumerate(self.classes)
             },
+            "calibration_error": calibration_error(probabilities, labels),
         }
 
     def thresholds(self, probabilities: Tensor, labels: Tensor) -> dict[str, float]:

@@ -115,6 +115,9 @@ def test_results_hold_the_new_figures_as_valid_json(tmp_path):
         evaluate(table, TASK, chosen),
         model_id=1,
         ensemble=[1],
+        ensemble_weights=[1],
+        temperature=2.0,
+        uncalibrated={"valid": 0.5},
         batch_size=2,
         task=TASK,
         folder=tmp_path,
@@ -127,6 +130,10 @@ def test_results_hold_the_new_figures_as_valid_json(tmp_path):
     text = (tmp_path / "results.json").read_text()
     read = json.loads(text, parse_constant=pytest.fail)
     assert read["thresholds"] == chosen
+    assert read["temperature"] == 2 and read["ensemble_weights"] == [1]
+    assert read["fit_val_calibration_error"] == pytest.approx((0.1 + 0.6 + 0.3 + 0.1) / 4)
+    assert read["fit_val_calibration_error_before"] == 0.5
+    assert read["fit_test_calibration_error"] is read["fit_test_calibration_error_before"] is None
     assert read["fit_val_balanced_accuracy"] == 0.75 and read["fit_val_average_precision"] == 1
     assert read["fit_val_recall"] == {"noseal": 1, "seal": 0.5}
     assert read["fit_train_precision_at_threshold"] == {"noseal": None, "seal": 1}

@@ -125,6 +125,11 @@ def test_no_results_yet(command, tmp_path, monkeypatch):
     assert "run a search first" in mistake(command, "best")
 
 
+def test_an_ensemble_that_is_no_number(command):
+    for text in ("all", "0", "2.5"):
+        assert "write auto, or a number" in mistake(command, "best", "--ensemble", text)
+
+
 @pytest.mark.shared_cache
 def test_train_makes_one_model_with_all_its_files(command, write_config, tmp_path):
     path = write_config()

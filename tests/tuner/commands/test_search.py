@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
@@ -35,6 +37,9 @@ RESULTS_KEYS = {
     *("fit_dt_test_start", "fit_dt_test_end", "fit_dt_test_duration_seconds"),
     *("fit_stopped_epoch1", "fit_stopped_epoch2", "fit_stopped_epoch3"),
     *("fit_test_acc", "fit_train_acc", "fit_val_acc", "frame_size", "model_id"),
+    *("ensemble", "ensemble_weights", "temperature", "fit_val_calibration_error"),
+    *("fit_val_calibration_error_before", "fit_test_calibration_error"),
+    *("fit_test_calibration_error_before", "fit_train_calibration_error"),
     *("layer_1_size", "layer_2_size", "layer_3_size", "model_param_count"),
     *("model_weights_path", "num_features", "path_model", "pooling"),
     *("pretrained_model_name", "sequence_length", "sequence_model"),
@@ -110,6 +115,7 @@ def test_a_search_from_videos_to_predictions(searched, command, drawn, tmp_path)
     model = models.load(folder / MODEL)
     assert model.backbone is not None and model.classes == ["noseal", "seal"]
     assert model.extra["fps"] is None  # each file's own
+    assert model.extra["temperature"] == results["temperature"] != 1
 
     new = tmp_path / "new.mp4"
     new.write_bytes((drawn / "c1.mp4").read_bytes())
@@ -134,23 +140,48 @@ def test_an_ensemble_averages_the_best_models(searched, command, drawn, tmp_path
     pruned = optuna.trial.TrialState.PRUNED  # among equal values they come last
     ranking = sorted(trials, key=lambda t: (-t.user_attrs["best_value"], t.state == pruned))
     numbers = [trial.number for trial in ranking[:3]]
-    tables = []
+    of_models = {}
     for number in numbers:
         assert command(*words, "--model", number)[0] == 0
-        tables.append(pd.read_csv(tmp_path / "runs/small/models" / str(number) / PREDICTIONS))
+        of_models[number], _, results = written(tmp_path / "runs/small/models" / str(number))
+        assert results["ensemble_weights"] == [1]
     status, out, err = command(*words, "--ensemble", 3)
     assert status == 0, err
-    assert f"models {', '.join(map(str, numbers))} are averaged" in out and "test accuracy" in out
-    table = pd.read_csv(tmp_path / "runs/small/ensemble" / PREDICTIONS)
-    mean = sum(each["seal"] for each in tables) / 3
-    assert np.allclose(table["seal"], mean)
+    assert f"ensemble: models {', '.join(map(str, numbers))}; valid_f1 " in out
+    assert "test accuracy" in out
+    raw, table, results = written(tmp_path / "runs/small/ensemble")
+    mean = sum(of_models.values()) / 3
+    assert np.allclose(raw, mean, atol=1e-5)
     assert (table["prediction"] == np.where(mean > 0.5, "seal", "noseal")).all()
-    results = json.loads((tmp_path / "runs/small/ensemble/results.json").read_text())
     assert results["ensemble"] == numbers and results["model_id"] == numbers[0]
+    assert results["ensemble_weights"] == [1, 1, 1]
     status, out, err = command(*words, "--ensemble", 3, "--videos", drawn / "c1.mp4")
     assert status == 0, err
     new = pd.read_csv(tmp_path / "runs/small/ensemble/new_videos" / PREDICTIONS)
     assert np.allclose(new["seal"], table[table["video"] == "c1"]["seal"], atol=1e-5)
+
+    status, out, err = command(*words, "--ensemble", "auto")
+    assert status == 0, err
+    (line,) = re.findall(r"ensemble: models? (.+); valid_f1 (.+) \(the best alone (.+)\)", out)
+    assert float(line[1]) >= float(line[2])
+    raw, _, results = written(Path(*re.findall(r"files: (.+) \(", out)))
+    chosen, weights = results["ensemble"], results["ensemble_weights"]
+    pairs = zip(chosen, weights, strict=True)
+    assert line[0] == ", ".join(f"{n} (x{w})" if w > 1 else str(n) for n, w in pairs)
+    assert results["fit_val_f1"] == pytest.approx(float(line[1]), abs=1e-3)
+    for number in set(chosen) - set(of_models):
+        assert command(*words, "--model", number)[0] == 0
+        of_models[number], _, _ = written(tmp_path / "runs/small/models" / str(number))
+    mean = np.average([of_models[n] for n in chosen], axis=0, weights=weights)
+    assert np.allclose(raw, mean, atol=1e-5)
+
+
+def written(folder: Path) -> tuple[np.ndarray, pd.DataFrame, dict[str, Any]]:
+    """Probabilities of seals at temperature 1, the table that was written, and the results."""
+    table = pd.read_csv(folder / PREDICTIONS)
+    results = json.loads((folder / "results.json").read_text())
+    odds = (table["seal"] / table["noseal"]) ** results["temperature"]
+    return (odds / (1 + odds)).to_numpy(), table, results
 
 
 def test_the_search_never_looks_at_test(searched, tmp_path, monkeypatch):

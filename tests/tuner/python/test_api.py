@@ -50,6 +50,27 @@ def test_the_best_model_predicts_every_frame_of_new_videos(searched, drawn):
     assert (same["seal"] - of_video["seal"]).abs().max() < 1e-5
 
 
+def test_models_that_predict_together_predict_new_videos(searched, drawn, monkeypatch):
+    from tuner import kept
+    from tuner.api import best_ensemble, evaluate
+
+    _, result = searched
+    ensemble = result.ensemble(2)
+    assert list(ensemble.members) == result.ranking[:2] and ensemble.weights == [1, 1]
+    table = load_model(ensemble).predict(drawn / "c1.mp4")
+    figures = evaluate(result.store, ensemble).figures
+    assert figures["temperature"] == ensemble.temperature
+    written = pd.read_csv(result.folder / "ensemble" / "frame_predictions.csv")
+    of_video = written[written["video"] == "c1"]["seal"].to_numpy()
+    assert abs(table["seal"] - of_video).max() < 1e-5
+
+    auto = best_ensemble(result.store)
+    assert auto.value >= auto.alone == max(model.value for model in result.ranking)
+    monkeypatch.setattr(kept, "prepared", lambda *_: pytest.fail("it reads the videos again"))
+    again = best_ensemble(result.store, again=False)
+    assert again.name == auto.name and again.temperature == auto.temperature
+
+
 def test_a_results_store_is_read_as_tables(searched):
     config, result = searched
     results = open_results(config.results_url)

@@ -83,7 +83,7 @@ def test_a_split_has_all_figures_that_results_name():
 
 
 def test_no_other_module_decides():
-    """The task and its losses alone turn logits into losses, probabilities and decisions."""
+    """The task, with its losses and calibration, turns logits into probabilities and decisions."""
     deciding = {"softmax", "log_softmax", "argmax", "cross_entropy", "CrossEntropyLoss"}
     root = Path(tuner.__file__).parent
     found = set()
@@ -91,4 +91,4 @@ def test_no_other_module_decides():
         tokens = tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
         if any(token.type == tokenize.NAME and token.string in deciding for token in tokens):
             found.add(str(path.relative_to(root)))
-    assert found == {"training/task.py", "training/losses.py"}
+    assert found == {f"training/{name}.py" for name in ("task", "losses", "calibration")}

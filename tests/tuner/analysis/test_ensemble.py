@@ -1,0 +1,134 @@
+"""Several models predict together, frames or whole videos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from data import Dataset
+from data.console import quiet
+from models import ModelConfig
+from tuner.analysis import ensemble
+from tuner.analysis.ensemble import Ensemble, noted, select
+from tuner.analysis.evaluation import Trained
+from tuner.analysis.prediction import predict
+from tuner.config.parameters import TrainingConfig
+from tuner.config.sections import DataConfig
+from tuner.objective import Objective
+from tuner.preparation.one_machine import load_dataset
+from tuner.training.clips.source import ClipSource
+from tuner.training.run import Run
+from tuner.training.task import Multiclass
+
+pytestmark = pytest.mark.shared_cache
+TASK = Multiclass(["noseal", "seal"])
+LOSS = Objective("valid_loss")
+VIDEOS = "video,label,split\na1,seal,train\na2,noseal,train\nb1,seal,valid\nc1,noseal,test\n"
+PARAMETERS = {
+    "frame": {"architecture": "image_mlp_frozen"},
+    "video": {
+        "architecture": "video_lrcnn_frozen",
+        "sequence_model": "MeanPooling",
+        "frames_per_video": 6,
+    },
+}
+
+
+@pytest.fixture(scope="module", params=["frame", "video"])
+def trained(
+    request: pytest.FixtureRequest, drawn: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[Trained], Dataset, DataConfig]:
+    """Three models of frames or of whole videos, and their data."""
+    unit, folder = request.param, tmp_path_factory.mktemp("trained")
+    (folder / "videos.csv").write_text(VIDEOS)
+    labels = drawn / "labels.csv" if unit == "frame" else folder / "videos.csv"
+    data = DataConfig(videos=str(drawn), labels=str(labels), unit=unit)
+    dataset, found = load_dataset(data, quiet), []
+    for number in range(3):
+        config = ModelConfig(frame_size=64, layer_1_size=8, **PARAMETERS[unit])
+        settings = TrainingConfig(rounds=1, epochs=1, learning_rate=1e-4)
+        source = ClipSource(dataset, data)
+        run = Run(folder / str(number), config, settings, source, "valid_loss", number, {})
+        run.step()
+        run.close()
+        found.append(Trained(number, folder / str(number), 0.5, {}, {}, None, None))
+    return found, dataset, data
+
+
+def test_no_video_but_those_of_the_valid_split_is_predicted(trained, monkeypatch):
+    models, dataset, data = trained
+    seen = set()
+
+    def watched(members, videos, config, **rest):
+        seen.update(video.name for video in videos)
+        return predict(members, videos, config, **rest)
+
+    monkeypatch.setattr(ensemble, "predict", watched)
+    chosen = select(models, dataset, data, LOSS, auto=True, output=quiet)
+    assert seen == {"b1"}
+    assert chosen.value <= chosen.alone  # a loss
+    assert {model.model_id for model in chosen.members} <= {0, 1, 2}
+    assert noted(chosen.note(), models) == Ensemble(**{**vars(chosen), "dataset": None})
+
+
+def test_a_number_of_models_count_the_same_at_a_temperature_of_their_mean(trained):
+    models, dataset, data = trained
+    chosen = select(models, dataset, data, LOSS, auto=False, output=quiet)
+    assert list(chosen.members) == models and chosen.weights == [1, 1, 1]
+    assert chosen.name == "0, 1, 2"
+    networks = [model.load() for model in models]
+    found = predict(networks, [dataset.videos["b1"]], data)
+    table = found.frames.merge(dataset.table) if dataset.unit == "frame" else found.videos
+    labels = (
+        table["label"] if dataset.unit == "frame" else dataset.table.query("video == 'b1'").label
+    )
+    mean = torch.tensor(table[TASK.classes].to_numpy(float))
+    labels = TASK.encode(labels)
+    assert chosen.temperature == pytest.approx(TASK.temperature(mean, labels), rel=1e-6)
+    assert chosen.value == pytest.approx(float(-mean.log()[range(len(labels)), labels].mean()))
+
+
+def test_weights_count_as_often_as_a_model_is_named(trained):
+    models, dataset, data = trained
+    one, other = (model.load() for model in models[:2])
+    videos = list(dataset.videos.values())
+    weighted = predict([one, other], videos, data, weights=[2, 1])
+    repeated = predict([one, one, other], videos, data)
+    for name in ("frames", "videos"):
+        a, b = (getattr(each, name)[TASK.classes] for each in (weighted, repeated))
+        np.testing.assert_allclose(a, b)
+
+
+def test_what_is_predicted_at_a_temperature(trained):
+    models, dataset, data = trained
+    raw = predict([models[0].load()], list(dataset.videos.values()), data)
+    found = raw.at_temperature(TASK, 0.5)
+    odds = (raw.frames["seal"] / raw.frames["noseal"]) ** 2
+    np.testing.assert_allclose(found.frames["seal"], odds / (1 + odds))
+    assert list(found.frames.columns) == list(raw.frames.columns)
+    assert list(found.videos.columns) == list(raw.videos.columns)
+    assert (found.frames["prediction"] == raw.frames["prediction"]).all()
+    if dataset.unit == "video":
+        odds = (raw.videos["seal"] / raw.videos["noseal"]) ** 2
+        np.testing.assert_allclose(found.videos["seal"], odds / (1 + odds))
+        assert (found.videos["prediction"] == raw.videos["prediction"]).all()
+    else:
+        of_frames = found.frames.groupby("video", sort=False)["seal"].mean()
+        np.testing.assert_allclose(found.videos["seal"], of_frames)
+
+
+def test_a_model_s_file_has_the_temperature_of_its_unit(trained):
+    models, dataset, data = trained
+    network = models[0].load()
+    alone = select(models[:1], dataset, data, LOSS, auto=False, output=quiet)
+    assert alone.temperature is None  # a single model has its own
+    found = predict([network], [dataset.videos["b1"]], data)
+    of_unit = found.videos if dataset.unit == "video" else found.frames
+    rows = dataset.table.query("video == 'b1'")
+    probabilities = torch.tensor(of_unit[TASK.classes].to_numpy(float))
+    expected = TASK.temperature(probabilities, TASK.encode(rows["label"]))
+    assert network.extra["temperature"] == pytest.approx(expected, rel=1e-3)
+    assert expected != 1

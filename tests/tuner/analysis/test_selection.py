@@ -1,0 +1,74 @@
+"""Which models are chosen to predict together."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from tuner.analysis.selection import figures, greedy
+from tuner.objective import METRICS, Objective
+from tuner.training.task import Multiclass
+
+TASK = Multiclass(["a", "b", "c"])
+LABELS = torch.arange(300) % 3
+
+
+def model(right: Tensor) -> Tensor:
+    """Probabilities ``[N, C]``: sure where `right` is true, elsewhere less so of the next class."""
+    said = torch.where(right, LABELS, (LABELS + 1) % 3)
+    sure = torch.where(right, 0.8, 0.4)[:, None]
+    return torch.where(said[:, None] == torch.arange(3), sure, (1 - sure) / 2).double()
+
+
+def made_up(count: int, rows: int, classes: int = 3) -> tuple[Tensor, Tensor]:
+    """Models that are sometimes wrong, each somewhere else."""
+    generator = torch.Generator().manual_seed(1)
+    labels = torch.randint(classes, (rows,), generator=generator)
+    logits = 1.5 * torch.randn(count, rows, classes, generator=generator, dtype=torch.float64)
+    logits[:, torch.arange(rows), labels] += torch.linspace(1, 1.5, count)[:, None]
+    return logits.softmax(dim=2), labels
+
+
+def mean(probabilities: Tensor, chosen: list[int]) -> Tensor:
+    return probabilities[chosen].mean(dim=0)
+
+
+def test_models_that_are_wrong_elsewhere_are_combined():
+    rows = torch.arange(300)
+    wrong = [rows < 100, rows >= 240, (rows >= 50) & (rows < 200)]
+    together = torch.stack([model(~part) for part in wrong])
+    chosen = greedy(together, LABELS, TASK, Objective("valid_accuracy"))
+    assert chosen[:2] == [1, 0]  # the best, and the one that is wrong where it is right
+    assert 2 not in chosen
+    assert figures(TASK, together[1], LABELS)["valid_accuracy"] == 0.8
+    assert figures(TASK, mean(together, chosen), LABELS)["valid_accuracy"] == 1
+
+
+def test_a_model_that_counts_more_is_repeated():
+    probabilities, labels = made_up(2, 3000)
+    objective = Objective("valid_loss")
+    chosen = greedy(probabilities, labels, TASK, objective)
+    assert chosen.count(1) > chosen.count(0) > 0
+    once, more = (figures(TASK, mean(probabilities, n), labels) for n in ([0, 1], chosen))
+    assert objective.better(more, once)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_it_is_never_worse_than_the_best_model(metric):
+    objective = Objective(metric)
+    probabilities, labels = made_up(6, 60)
+    for few in (2, 5, 20, 60):
+        some, of_some = probabilities[:, :few], labels[:few]
+        alone = max(objective.score(figures(TASK, own, of_some)) for own in some)
+        chosen = greedy(some, of_some, TASK, objective)
+        assert objective.score(figures(TASK, mean(some, chosen), of_some)) >= alone
+
+
+def test_it_ends_when_nothing_improves_or_after_so_many():
+    perfect = model(torch.ones(300, dtype=torch.bool))
+    wrong = model(torch.zeros(300, dtype=torch.bool))
+    assert greedy(torch.stack([wrong, perfect]), LABELS, TASK, Objective("valid_f1")) == [1]
+    assert greedy(torch.stack([perfect, perfect]), LABELS, TASK, Objective("valid_f1")) == [0]
+    probabilities, labels = made_up(8, 3000)
+    assert len(greedy(probabilities, labels, TASK, Objective("valid_loss"), rounds=2)) == 3

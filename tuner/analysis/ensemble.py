@@ -1,0 +1,127 @@
+"""Models that predict together: which, with which weights, and at which temperature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from data import Dataset
+from data.console import Output
+from models import VideoClassifier
+from tuner.analysis.evaluation import Trained, labelled
+from tuner.analysis.prediction import predict, steps
+from tuner.analysis.selection import figures, greedy
+from tuner.config.sections import DataConfig
+from tuner.objective import Objective
+from tuner.training.task import Multiclass
+
+Size = int | Literal["auto"]
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Models that predict together, by the weighted mean of their probabilities.
+
+    Attributes:
+        members: each of them once, the best first.
+        weights: of each in the mean.
+        temperature: that the mean is brought to; None: not known yet, or that of the only model.
+        value: the selection metric of all together on the valid split.
+        alone: the same of the best candidate by itself.
+        dataset: that it was chosen on, if it was chosen just now.
+    """
+
+    members: Sequence[Trained]
+    weights: Sequence[int]
+    temperature: float | None = None
+    value: float | None = None
+    alone: float | None = None
+    dataset: Dataset | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, models: Sequence[Trained]) -> Ensemble:
+        """These models with equal weights."""
+        return cls(list(models), [1] * len(models))
+
+    @property
+    def name(self) -> str:
+        """``3 (x2), 7, 12``."""
+        pairs = zip(self.members, self.weights, strict=True)
+        return ", ".join(
+            f"{member.model_id} (x{weight})" if weight > 1 else str(member.model_id)
+            for member, weight in pairs
+        )
+
+    def note(self) -> dict[str, Any]:
+        """What `noted` takes."""
+        return {
+            "models": [member.model_id for member in self.members],
+            "weights": list(self.weights),
+            "temperature": self.temperature,
+            "value": self.value,
+            "alone": self.alone,
+        }
+
+
+def noted(note: Mapping[str, Any], candidates: Sequence[Trained]) -> Ensemble:
+    """What `select` chose of these candidates, from its note."""
+    by_number = {model.model_id: model for model in candidates}
+    members = [by_number[number] for number in note["models"]]
+    return Ensemble(members, note["weights"], note["temperature"], note["value"], note["alone"])
+
+
+def select(
+    candidates: Sequence[Trained],
+    dataset: Dataset,
+    config: DataConfig,
+    objective: Objective,
+    *,
+    auto: bool,
+    output: Output,
+) -> Ensemble:
+    """Models that predict together, by their probabilities of the valid split; no other is read.
+
+    Args:
+        candidates: with their weights, the best first.
+        config: how frames are read.
+        objective: says what is better.
+        auto: choose among them as `greedy` does; otherwise all are taken, with equal weights.
+    """
+    networks = [model.load() for model in candidates]
+    task = Multiclass(networks[0].classes)
+    probabilities, labels = _valid(networks, dataset, config, output)
+    alone = [figures(task, own, labels) for own in probabilities]
+    numbers = list(range(len(candidates)))
+    if auto:
+        numbers = greedy(probabilities, labels, task, objective)
+    mean = probabilities[numbers].mean(dim=0)
+    once = list(dict.fromkeys(numbers))
+    return Ensemble(
+        members=[candidates[number] for number in once],
+        weights=[numbers.count(number) for number in once],
+        temperature=task.temperature(mean, labels) if len(once) > 1 else None,
+        value=objective.value(figures(task, mean, labels)),
+        alone=objective.value(alone[objective.best(alone)]),
+        dataset=dataset,
+    )
+
+
+def _valid(
+    networks: Sequence[VideoClassifier], dataset: Dataset, config: DataConfig, output: Output
+) -> tuple[Tensor, Tensor]:
+    """Each model's probabilities ``[K, N, C]`` of the unit's labelled rows, and their labels ``[N]``."""
+    task = Multiclass(networks[0].classes)
+    names = dataset.table.loc[dataset.table["split"] == "valid", "video"].unique()
+    videos = [dataset.videos[name] for name in names]
+    each = []
+    with output.bar("predicting the validation videos", steps(networks, videos)) as advance:
+        for network in networks:
+            found = predict([network], videos, config, on_frames=advance)
+            rows = labelled(found, dataset)[dataset.unit].dropna(subset=["label"])
+            each.append(torch.tensor(rows[task.classes].to_numpy(float)))
+            network.cpu()  # many do not fit a GPU together
+    return torch.stack(each), task.encode(rows["label"])
