@@ -20,7 +20,7 @@ def check_models(searched: Iterable[ModelConfig], data: DataConfig) -> None:
     """
     problems = []
     for config in searched:
-        if config.motion != "none" and data.frames == "direct":
+        if models.compares_frames(config) and data.frames == "direct":
             problems.append(
                 f"motion ({config.motion}) needs data.frames: stored: it compares frames with others"
             )
