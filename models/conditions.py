@@ -97,6 +97,14 @@ NOTHING_BESIDE_FRAMES = Unused(
         " to be seen"
     ),
 )
+NOTHING_TO_CROP = Unused(
+    after=lambda params: params.get("appearance") is False,
+    reads=("appearance",),
+    refused=lambda params: (
+        f"crop ({params['crop']}) must be none without the frames (appearance: false): motion images"
+        " are of the whole frame"
+    ),
+)
 NO_STORED_FEATURES = Unused(
     after=lambda params: not stored_features(params),
     refused=lambda params: (

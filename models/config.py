@@ -29,6 +29,7 @@ from models.conditions import (
     NOT_OVER_IMAGES,
     NOT_SEQUENTIAL,
     NOTHING_BESIDE_FRAMES,
+    NOTHING_TO_CROP,
     NOTHING_TO_POOL,
     ONE_FRAME,
     POOLS,
@@ -105,6 +106,10 @@ class ModelParameters(BaseModel):
     ] = "none"
     # whether the frames themselves are seen beside their motion images
     appearance: Annotated[bool, Row(unused=(NOTHING_BESIDE_FRAMES,), shapes="features")] = True
+    # motion: the frames are cut to the square around what moves; motion images are of the whole frame
+    crop: Annotated[
+        Literal["none", "motion"], Row(unused=(NOTHING_TO_CROP,), shapes="features")
+    ] = "none"
     # features less their median over the video
     relative: Annotated[
         Literal["none", "video"], Row(unused=(NO_STORED_FEATURES,), shapes="features")
@@ -271,4 +276,4 @@ def streams(config: ModelConfig) -> tuple[Stream, ...]:
 
 def compares_frames(config: ModelConfig) -> bool:
     """Return whether what a model sees of a frame is made with others, which have to be stored."""
-    return config.motion != "none"
+    return config.motion != "none" or config.crop != "none"

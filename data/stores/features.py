@@ -78,7 +78,8 @@ class FeatureStore:
     @property
     def kind(self) -> tuple[Any, ...]:
         """Equal for stores that give equal features of every video."""
-        return self.backbone_key, self.size, self.window, self.places, self.motion
+        of_backbone = (self.backbone_key, self.window, self.places)
+        return *of_backbone, self.frames.kind, self.size, self.motion
 
     def has(self, video: Video) -> bool:
         """Whether nothing has to be computed for `video`."""

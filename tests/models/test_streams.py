@@ -26,12 +26,21 @@ def test_what_a_model_sees_of_each_frame(values: dict[str, Any], expected: tuple
     config = ModelConfig(architecture="image_mlp_frozen", **values)
     assert streams(config) == expected
     assert compares_frames(config) == (expected != ("frames",))
+    if "frames" in expected:
+        config = ModelConfig(architecture="image_mlp_frozen", crop="motion", **values)
+        assert streams(config) == expected and compares_frames(config)
 
 
 def test_a_model_that_would_see_nothing() -> None:
     found = errors(architecture="image_mlp_frozen", appearance=False)
     assert set(found) == {"appearance"} and "nothing is left to be seen" in found["appearance"]
     assert "appearance" in errors(architecture="c3d", appearance=False)
+
+
+def test_motion_images_are_not_cropped() -> None:
+    seen = {"architecture": "image_mlp_frozen", "motion": "both", "appearance": False}
+    found = errors(**seen, crop="motion")
+    assert set(found) == {"crop"} and "of the whole frame" in found["crop"]
 
 
 @pytest.mark.parametrize("name", ["image_mlp_trainable", "c3d", "video_3d_trainable"])

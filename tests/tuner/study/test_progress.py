@@ -38,8 +38,8 @@ def test_models_that_see_other_things_have_other_names():
     assert run_name(7, plain) == "007 mlp 256"
     seen = {**plain, "motion": "both", "appearance": False, "relative": "video"}
     assert run_name(7, seen) == "007 mlp motion-both-alone relative 256"
-    words = "image_mlp_frozen efficientnet_lite0 motion-background 256"
-    assert describe({**plain, "motion": "background"}) == words
+    words = "image_mlp_frozen efficientnet_lite0 motion-background crop 256"
+    assert describe({**plain, "motion": "background", "crop": "motion"}) == words
 
 
 def a_search(tmp_path, console, **options):

@@ -28,6 +28,7 @@ VALUES: dict[str, list[Any]] = {
     "pooling": ["max", "avg"],
     "motion": ["none", "background", "both"],
     "appearance": [True, False],
+    "crop": ["none", "motion"],
     "relative": ["none", "video"],
     "trainable_layers": ["all", 2],
     "gradient_checkpointing": [False, True],
@@ -183,14 +184,18 @@ def test_pictures_are_varied_only_where_they_make_a_difference():
         "architecture": ["image_mlp_frozen", "image_mlp_trainable", "c3dsmall"],
         "motion": ["none", "both"],
         "appearance": [True, False],
+        "crop": ["none", "motion"],
         "relative": ["none", "video"],
     }
-    names = ("motion", "appearance", "relative")
+    names = ("motion", "appearance", "crop", "relative")
     found = Space(parse({"name": "a", "space": space}, "x")).values("architecture", *names)
-    seen = [("none", True), ("both", True), ("both", False)]
-    expected = [("image_mlp_frozen", *pair, kind) for pair in seen for kind in ("none", "video")]
-    expected += [("image_mlp_trainable", *pair, "none") for pair in seen]
-    assert set(found) == {*expected, ("c3dsmall", "none", True, "none")}
+    cut = ("none", "motion")
+    seen = [(motion, True, crop) for motion in ("none", "both") for crop in cut]
+    seen.append(("both", False, "none"))
+    expected = [("image_mlp_frozen", *of, kind) for of in seen for kind in ("none", "video")]
+    expected += [("image_mlp_trainable", *of, "none") for of in seen]
+    expected += [("c3dsmall", "none", True, crop, "none") for crop in cut]
+    assert set(found) == set(expected)
 
 
 def test_each_network_is_prepared_once():

@@ -62,6 +62,18 @@ def test_features_of_streams_are_those_of_each_alone_and_computed_once(source, m
     assert torch.equal(features(source, motion="both", appearance=False), expected[:, WIDTH:])
 
 
+def test_only_the_frames_are_cropped_whether_stored_or_not(source):
+    whole = pictures(source, motion="both")
+    cropped = pictures(source, motion="both", crop="motion")
+    assert torch.equal(cropped[:, 1:], whole[:, 1:])
+    changed = (cropped[:, 0] != whole[:, 0]).flatten(1).any(dim=1)
+    assert changed.any() and not changed.all()  # the square comes and goes
+    with_motion = features(source, motion="both", crop="motion")
+    assert torch.equal(with_motion[:, WIDTH:], features(source, motion="both")[:, WIDTH:])
+    assert torch.equal(with_motion[:, :WIDTH], features(source, crop="motion"))
+    assert not torch.equal(features(source, crop="motion"), features(source))
+
+
 def test_relative_features_are_without_their_videos_median(source):
     plain = features(source, motion="previous").float()
     relative = features(source, motion="previous", relative="video")
@@ -106,21 +118,24 @@ def test_a_model_of_relative_features_takes_no_frames():
 
 
 SEEN = [
-    {"motion": motion, "appearance": appearance}
-    for motion, appearance in product(("none", "previous", "both"), (True, False))
-    if motion != "none" or appearance
+    *(
+        {"motion": motion, "crop": crop}
+        for motion, crop in product(("none", "previous", "both"), ("none", "motion"))
+    ),
+    *({"motion": motion, "appearance": False} for motion in ("previous", "both")),
 ]
 
 
 def _name(config: ModelConfig) -> str:
-    seen = config.motion, config.appearance, config.relative
+    seen = config.motion, config.appearance, config.crop, config.relative
     return "-".join([config.architecture, *map(str, seen)])
 
 
 MODELS = [
     *(of(**seen, relative=relative) for seen in SEEN for relative in ("none", "video")),
     *(of("image_mlp_trainable", **seen) for seen in SEEN),
-    of("video_3d_frozen", relative="video", sequence_length=4, pretrained=False),
+    of("video_3d_frozen", relative="video", sequence_length=4, pretrained=False, crop="motion"),
+    of("c3dsmall", frame_size=54, sequence_length=11, crop="motion"),
 ]
 
 

@@ -26,9 +26,7 @@ def _pictures(params: dict[str, Any]) -> list[str]:
     motion, words = params.get("motion") or "none", []
     if motion != "none":
         words.append(f"motion-{motion}" + ("" if params.get("appearance", True) else "-alone"))
-    if params.get("relative", "none") != "none":
-        words.append("relative")
-    return words
+    return words + [name for name in ("crop", "relative") if params.get(name, "none") != "none"]
 
 
 def _layers(params: dict[str, Any], between: str) -> list[str]:

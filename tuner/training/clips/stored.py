@@ -15,10 +15,11 @@ import models
 from data import FeatureStore, FrameStore, Video
 from data.files.shared import shared
 from data.prefetch import prefetched
+from data.stores.crops import CroppedStore
 from data.stores.frames import sampled_frames
 from data.stores.motion import MotionFrames, open_motion
 from models.backbones.specs import BackboneSpec, known_specs, remember_specs, spec
-from models.config import ModelConfig
+from models.config import ModelConfig, Stream
 from models.registry import REGISTRY
 from tuner.config.sections import DataConfig
 from tuner.training.clips.augment import Augmentation
@@ -101,7 +102,7 @@ def open_stores(
         key += f":{precision}"
     return [
         FeatureStore(
-            FrameStore(limit_bytes=data.limit_bytes),
+            frame_store(config, data, stream),
             size=models.frame_size(config),
             backbone_key=f"{key}:view {view} of {augmented}" if transform else key,
             num_features=known_as.num_features,
@@ -260,8 +261,15 @@ def pictures(
     config: ModelConfig, data: DataConfig, video: Video
 ) -> list[np.ndarray | MotionFrames]:
     """What a model sees of a video: uint8 ``[N, H, W, 3]`` for each of `models.streams`."""
-    store, size = FrameStore(limit_bytes=data.limit_bytes), models.frame_size(config)
+    size = models.frame_size(config)
+    stores = [(stream, frame_store(config, data, stream)) for stream in models.streams(config)]
     return [
         store.open(video, size) if stream == "frames" else open_motion(store, video, size, stream)
-        for stream in models.streams(config)
+        for stream, store in stores
     ]
+
+
+def frame_store(config: ModelConfig, data: DataConfig, stream: Stream) -> FrameStore:
+    """Where the pictures of one of a model's streams come from: motion is that of whole frames."""
+    cropped = stream == "frames" and config.crop == "motion"
+    return (CroppedStore if cropped else FrameStore)(limit_bytes=data.limit_bytes)
