@@ -13,8 +13,10 @@ from data.console import output
 from models import ModelConfig
 from tuner.analysis.new_videos import predict_new
 from tuner.analysis.prediction import steps
+from tuner.config.messages import ConfigError
 from tuner.config.parameters import TrainingConfig
 from tuner.config.sections import DataConfig
+from tuner.preparation.checks import check_models
 from tuner.preparation.one_machine import load_dataset
 from tuner.training.clips.batches import all_logits
 from tuner.training.clips.source import ClipSource, fit_normalisation
@@ -131,9 +133,10 @@ def _name(config: ModelConfig) -> str:
     return "-".join([config.architecture, *map(str, seen)])
 
 
+LIGHT: dict[str, Any] = {"pretrained_model_name": "test_resnet", "pretrained": False}
 MODELS = [
-    *(of(**seen, relative=relative) for seen in SEEN for relative in ("none", "video")),
-    *(of("image_mlp_trainable", **seen) for seen in SEEN),
+    *(of(**seen, **LIGHT, relative=relative) for seen in SEEN for relative in ("none", "video")),
+    *(of("image_mlp_trainable", **seen, **LIGHT) for seen in SEEN),
     of("video_3d_frozen", relative="video", sequence_length=4, pretrained=False, crop="motion"),
     of("c3dsmall", frame_size=54, sequence_length=11, crop="motion"),
 ]
@@ -156,3 +159,44 @@ def test_a_new_video_is_predicted_as_it_was_in_training(config, source, drawn, t
     difference = found.table[source.dataset.classes] - expected
     assert difference.abs().to_numpy().max() < 0.01
     assert expected.iloc[:, 0].std() > 0.001  # the frames are told apart
+
+
+def test_prepare_makes_the_crops_that_trials_read(command, write_config, monkeypatch, tmp_path):
+    from data.stores import frames
+    from tuner.config.load import load
+
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
+    decoded, read = [], frames.read_frames
+
+    def counted(info):
+        decoded.append(info.path.name)
+        return read(info)
+
+    monkeypatch.setattr(frames, "read_frames", counted)
+    space = {"architecture": ["image_mlp_trainable"], "crop": ["none", "motion"]}
+    path = write_config(space={**space, "frame_size": [[32, 32], [48, 48]]}, model={})
+    assert command("prepare", path)[0] == 0
+    assert sorted(decoded) == sorted(2 * ["a1.mp4", "a2.avi", "b1.mov", "c1.mp4"])
+    assert len(list((tmp_path / "cache" / "crops").glob("*.npy"))) == 4 * 2
+    data = load(path).data
+    of_trial = ClipSource(load_dataset(data, output), data)
+    assert len(pictures(of_trial, crop="motion")) == 24 and len(decoded) == 8
+
+
+@pytest.mark.parametrize(
+    ("data", "values", "words"),
+    [
+        ({"frames": "direct"}, {"crop": "motion"}, "crop (motion) needs data.frames: stored"),
+        ({"frames": "direct"}, {"motion": "both"}, "motion (both) needs data.frames: stored"),
+        ({"max_frames": 1}, {"relative": "video"}, "relative (video) compares frames with others"),
+        ({"max_frames": 1}, {"crop": "motion"}, "but data.max_frames is 1: raise it"),
+        ({"frames": "direct", "max_frames": 2}, {"relative": "video"}, None),
+    ],
+)
+def test_what_compares_frames_must_be_given_them(data, values, words):
+    if words is None:
+        check_models([of(**values)], DataConfig(**data))
+        return
+    with pytest.raises(ConfigError) as caught:
+        check_models([of(**values)], DataConfig(**data))
+    assert words in str(caught.value)
