@@ -156,9 +156,8 @@ def test_a_new_video_is_predicted_as_it_was_in_training(config, source, drawn, t
     found = predict_new([model], [str(drawn / "b1.mov")], direct, output)
     assert not found.rejects and steps([model], [range(24)]) == 24 * model.streams
     expected = pd.DataFrame(logits.softmax(dim=1).cpu().numpy(), columns=source.dataset.classes)
-    difference = found.table[source.dataset.classes] - expected
-    assert difference.abs().to_numpy().max() < 0.01
-    assert expected.iloc[:, 0].std() > 0.001  # the frames are told apart
+    difference = (found.table[source.dataset.classes] - expected).abs().to_numpy()
+    assert difference.max() <= 0.02 * np.ptp(expected.iloc[:, 0]) > 0  # the frames are told apart
 
 
 def test_prepare_makes_the_crops_that_trials_read(command, write_config, monkeypatch, tmp_path):
