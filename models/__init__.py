@@ -12,7 +12,7 @@ Importing this package costs little: torch and timm are imported when first need
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from models.config import ModelConfig, clip_length, input_steps
+from models.config import ModelConfig, clip_length, compares_frames, input_steps, streams
 from models.errors import WeightsError
 from models.registry import ARCHITECTURES, REGISTRY
 
@@ -30,11 +30,13 @@ __all__ = [
     "attach_backbone",
     "build",
     "clip_length",
+    "compares_frames",
     "frame_size",
     "input_steps",
     "load",
     "param_count",
     "save",
+    "streams",
     "uses_stored_features",
 ]
 

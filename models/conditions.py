@@ -89,6 +89,29 @@ MOTION_BY_ITSELF = Unused(
         " which sees motion by itself"
     ),
 )
+NOTHING_BESIDE_FRAMES = Unused(
+    after=lambda params: not_over_images(params) or params.get("motion") == "none",
+    reads=("motion", "architecture"),
+    refused=lambda params: (
+        "appearance (false) must be true without motion images: with motion: none, nothing is left"
+        " to be seen"
+    ),
+)
+NOTHING_TO_CROP = Unused(
+    after=lambda params: params.get("appearance") is False,
+    reads=("appearance",),
+    refused=lambda params: (
+        f"crop ({params['crop']}) must be none without the frames (appearance: false): motion images"
+        " are of the whole frame"
+    ),
+)
+NO_STORED_FEATURES = Unused(
+    after=lambda params: not stored_features(params),
+    refused=lambda params: (
+        f"relative ({params['relative']}) must be none for {params['architecture']}, which has no"
+        " stored features: only those of a frozen backbone have a median over the video"
+    ),
+)
 FROM_SCRATCH = Unused(
     after=no_backbone,
     refused=lambda params: (

@@ -23,10 +23,13 @@ from models.conditions import (
     NO_BACKBONE,
     NO_CONVOLUTION,
     NO_DIRECTION,
+    NO_STORED_FEATURES,
     NO_TRAINED_BACKBONE,
     NO_WEIGHTS,
     NOT_OVER_IMAGES,
     NOT_SEQUENTIAL,
+    NOTHING_BESIDE_FRAMES,
+    NOTHING_TO_CROP,
     NOTHING_TO_POOL,
     ONE_FRAME,
     POOLS,
@@ -40,6 +43,7 @@ from models.registry import ARCHITECTURES, POOLING_MODELS, REGISTRY, SEQUENCE_MO
 from models.rules import Row, broken_rules, table
 
 Size = tuple[int, int]
+Stream = Literal["frames", "background", "previous"]
 VideoPooling = Literal[POOLING_MODELS]  # type: ignore[valid-type]
 SequenceModel = Literal[SEQUENCE_MODELS]  # type: ignore[valid-type]
 
@@ -97,8 +101,18 @@ class ModelParameters(BaseModel):
     ] = "max"
     # motion images beside the frames
     motion: Annotated[
-        Literal["none", "background", "previous"],
+        Literal["none", "background", "previous", "both"],
         Row(unused=(MOTION_BY_ITSELF,), shapes="features"),
+    ] = "none"
+    # whether the frames themselves are seen beside their motion images
+    appearance: Annotated[bool, Row(unused=(NOTHING_BESIDE_FRAMES,), shapes="features")] = True
+    # motion: the frames are cut to the square around what moves; motion images are of the whole frame
+    crop: Annotated[
+        Literal["none", "motion"], Row(unused=(NOTHING_TO_CROP,), shapes="features")
+    ] = "none"
+    # features less their median over the video
+    relative: Annotated[
+        Literal["none", "video"], Row(unused=(NO_STORED_FEATURES,), shapes="features")
     ] = "none"
     # last stages of a backbone that is not frozen
     trainable_layers: Annotated[
@@ -245,3 +259,21 @@ def input_steps(config: ModelConfig) -> int:
 def clip_length(config: ModelConfig) -> int:
     """Return how many frames a network is given for each step."""
     return 1 if REGISTRY[config.architecture].backbone == "image" else config.sequence_length
+
+
+def streams(config: ModelConfig) -> tuple[Stream, ...]:
+    """Return what a model sees of each frame, in the order of its features.
+
+    They are the frame itself, and its motion images against the background and the frame before.
+    """
+    if config.motion == "none":
+        return ("frames",)
+    motion: tuple[Stream, ...] = (
+        ("background", "previous") if config.motion == "both" else (config.motion,)
+    )
+    return ("frames", *motion) if config.appearance else motion
+
+
+def compares_frames(config: ModelConfig) -> bool:
+    """Return whether what a model sees of a frame is made with others, which have to be stored."""
+    return config.motion != "none" or config.crop != "none"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import filelock
 import numpy as np
@@ -73,6 +74,12 @@ class FeatureStore:
             window = (*window, "places", self.places)
         motion = ("motion", self.motion) if self.motion else ()
         return make_key(self.frames.key(video, self.size), self.backbone_key, *window, *motion)
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """Equal for stores that give equal features of every video."""
+        of_backbone = (self.backbone_key, self.window, self.places)
+        return *of_backbone, self.frames.kind, self.size, self.motion
 
     def has(self, video: Video) -> bool:
         """Whether nothing has to be computed for `video`."""

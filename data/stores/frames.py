@@ -20,8 +20,10 @@ _FORMAT = "bilinear-1"  # change it when the stored frames of the same file woul
 class FrameStore:
     """uint8 ``[N, H, W, 3]`` RGB of each video, by frame number at the sampling rate."""
 
+    kind = "frames"  # the folder of the cache
+
     def __init__(self, *, folder: Path | None = None, limit_bytes: int | None = None) -> None:
-        self.store = Store("frames", folder=folder, limit_bytes=limit_bytes)
+        self.store = Store(self.kind, folder=folder, limit_bytes=limit_bytes)
 
     def key(self, video: Video, size: tuple[int, int]) -> str:
         return make_key(video.key, _FORMAT, video.info.decoder, *size)
@@ -53,9 +55,25 @@ class FrameStore:
     def _decode(self, video: Video, missing: dict[str, tuple[int, int]]) -> None:
         shapes = {key: (*size, 3) for key, size in missing.items()}
         with self.store.writers(shapes, np.dtype(np.uint8)) as writers:
-            for chunk in sampled_frames(video, list(missing.values())):
+            for chunk in self._images(video, list(missing.values())):
                 for key, frames in zip(missing, chunk, strict=True):
                     writers[key].append(frames)
+
+    def _images(self, video: Video, sizes: list[tuple[int, int]]) -> Iterator[list[np.ndarray]]:
+        """What is stored: consecutive frames ``[n, H, W, 3]`` of each size."""
+        return sampled_frames(video, sizes)
+
+
+def whole_frames(video: Video) -> Iterator[np.ndarray]:
+    """The sampled frames of a video in order, uint8 ``[H, W, 3]`` as they are in the file.
+
+    Raises:
+        VideoError: the video does not decode to its end.
+    """
+    repeats = np.bincount(video.indices, minlength=len(video.info))
+    for index, frame in enumerate(read_frames(video.info)):
+        for _ in range(int(repeats[index])):
+            yield frame
 
 
 def sampled_frames(
@@ -69,19 +87,17 @@ def sampled_frames(
     Raises:
         VideoError: the video does not decode to its end.
     """
-    repeats = np.bincount(video.indices, minlength=len(video.info))
     chunk: list[np.ndarray] = []
     resized: list[list[np.ndarray]] = []
-    for index, frame in enumerate(read_frames(video.info)):
+    for frame in whole_frames(video):
         # Some cameras change the size within a file.
         if chunk and (frame.shape != chunk[0].shape or len(chunk) * frame.nbytes >= _AT_ONCE):
             resized.append(_resized(chunk, sizes))
             chunk = []
-        for _ in range(int(repeats[index])):
-            chunk.append(frame)
-            if sum(len(first) for first, *_ in resized) + len(chunk) == at_once:
-                yield _joined([*resized, _resized(chunk, sizes)])
-                chunk, resized = [], []
+        chunk.append(frame)
+        if sum(len(first) for first, *_ in resized) + len(chunk) == at_once:
+            yield _joined([*resized, _resized(chunk, sizes)])
+            chunk, resized = [], []
     if chunk:
         resized.append(_resized(chunk, sizes))
     if resized:

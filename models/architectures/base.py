@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from models.backbones.image import Backbone
 from models.backbones.specs import spec
-from models.config import ModelConfig, clip_length, input_steps
+from models.config import ModelConfig, clip_length, input_steps, streams
 from models.layers.dense import FeatureNorm
 from models.layers.windows import Windows
 from models.registry import REGISTRY
@@ -28,6 +28,7 @@ class VideoClassifier(nn.Module, ABC):
     Attributes:
         steps (int): features that it is given at once: of a clip's frames, or one of the clip from a
             network over clips; of a whole video, those of the frames or clips spread over it.
+        streams (int): S, how many pictures of each frame it sees: itself, and its motion images.
         backbone (Backbone | None): turns frames into features; None if it takes features only.
         norm (FeatureNorm): applied to the features; does nothing until it is fitted.
         extra (dict): JSON-like data to keep in the model's file.
@@ -42,7 +43,7 @@ class VideoClassifier(nn.Module, ABC):
         self.num_features = num_features
         self.steps = input_steps(config)
         self.frames = self.steps * clip_length(config)
-        self.streams = 1 if config.motion == "none" else 2
+        self.streams = len(streams(config))
         self.backbone: Backbone | None = None
         self.norm = FeatureNorm(num_features=num_features)
         self.extra: dict[str, Any] = {}
@@ -56,8 +57,7 @@ class VideoClassifier(nn.Module, ABC):
         """
         if config.pretrained_model_name is None:
             raise ValueError(f"{config.architecture} needs a pretrained_model_name, not None")
-        streams = 1 if config.motion == "none" else 2
-        return spec(config.pretrained_model_name).num_features * streams
+        return spec(config.pretrained_model_name).num_features * len(streams(config))
 
     @abstractmethod
     def classify(self, features: Tensor) -> Tensor:
@@ -90,15 +90,16 @@ class VideoClassifier(nn.Module, ABC):
 
         Args:
             clips (Tensor | Windows): features, shape ``[B, steps, F]``, or windows over them; or
-                RGB frames, shape ``[B, L, 3, H, W]``, uint8 or floating point from 0 to 1; with
-                motion ``[B, 2 * L, 3, H, W]``, the frames' motion images after the frames. Of a whole
-                video, L are the frames of all its clips, one clip after the other.
+                RGB pictures, shape ``[B, S * L, 3, H, W]``, uint8 or floating point from 0 to 1: L of
+                each of the S ``models.streams``, one stream after the other. Of a whole video, L are
+                the frames of all its clips, one clip after the other.
 
         Returns:
             Tensor: shape ``[B, C]``.
 
         Raises:
-            ValueError: if the shape is another one, or frames are given without a backbone.
+            ValueError: if the shape is another one, or pictures are given to a model that takes
+                features only: without a backbone, or with ``relative: video``.
         """
         width = self.num_features
         if isinstance(clips, Windows):
@@ -113,6 +114,11 @@ class VideoClassifier(nn.Module, ABC):
                 f"clips must be [B, {self.steps}, {width}] or [B, {length}, 3, H, W],"
                 f" not {list(clips.shape)}"
             )
+        if clips.ndim == 5 and self.config.relative != "none":
+            raise ValueError(
+                f"with relative: {self.config.relative}, a model takes features less their median"
+                " over the video, which is not known from a clip's frames"
+            )
         features = self.extract(clips) if clips.ndim == 5 else clips
         return self.classify(self.norm(features))
 
@@ -120,10 +126,10 @@ class VideoClassifier(nn.Module, ABC):
         """Return the backbone's features of each clip.
 
         Args:
-            clips (Tensor): shape ``[B, L, 3, H, W]``, or with motion ``[B, 2 * L, 3, H, W]``.
+            clips (Tensor): pictures, shape ``[B, S * L, 3, H, W]``, as for ``forward``.
 
         Returns:
-            Tensor: shape ``[B, steps, F]``, the motion's features after the frames' own.
+            Tensor: shape ``[B, steps, F]``, the features of one stream after those of the other.
 
         Raises:
             ValueError: if there is no backbone.
@@ -140,8 +146,8 @@ class VideoClassifier(nn.Module, ABC):
             at_once = max(1, FRAMES_AT_ONCE // self.config.sequence_length)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not backbone.frozen):
             features = torch.cat([backbone(part) for part in inputs.split(at_once)])
-        streams = features.unflatten(0, (len(clips), self.streams, self.steps))
-        return streams.transpose(1, 2).flatten(2)
+        by_stream = features.unflatten(0, (len(clips), self.streams, self.steps))
+        return by_stream.transpose(1, 2).flatten(2)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return what training changes: the fine-tuned part of the ``backbone``, and the ``head``."""

@@ -13,7 +13,7 @@ from data.files.path import File, place, relative
 from data.videos.find import find_files
 from data.videos.rejects import Reject, write_rejects
 from data.videos.video import open_videos
-from models import VideoClassifier
+from models import VideoClassifier, compares_frames
 from tuner.analysis.prediction import PREDICTIONS, predict, steps
 from tuner.analysis.videos import VIDEO_PREDICTIONS
 from tuner.config.sections import DataConfig
@@ -76,9 +76,9 @@ def predict_new(
     config = config.model_copy(
         update={"shared_cache": None}
     )  # no other machine needs their features
-    # Straight from the file: the frames of an hour of video would take 13 GB. Motion needs them stored.
-    if all(model.config.motion == "none" for model in models):
-        config = config.model_copy(update={"frames": "direct"})
+    # Straight from the file, if that will do: the frames of an hour of video would take 13 GB.
+    stored = any(compares_frames(model.config) for model in models)
+    config = config.model_copy(update={"frames": "stored" if stored else "direct"})
     opened = list(videos.values())
     with output.bar("predicting", steps(models, opened)) as advance:
         found = predict(models, opened, config, weights=weights, on_frames=advance, rejects=rejects)

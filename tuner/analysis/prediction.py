@@ -13,7 +13,7 @@ from torch import Tensor
 from data import Video
 from data.errors import VideoError
 from data.videos.rejects import Reject
-from models import VideoClassifier
+from models import VideoClassifier, streams
 from tuner.analysis.videos import decided, video_table, with_errors
 from tuner.config.sections import DataConfig
 from tuner.training.clips.batches import Clips, FeatureClips, all_logits
@@ -178,8 +178,8 @@ def _weights(model: VideoClassifier, stored: Tensor | None, part: np.ndarray) ->
 
 def steps(members: Iterable[VideoClassifier], videos: Iterable[Sized]) -> int:
     """How many pictures go through networks to predict `videos`: frames, and their motion images."""
-    streams = sum(1 if model.config.motion == "none" else 2 for model in members)
-    return sum(map(len, videos)) * streams
+    pictures = sum(len(streams(model.config)) for model in members)
+    return sum(map(len, videos)) * pictures
 
 
 def _clips(

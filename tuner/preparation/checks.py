@@ -20,10 +20,17 @@ def check_models(searched: Iterable[ModelConfig], data: DataConfig) -> None:
     """
     problems = []
     for config in searched:
-        if config.motion != "none" and data.frames == "direct":
-            problems.append(
-                f"motion ({config.motion}) needs data.frames: stored: it compares frames with others"
-            )
+        for name in ("motion", "crop", "relative"):
+            value = getattr(config, name)
+            if value != "none" and name != "relative" and data.frames == "direct":
+                problems.append(
+                    f"{name} ({value}) needs data.frames: stored: it compares frames with others"
+                )
+            if value != "none" and data.max_frames == 1:
+                problems.append(
+                    f"{name} ({value}) compares frames with others, but data.max_frames is 1: raise it"
+                    " (unless given, it is the largest frames_per_video)"
+                )
         plain = config.model_copy(update={"pretrained": False, "model_weights_path": None})
         try:
             models.frame_size(plain)

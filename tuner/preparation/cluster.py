@@ -15,7 +15,7 @@ from data.videos.video import Video
 from models.config import ModelConfig
 from tuner.config.load import Config
 from tuner.preparation.compute import feature_stores, features
-from tuner.preparation.decode import decode, decode_one, frame_sizes
+from tuner.preparation.decode import decode, decode_one, frame_stores
 from tuner.preparation.one_machine import prepare
 from tuner.runtime.machines import capacity, check_machines, may_grow
 from tuner.runtime.notices import Notices
@@ -57,7 +57,7 @@ def prepare_all(
             for video in dataset.videos.values()
             if not (video.name in names and _complete(video, searched, stores))
         ]
-        return decode(videos, frame_sizes(searched), config.data, output)
+        return decode(videos, frame_stores(searched, config.data), config.data, output)
 
     dataset = prepare(
         config.data,
@@ -99,7 +99,8 @@ class Preparer:
 
         patience.tell(notices.say)
         torch.set_num_threads(max(1, int(config.resources.cpus)))
-        self.config, self.searched, self.sizes = config.data, searched, frame_sizes(searched)
+        self.config, self.searched = config.data, searched
+        self.frames = frame_stores(searched, config.data)
         self.stores = feature_stores(searched, config.data)
 
     def ready(self) -> None:
@@ -111,7 +112,7 @@ class Preparer:
             for store in self.stores:
                 store.share(video)
             return None  # it has been decoded, by this machine or another
-        reject = decode_one(video, self.sizes, self.config)
+        reject = decode_one(video, self.frames, self.config)
         if reject is None and wanted:
             for store in self.stores:
                 store.ensure([video])

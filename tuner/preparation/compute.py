@@ -36,6 +36,5 @@ def feature_stores(searched: Iterable[ModelConfig], config: DataConfig) -> list[
     for model in searched:
         if models.uses_stored_features(model):
             for store in open_stores(model, config):
-                key = (store.backbone_key, store.size, store.window, store.places, store.motion)
-                stores.setdefault(key, store)
+                stores.setdefault(store.kind, store)
     return list(stores.values())

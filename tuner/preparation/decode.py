@@ -1,31 +1,34 @@
-"""Brings the frames of all videos into the frame store of this machine."""
+"""Brings the frames of all videos, and what is cut out of them, into the stores of this machine."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import models
 from data import FrameStore
 from data.console import Output
 from data.errors import VideoError
+from data.stores.crops import CroppedStore
 from data.videos.decode import read_frames
 from data.videos.rejects import Reject
 from data.videos.video import Video
 from models import ModelConfig
 from tuner.config.sections import DataConfig
 
+Stores = Sequence[tuple[FrameStore, list[tuple[int, int]]]]  # and the sizes that they shall hold
+
 
 def decode(
-    videos: Iterable[Video], sizes: list[tuple[int, int]], config: DataConfig, output: Output
+    videos: Iterable[Video], stores: Stores, config: DataConfig, output: Output
 ) -> list[Reject]:
     """`decode_one` of all videos, several at a time; a bar shows how many are done."""
     videos = list(videos)
 
     def attempt(video: Video) -> Reject | None:
         try:
-            return decode_one(video, sizes, config)
+            return decode_one(video, stores, config)
         finally:
             advance()
 
@@ -36,9 +39,10 @@ def decode(
         return [reject for reject in pool.map(attempt, videos) if reject]
 
 
-def decode_one(video: Video, sizes: list[tuple[int, int]], config: DataConfig) -> Reject | None:
-    """Bring the frames of a video into this machine's frame store, decoding it once for all sizes.
+def decode_one(video: Video, stores: Stores, config: DataConfig) -> Reject | None:
+    """Bring the frames of a video into the stores of this machine.
 
+    It is decoded once for all sizes, and once more for all that are cropped.
     With ``frames: direct`` nothing is stored; it is decoded only to see whether it can be.
 
     Returns:
@@ -49,12 +53,20 @@ def decode_one(video: Video, sizes: list[tuple[int, int]], config: DataConfig) -
             for _ in read_frames(video.info):
                 pass
         else:
-            FrameStore(limit_bytes=config.limit_bytes).ensure(video, sizes)
+            for store, sizes in stores:
+                store.ensure(video, sizes)
     except VideoError as error:
         return Reject(video.name, video.info.path, str(error))
     return None
 
 
-def frame_sizes(searched: Iterable[ModelConfig]) -> list[tuple[int, int]]:
-    """Every frame size (height, width) that the models take."""
-    return list(dict.fromkeys(models.frame_size(model) for model in searched))
+def frame_stores(searched: Iterable[ModelConfig], config: DataConfig) -> Stores:
+    """The stores that the models' pictures come from, and every frame size that they take of each."""
+    searched = list(searched)
+    cropped = [model for model in searched if model.crop == "motion"]
+    whole = FrameStore(limit_bytes=config.limit_bytes), _sizes(searched)
+    return [whole, (CroppedStore(limit_bytes=config.limit_bytes), _sizes(cropped))]
+
+
+def _sizes(of: Iterable[ModelConfig]) -> list[tuple[int, int]]:
+    return list(dict.fromkeys(models.frame_size(model) for model in of))

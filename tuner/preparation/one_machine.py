@@ -17,7 +17,7 @@ from data.videos.rejects import Reject, write_rejects
 from models.config import ModelConfig
 from tuner.config.sections import DataConfig
 from tuner.preparation.checks import check_models, check_weights
-from tuner.preparation.decode import decode, frame_sizes
+from tuner.preparation.decode import decode, frame_stores
 
 
 def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
@@ -93,7 +93,7 @@ def prepare(
     dataset = load_dataset(config, output)
     check_weights(searched, download=True)
     if decode_all is None:
-        undecoded = decode(dataset.videos.values(), frame_sizes(searched), config, output)
+        undecoded = decode(dataset.videos.values(), frame_stores(searched, config), config, output)
     else:
         undecoded = decode_all(dataset)
     rejects = [*dataset.rejects, *undecoded]

@@ -9,10 +9,11 @@ import pytest
 from rich.console import Console
 
 from data.console import duration
+from models import ModelConfig
 from tuner.config.load import parse
 from tuner.study.context import Report
 from tuner.study.progress import Progress
-from tuner.study.space.describe import describe
+from tuner.study.space.describe import describe, run_name
 from tuner.study.space.space import Space
 from tuner.study.store.results import ResultsStore
 from tuner.study.time_left import TimeLeft
@@ -30,6 +31,15 @@ def test_models_are_described_in_a_few_words():
     params |= {"sequence_length": 5, "sequence_model": "GRU", "sequence_model_layers": 2}
     params |= {"layer_1_size": 256, "layer_2_size": 128, "layer_3_size": 0}
     assert describe(params) == "video_lrcnn_frozen vgg16 L=5 GRU x2 256/128"
+
+
+def test_models_that_see_other_things_have_other_names():
+    plain = ModelConfig(architecture="image_mlp_frozen").model_dump()
+    assert run_name(7, plain) == "007 mlp 256"
+    seen = {**plain, "motion": "both", "appearance": False, "relative": "video"}
+    assert run_name(7, seen) == "007 mlp motion-both-alone relative 256"
+    words = "image_mlp_frozen efficientnet_lite0 motion-background crop 256"
+    assert describe({**plain, "motion": "background", "crop": "motion"}) == words
 
 
 def a_search(tmp_path, console, **options):

@@ -26,7 +26,10 @@ VALUES: dict[str, list[Any]] = {
     "pretrained": [True, False],
     "model_weights_path": [None, "w.pth"],
     "pooling": ["max", "avg"],
-    "motion": ["none", "background"],
+    "motion": ["none", "background", "both"],
+    "appearance": [True, False],
+    "crop": ["none", "motion"],
+    "relative": ["none", "video"],
     "trainable_layers": ["all", 2],
     "gradient_checkpointing": [False, True],
     "sequence_model": [*SEQUENCE_MODELS, None],
@@ -174,6 +177,25 @@ def test_a_parameter_that_changes_the_tensors_of_a_head_says_so(kind):
     for name in set(MODEL_ROWS) - {"architecture", *shaping("features", "head")}:
         assert tensors(**{name: other(name)}) == before, name
     assert tensors(motion="background") != before  # the test can see a difference
+
+
+def test_pictures_are_varied_only_where_they_make_a_difference():
+    space = {
+        "architecture": ["image_mlp_frozen", "image_mlp_trainable", "c3dsmall"],
+        "motion": ["none", "both"],
+        "appearance": [True, False],
+        "crop": ["none", "motion"],
+        "relative": ["none", "video"],
+    }
+    names = ("motion", "appearance", "crop", "relative")
+    found = Space(parse({"name": "a", "space": space}, "x")).values("architecture", *names)
+    cut = ("none", "motion")
+    seen = [(motion, True, crop) for motion in ("none", "both") for crop in cut]
+    seen.append(("both", False, "none"))
+    expected = [("image_mlp_frozen", *of, kind) for of in seen for kind in ("none", "video")]
+    expected += [("image_mlp_trainable", *of, "none") for of in seen]
+    expected += [("c3dsmall", "none", True, crop, "none") for crop in cut]
+    assert set(found) == set(expected)
 
 
 def test_each_network_is_prepared_once():

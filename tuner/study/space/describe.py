@@ -14,14 +14,23 @@ def describe(params: dict[str, Any]) -> str:
         words.append(f"{params['frames_per_video']} frames")
     elif params.get("sequence_length", 1) > 1:
         words.append(f"L={params['sequence_length']}")
-    return " ".join(word for word in [*words, *_layers(params, "/")] if word)
+    words += [*_pictures(params), *_layers(params, "/")]
+    return " ".join(word for word in words if word)
 
 
 def run_name(number: int, params: dict[str, Any]) -> str:
     """A model's name in TensorBoard, which is a folder's, too: ``007 lrcnn GRU 128``."""
     kind = str(params.get("architecture")).removeprefix("image_").removeprefix("video_")
-    words = [f"{number:03}", *kind.removesuffix("_frozen").split("_"), *_layers(params, "-")]
-    return " ".join(words)
+    words = [f"{number:03}", *kind.removesuffix("_frozen").split("_")]
+    return " ".join([*words, *_pictures(params), *_layers(params, "-")])
+
+
+def _pictures(params: dict[str, Any]) -> list[str]:
+    """What is seen of each frame, where it is not just the frame."""
+    motion, words = params.get("motion") or "none", []
+    if motion != "none":
+        words.append(f"motion-{motion}" + ("" if params.get("appearance", True) else "-alone"))
+    return words + [name for name in ("crop", "relative") if params.get(name, "none") != "none"]
 
 
 def _layers(params: dict[str, Any], between: str) -> list[str]:

@@ -126,17 +126,15 @@ class FrameClips(_Numbered):
     """Clips gathered from memory-mapped frames, during the training on the previous batch.
 
     Attributes:
-        videos: uint8 ``[N, H, W, 3]`` each.
-        motion: the motion images of each video, which come after a clip's frames; empty: none.
+        videos: what is seen of each: uint8 ``[N, H, W, 3]`` for each of S streams.
     """
 
-    videos: Sequence[np.ndarray]
-    motion: Sequence[MotionFrames] = ()
+    videos: Sequence[Sequence[np.ndarray | MotionFrames]]
 
     def batches(
         self, order: Tensor, size: int, *, windows: Jitter | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Clips are uint8 ``[B, L, 3, H, W]``, with motion ``[B, 2 * L, 3, H, W]``."""
+        """Clips are uint8 ``[B, S * L, 3, H, W]``, one stream after the other."""
         order = order.cpu()
         index = self.drawn(order, windows)
         places = torch.arange(len(order)).split(size)
@@ -147,12 +145,15 @@ class FrameClips(_Numbered):
 
     def _gather(self, video: Tensor, index: Tensor) -> Tensor:
         count, length = index.shape
-        streams = 2 if self.motion else 1
-        clips = np.empty((count, length * streams, *self.videos[0].shape[1:]), np.uint8)
+        streams, shape = len(self.videos[0]), self.videos[0][0].shape[1:]
+        clips = np.empty((count, streams, length, *shape), np.uint8)
         for clip, number, frames in zip(clips, video.tolist(), index.numpy(), strict=True):
-            np.take(self.videos[number], frames, axis=0, out=clip[:length])
-            if self.motion:
-                clip[length:] = self.motion[number][frames]
+            for part, pictures in zip(clip, self.videos[number], strict=True):
+                if isinstance(pictures, MotionFrames):
+                    part[:] = pictures[frames]
+                else:
+                    np.take(pictures, frames, axis=0, out=part)
+        clips = clips.reshape(count, streams * length, *shape)
         return _to_device(torch.from_numpy(clips), self.device)
 
 

@@ -10,16 +10,15 @@ import torch
 from torch import Tensor
 
 import models
-from data import Dataset, FeatureStore, FrameStore, Video
+from data import Dataset, FeatureStore, Video
 from data.clips.index import clip_indices
-from data.stores.motion import open_motion
 from data.videos.times import spread
 from models.config import ModelConfig
 from tuner.config.parameters import TrainingConfig
 from tuner.config.sections import DataConfig
 from tuner.training.clips.augment import augmentation
 from tuner.training.clips.batches import Clips, DirectClips, FeatureClips, FrameClips
-from tuner.training.clips.stored import open_stores, reference, stored_features
+from tuner.training.clips.stored import open_stores, pictures, stored_features
 from tuner.training.task import Multiclass
 
 
@@ -32,14 +31,11 @@ def frame_clips(
     labels: Tensor,
 ) -> FrameClips | DirectClips:
     """Clips of frames, read as `data` says; `video`, `index` and `labels` as in `FrameClips`."""
-    size = models.frame_size(config)
     if data.frames == "direct":
+        size = models.frame_size(config)
         return DirectClips(videos=videos, video=video, index=index, labels=labels, size=size)
-    store = FrameStore(limit_bytes=data.limit_bytes)
-    frames = [store.open(v, size) for v in videos]
-    against = reference(config)
-    motion = [open_motion(store, v, size, against) for v in videos] if against else []
-    return FrameClips(videos=frames, motion=motion, video=video, index=index, labels=labels)
+    seen = [pictures(config, data, v) for v in videos]
+    return FrameClips(videos=seen, video=video, index=index, labels=labels)
 
 
 def frame_numbers(config: ModelConfig, count: int, ends: np.ndarray | None) -> np.ndarray:
@@ -138,7 +134,7 @@ class ClipSource:
     def _split(
         self, config: ModelConfig, split: str, training: TrainingConfig | None, view: int
     ) -> tuple[Tensor, dict[str, int]]:
-        family = _identity(open_stores(config, self.config)[0], config)
+        family = _identity(open_stores(config, self.config), config)
         if family != self._key:  # one backbone at a time: a worker's memory stays bounded
             self._features, self._key = {}, family
         augmented = augmentation(training) if training and view else None
@@ -147,12 +143,12 @@ class ClipSource:
             names = self.dataset.table.loc[self.dataset.table["split"] == split, "video"].unique()
             videos = [self.dataset.videos[name] for name in names]
             stores = open_stores(config, self.config, augmented=augmented, view=view)
-            self._features[key] = stored_features(stores, videos)
+            self._features[key] = stored_features(stores, videos, config)
         return self._features[key]
 
 
-def _identity(store: FeatureStore, config: ModelConfig) -> str:
-    return f"{store.backbone_key}:{store.size}:{store.window}:{store.places}:{config.motion}"
+def _identity(stores: Sequence[FeatureStore], config: ModelConfig) -> str:
+    return repr(([store.kind for store in stores], config.relative))
 
 
 def fit_normalisation(model: models.VideoClassifier, clips: Clips) -> None:

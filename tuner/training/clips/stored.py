@@ -15,10 +15,11 @@ import models
 from data import FeatureStore, FrameStore, Video
 from data.files.shared import shared
 from data.prefetch import prefetched
+from data.stores.crops import CroppedStore
 from data.stores.frames import sampled_frames
-from data.stores.motion import MotionFrames, Reference, open_motion
+from data.stores.motion import MotionFrames, open_motion
 from models.backbones.specs import BackboneSpec, known_specs, remember_specs, spec
-from models.config import ModelConfig
+from models.config import ModelConfig, Stream
 from models.registry import REGISTRY
 from tuner.config.sections import DataConfig
 from tuner.training.clips.augment import Augmentation
@@ -60,7 +61,7 @@ def open_stores(
     backbone: torch.nn.Module | None = None,
     on_frames: Advance | None = None,
 ) -> list[FeatureStore]:
-    """The stored features that a frozen model needs: of frames, and with motion of motion images.
+    """The stored features that a frozen model needs, one store for each of `models.streams`.
 
     They share one backbone, which is built only if some features are missing.
 
@@ -101,19 +102,19 @@ def open_stores(
         key += f":{precision}"
     return [
         FeatureStore(
-            FrameStore(limit_bytes=data.limit_bytes),
+            frame_store(config, data, stream),
             size=models.frame_size(config),
             backbone_key=f"{key}:view {view} of {augmented}" if transform else key,
             num_features=known_as.num_features,
             backbone=build,
             window=(config.sequence_length, config.sequence_stride) if known_as.video else None,
             places=config.frames_per_video if known_as.video else None,
-            motion=motion,
+            motion=None if stream == "frames" else stream,
             direct=data.frames == "direct",
             limit_bytes=data.limit_bytes,
             shared=shared(data.shared_cache, "features"),
         )
-        for motion in dict.fromkeys((None, reference(config)))
+        for stream in models.streams(config)
     ]
 
 
@@ -136,18 +137,36 @@ def _folded(network: torch.nn.Module, config: ModelConfig) -> torch.nn.Module:
 
 
 def stored_features(
-    stores: Sequence[FeatureStore], videos: Sequence[Video]
+    stores: Sequence[FeatureStore], videos: Sequence[Video], config: ModelConfig
 ) -> tuple[Tensor, dict[str, int]]:
-    """Features of `videos` in one float16 tensor ``[N, F]``, and where each video begins in it.
+    """A model's features of `videos` in one float16 tensor ``[N, F]``, and where each video begins.
 
     Args:
-        stores: of `open_stores`. With motion, F is twice the backbone's: the frames' own features,
-            then their motion images'.
+        stores: of `open_stores`; F is the sum of their widths, one stream after the other.
+        config: says whether they are relative to their video's median.
     """
     parts = [load_features(store, videos) for store in stores]
     _, offsets = parts[0]
-    features = [part for part, _ in parts]
-    return features[0] if len(features) == 1 else torch.cat(features, dim=1), offsets
+    each = [part for part, _ in parts]
+    features = each[0] if len(each) == 1 else torch.cat(each, dim=1)
+    if config.relative == "video":
+        _subtract_medians(features, list(offsets.values()))
+    return features, offsets
+
+
+def _subtract_medians(features: Tensor, begins: Sequence[int]) -> None:
+    """Take from each feature its median over the video, in place.
+
+    A place where a camera stands adds much the same to the features of all its frames: without it, a
+    head can't learn the place by heart.
+
+    Args:
+        features: float16 ``[N, F]``; differences are made in float32.
+        begins: where each video begins, increasing.
+    """
+    for video in np.split(features.numpy(), begins[1:]):
+        exact = video.astype(np.float32)
+        video[:] = exact - np.median(exact, axis=0)
 
 
 def extractor(
@@ -167,7 +186,7 @@ def extractor(
         stores = open_stores(
             model.config, data, precision=precision, backbone=model.backbone, on_frames=on_frames
         )
-        return lambda video: stored_features(stores, [video])[0]
+        return lambda video: stored_features(stores, [video], model.config)[0]
     if REGISTRY[model.config.architecture].backbone != "image":
         return None
     assert model.backbone is not None
@@ -188,15 +207,11 @@ def _computed_features(
     if data.frames == "direct":
         chunks = (chunk for (chunk,) in sampled_frames(video, [size], at_once=at_once))
         return torch.from_numpy(np.concatenate([run(chunk) for chunk in prefetched(chunks)]))
-    store = FrameStore(limit_bytes=data.limit_bytes)
-    streams: list[np.ndarray | MotionFrames] = [store.open(video, size)]
-    if against := reference(config):
-        streams.append(open_motion(store, video, size, against))
     parts = [
         np.concatenate(
             [run(np.asarray(frames[i : i + at_once])) for i in range(0, len(frames), at_once)]
         )
-        for frames in streams
+        for frames in pictures(config, data, video)
     ]
     return torch.from_numpy(np.concatenate(parts, axis=1))
 
@@ -242,6 +257,19 @@ def backbone_callable(
     return run
 
 
-def reference(config: ModelConfig) -> Reference | None:
-    """What a model's motion images are compared with; None if it takes no motion images."""
-    return None if config.motion == "none" else config.motion
+def pictures(
+    config: ModelConfig, data: DataConfig, video: Video
+) -> list[np.ndarray | MotionFrames]:
+    """What a model sees of a video: uint8 ``[N, H, W, 3]`` for each of `models.streams`."""
+    size = models.frame_size(config)
+    stores = [(stream, frame_store(config, data, stream)) for stream in models.streams(config)]
+    return [
+        store.open(video, size) if stream == "frames" else open_motion(store, video, size, stream)
+        for stream, store in stores
+    ]
+
+
+def frame_store(config: ModelConfig, data: DataConfig, stream: Stream) -> FrameStore:
+    """Where the pictures of one of a model's streams come from: motion is that of whole frames."""
+    cropped = stream == "frames" and config.crop == "motion"
+    return (CroppedStore if cropped else FrameStore)(limit_bytes=data.limit_bytes)

@@ -1,0 +1,201 @@
+"""What a model sees of each frame: streams in their order, the same in training and prediction."""
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import models
+from data.console import output
+from models import ModelConfig
+from tuner.analysis.new_videos import predict_new
+from tuner.analysis.prediction import steps
+from tuner.config.messages import ConfigError
+from tuner.config.parameters import TrainingConfig
+from tuner.config.sections import DataConfig
+from tuner.preparation.checks import check_models
+from tuner.preparation.one_machine import load_dataset
+from tuner.training.clips.batches import all_logits
+from tuner.training.clips.source import ClipSource, fit_normalisation
+from tuner.training.device import backbone_precision, best_device
+
+WIDTH = 1280
+pytestmark = pytest.mark.shared_cache
+
+
+def of(architecture: str = "image_mlp_frozen", **values: Any) -> ModelConfig:
+    return ModelConfig(**{"architecture": architecture, "frame_size": 32, **values})
+
+
+@pytest.fixture
+def source(drawn) -> ClipSource:
+    data = DataConfig(videos=str(drawn), labels=str(drawn / "labels.csv"))
+    return ClipSource(load_dataset(data, output), data)
+
+
+def pictures(source: ClipSource, **values: Any) -> torch.Tensor:
+    clips = source.clips(of("image_mlp_trainable", **values), "valid")
+    return torch.cat([batch for batch, _ in clips.batches(torch.arange(len(clips)), 7)])
+
+
+def features(source: ClipSource, training: TrainingConfig | None = None, **values: Any):
+    return source.clips(of(**values), "train", training).features
+
+
+def test_both_streams_come_after_the_frames(source):
+    frames, both = pictures(source), pictures(source, motion="both")
+    assert both.shape == (24, 3, 3, 32, 32)
+    assert torch.equal(both[:, :1], frames)
+    assert torch.equal(both[:, 1:2], pictures(source, motion="background")[:, 1:])
+    assert torch.equal(both[:, 2:], pictures(source, motion="previous")[:, 1:])
+    assert not torch.equal(both[:, 1], both[:, 2])
+    alone = pictures(source, motion="both", appearance=False)
+    assert torch.equal(alone, both[:, 1:])
+
+
+def test_features_of_streams_are_those_of_each_alone_and_computed_once(source, monkeypatch):
+    parts = [features(source, motion=kind)[:, WIDTH:] for kind in ("background", "previous")]
+    expected = torch.cat([features(source), *parts], dim=1)
+    monkeypatch.setattr("data.stores.features.FeatureStore._compute", None)
+    assert torch.equal(features(source, motion="both"), expected)
+    assert torch.equal(features(source, motion="both", appearance=False), expected[:, WIDTH:])
+
+
+def test_only_the_frames_are_cropped_whether_stored_or_not(source):
+    whole = pictures(source, motion="both")
+    cropped = pictures(source, motion="both", crop="motion")
+    assert torch.equal(cropped[:, 1:], whole[:, 1:])
+    changed = (cropped[:, 0] != whole[:, 0]).flatten(1).any(dim=1)
+    assert changed.any() and not changed.all()  # the square comes and goes
+    with_motion = features(source, motion="both", crop="motion")
+    assert torch.equal(with_motion[:, WIDTH:], features(source, motion="both")[:, WIDTH:])
+    assert torch.equal(with_motion[:, :WIDTH], features(source, crop="motion"))
+    assert not torch.equal(features(source, crop="motion"), features(source))
+
+
+def test_relative_features_are_without_their_videos_median(source):
+    plain = features(source, motion="previous").float()
+    relative = features(source, motion="previous", relative="video")
+    assert relative.dtype == torch.float16
+    for video in (slice(0, 24), slice(24, 48)):
+        median = torch.from_numpy(np.median(plain[video].numpy(), axis=0))
+        assert torch.equal(relative[video], (plain[video] - median).half())
+    assert torch.equal(features(source, motion="previous").float(), plain)  # not what is stored
+
+
+def test_each_view_is_relative_to_itself(source):
+    views = TrainingConfig(views=2, colour=0.5)
+    relative = features(source, views, relative="video")
+    assert not torch.equal(relative[:48], relative[48:])
+    for start in range(0, 96, 24):
+        median = np.median(relative[start : start + 24].float().numpy(), axis=0)
+        assert np.abs(median).max() < 1e-3
+
+
+def test_relative_features_forget_what_all_frames_of_a_video_share(source, monkeypatch):
+    from tuner.training.clips import stored
+
+    plain, load = features(source), stored.load_features
+    before = features(source, relative="video")
+
+    def shifted(store, videos):
+        values, begins = load(store, videos)
+        values[:24] += 4
+        return values, begins
+
+    monkeypatch.setattr(stored, "load_features", shifted)
+    again = ClipSource(source.dataset, source.config)
+    assert torch.allclose(features(again)[:24], plain[:24] + 4, atol=0.01)
+    assert torch.allclose(features(again, relative="video"), before, atol=0.01)
+
+
+def test_a_model_of_relative_features_takes_no_frames():
+    model = models.build(of(relative="video"), ["a", "b"])
+    assert model(torch.rand(2, 1, WIDTH)).shape == (2, 2)
+    with pytest.raises(ValueError, match="less their median over the video"):
+        model(torch.zeros(2, 1, 3, 32, 32, dtype=torch.uint8))
+
+
+SEEN = [
+    *(
+        {"motion": motion, "crop": crop}
+        for motion, crop in product(("none", "previous", "both"), ("none", "motion"))
+    ),
+    *({"motion": motion, "appearance": False} for motion in ("previous", "both")),
+]
+
+
+def _name(config: ModelConfig) -> str:
+    seen = config.motion, config.appearance, config.crop, config.relative
+    return "-".join([config.architecture, *map(str, seen)])
+
+
+LIGHT: dict[str, Any] = {"pretrained_model_name": "test_resnet", "pretrained": False}
+MODELS = [
+    *(of(**seen, **LIGHT, relative=relative) for seen in SEEN for relative in ("none", "video")),
+    *(of("image_mlp_trainable", **seen, **LIGHT) for seen in SEEN),
+    of("video_3d_frozen", relative="video", sequence_length=4, pretrained=False, crop="motion"),
+    of("c3dsmall", frame_size=54, sequence_length=11, crop="motion"),
+]
+
+
+@pytest.mark.parametrize("config", MODELS, ids=_name)
+def test_a_new_video_is_predicted_as_it_was_in_training(config, source, drawn, tmp_path):
+    torch.manual_seed(0)
+    model = models.build(config, source.dataset.classes, with_backbone=False)
+    model.extra["feature_precision"] = backbone_precision(best_device())
+    clips = source.clips(config, "valid")
+    fit_normalisation(model, clips)
+    models.save(model, tmp_path / "model.pt")
+    model = models.load(tmp_path / "model.pt")
+    logits = all_logits(model.to(best_device()), clips.to(best_device()), 8)
+    direct = source.config.model_copy(update={"frames": "direct"})
+    found = predict_new([model], [str(drawn / "b1.mov")], direct, output)
+    assert not found.rejects and steps([model], [range(24)]) == 24 * model.streams
+    expected = pd.DataFrame(logits.softmax(dim=1).cpu().numpy(), columns=source.dataset.classes)
+    difference = (found.table[source.dataset.classes] - expected).abs().to_numpy()
+    assert difference.max() <= 0.02 * np.ptp(expected.iloc[:, 0]) > 0  # the frames are told apart
+
+
+def test_prepare_makes_the_crops_that_trials_read(command, write_config, monkeypatch, tmp_path):
+    from data.stores import frames
+    from tuner.config.load import load
+
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
+    decoded, read = [], frames.read_frames
+
+    def counted(info):
+        decoded.append(info.path.name)
+        return read(info)
+
+    monkeypatch.setattr(frames, "read_frames", counted)
+    space = {"architecture": ["image_mlp_trainable"], "crop": ["none", "motion"]}
+    path = write_config(space={**space, "frame_size": [[32, 32], [48, 48]]}, model={})
+    assert command("prepare", path)[0] == 0
+    assert sorted(decoded) == sorted(2 * ["a1.mp4", "a2.avi", "b1.mov", "c1.mp4"])
+    assert len(list((tmp_path / "cache" / "crops").glob("*.npy"))) == 4 * 2
+    data = load(path).data
+    of_trial = ClipSource(load_dataset(data, output), data)
+    assert len(pictures(of_trial, crop="motion")) == 24 and len(decoded) == 8
+
+
+@pytest.mark.parametrize(
+    ("data", "values", "words"),
+    [
+        ({"frames": "direct"}, {"crop": "motion"}, "crop (motion) needs data.frames: stored"),
+        ({"frames": "direct"}, {"motion": "both"}, "motion (both) needs data.frames: stored"),
+        ({"max_frames": 1}, {"relative": "video"}, "relative (video) compares frames with others"),
+        ({"max_frames": 1}, {"crop": "motion"}, "but data.max_frames is 1: raise it"),
+        ({"frames": "direct", "max_frames": 2}, {"relative": "video"}, None),
+    ],
+)
+def test_what_compares_frames_must_be_given_them(data, values, words):
+    if words is None:
+        check_models([of(**values)], DataConfig(**data))
+        return
+    with pytest.raises(ConfigError) as caught:
+        check_models([of(**values)], DataConfig(**data))
+    assert words in str(caught.value)
