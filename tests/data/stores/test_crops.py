@@ -90,9 +90,9 @@ def test_it_is_whole_again_when_the_animal_has_gone() -> None:
 
 
 def test_other_light_is_no_motion() -> None:
-    frames = scene(40)
+    frames = crossing()
     frames[10:20] += 30
-    assert (found(frames) == WHOLE).all()
+    assert np.abs(found(frames) - found(crossing()))[2:-2].max() <= 12
 
 
 def test_what_always_flickers_is_no_motion() -> None:

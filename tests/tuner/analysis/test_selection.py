@@ -55,14 +55,16 @@ def test_a_model_that_counts_more_is_repeated():
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_it_is_never_worse_than_the_best_model(metric):
+def test_each_addition_improves_on_the_best_model(metric):
     objective = Objective(metric)
     probabilities, labels = made_up(6, 60)
     for few in (2, 5, 20, 60):
         some, of_some = probabilities[:, :few], labels[:few]
         alone = max(objective.score(figures(TASK, own, of_some)) for own in some)
         chosen = greedy(some, of_some, TASK, objective)
-        assert objective.score(figures(TASK, mean(some, chosen), of_some)) >= alone
+        parts = [chosen[: end + 1] for end in range(len(chosen))]
+        scores = [objective.score(figures(TASK, mean(some, part), of_some)) for part in parts]
+        assert scores[0] == alone and scores == sorted(set(scores))
 
 
 def test_it_ends_when_nothing_improves_or_after_so_many():

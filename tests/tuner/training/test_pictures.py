@@ -153,7 +153,9 @@ def test_a_new_video_is_predicted_as_it_was_in_training(config, source, drawn, t
     model = models.load(tmp_path / "model.pt")
     logits = all_logits(model.to(best_device()), clips.to(best_device()), 8)
     direct = source.config.model_copy(update={"frames": "direct"})
-    found = predict_new([model], [str(drawn / "b1.mov")], direct, output)
+    new = tmp_path / "new.mov"  # nothing of which is stored
+    new.write_bytes((drawn / "b1.mov").read_bytes())
+    found = predict_new([model], [str(new)], direct, output)
     assert not found.rejects and steps([model], [range(24)]) == 24 * model.streams
     expected = pd.DataFrame(logits.softmax(dim=1).cpu().numpy(), columns=source.dataset.classes)
     difference = (found.table[source.dataset.classes] - expected).abs().to_numpy()
