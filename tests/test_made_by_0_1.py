@@ -30,7 +30,7 @@ from tuner.training.clips.augment import Augmentation
 from tuner.training.clips.stored import open_stores
 
 MADE = Path(__file__).parent / "made_by_0_1"
-CONFIGS = Path(__file__).parents[1] / "configs"
+CONFIGS = MADE / "configs"
 PLACE = "/MADE_BY_0_1"  # stands for the folder that the files were made in
 CHANGED = 1_700_000_000  # when the videos were last changed, which is part of their identity
 
@@ -102,7 +102,9 @@ def check_config(config: Config, told: dict[str, Any]) -> None:
     check_values(config, told["config"])
     space = Space(config)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    assert plain([space.sample(study.ask()) for _ in range(5)]) == told["samples"]
+    samples = [space.sample(study.ask()) for _ in told["samples"]]
+    for sample, of_0_1 in zip(plain(samples), told["samples"], strict=True):
+        assert sample.items() >= of_0_1.items()  # later versions have more parameters
     assert [trial.params for trial in study.trials] == told["in the study"]
     assert space.count() == told["count"]
 
@@ -124,7 +126,7 @@ def test_a_model_file_predicts_as_it_did(root, expected):
 def test_models_of_every_family_are_read(root, expected):
     for name, told in expected["heads"].items():
         head = models.load(root / "heads" / f"{name}.pt")
-        assert head.config.model_dump(mode="json") == told["config"]
+        assert head.config.model_dump(mode="json").items() >= told["config"].items()
         count = 2 * head.steps * head.num_features
         features = torch.sin(torch.arange(count) * 0.37).view(2, head.steps, head.num_features)
         with torch.inference_mode():

@@ -69,6 +69,7 @@ class ProbeTraining(Training):
             model.logits.weight.copy_(weight[best])
             model.logits.bias.copy_(bias[best, 0])
         self.best_confusion = self.task.confusion(valid[best], valid_labels).tolist()
+        self.best_valid = valid[best], valid_labels
         self.best_weights = copy.deepcopy(trained_state(model))
         seconds = time.perf_counter() - start
         self.history.append(results[best] | {"seconds": seconds, "data_wait": 0.0})

@@ -129,6 +129,7 @@ class Case:
                 },
                 "search": {
                     "trials": asked.get(self.sampler, TRIALS),
+                    "probes": 0,
                     "seed": seed,
                     "startup_trials": 3,
                     "grace_period": 1,
