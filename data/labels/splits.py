@@ -11,6 +11,7 @@ import pandas as pd
 from data.errors import nearest, some
 
 SPLITS = ("train", "valid", "test")
+SPLITS_FILE = "splits.csv"
 _FEW = 3  # videos of a class in a split, below which its figures say little
 
 
@@ -113,12 +114,32 @@ def remarks(table: pd.DataFrame) -> list[str]:
     return said
 
 
-def write_splits(splits: pd.DataFrame, folder: Path) -> Path:
-    """``splits.csv``: ``video, split, group``, which ``data.splits.file`` takes."""
+def write_splits(splits: pd.DataFrame, folder: Path) -> str | None:
+    """``splits.csv``: ``video, split, group``, which ``data.splits.file`` takes.
+
+    Returns:
+        what to tell if videos have changed their split since it was last written; that list is then
+        in ``splits_before.csv``.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "splits.csv"
-    with path.open("w", newline="", encoding="utf-8") as file:
+    path, told = folder / SPLITS_FILE, None
+    if path.exists():
+        with path.open(newline="", encoding="utf-8") as file:
+            before = {row["video"]: row["split"] for row in csv.DictReader(file)}
+        moved = [
+            f"{video} from {before[video]} to {split}"
+            for video, split in zip(splits["video"], splits["split"], strict=True)
+            if before.get(video, split) != split
+        ]
+        if moved:
+            path = path.replace(folder / "splits_before.csv")
+            told = (
+                f"{len(moved)} videos are in another split than before ({some(moved)}): models trained "
+                "before may have seen what they are tested on now; data.splits.file can name the list "
+                f"of before, {path}"
+            )
+    with (folder / SPLITS_FILE).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(splits.columns)
         writer.writerows(splits.itertuples(index=False, name=None))
-    return path
+    return told

@@ -62,8 +62,8 @@ class SplitsConfig(Section):
     def _one_way(self) -> Self:
         if self.file is not None and (self.valid, self.test) != (0.15, 0.15):
             raise ValueError(
-                f"data.splits.file: '{self.file}' says which videos validate and test; leave out valid "
-                "and test, or file"
+                f"file '{self.file}' says which videos validate and test; leave out valid and test, "
+                "or the file"
             )
         return self
 

@@ -96,7 +96,9 @@ def prepare(
         undecoded = decode(dataset.videos.values(), frame_sizes(searched), config, output)
     else:
         undecoded = decode_all(dataset)
-    write_splits(dataset.splits(), folder)  # also of videos that don't decode: the list is complete
+    # Also of videos that don't decode, so that the list has all that data.splits.file has to have.
+    if moved := write_splits(dataset.splits(), folder):
+        output.warn(f"warning: {moved}")
     rejects = [*dataset.rejects, *undecoded]
     listed = write_rejects(rejects, folder)
     for reject in rejects:
