@@ -183,7 +183,7 @@ def fold_splits(
     rng = np.random.default_rng(seed)
     best, best_cost = np.zeros(len(amounts), int), np.inf
     for _ in range(5):
-        made = _filled(stratified(amounts, folds, int(rng.integers(2**31))), amounts, folds)
+        made = filled(stratified(amounts, folds, int(rng.integers(2**31))), amounts, folds)
         held = np.stack([share[made == fold].sum(axis=0) for fold in range(folds)])
         without = np.isclose(held, 1).sum() * 10 + (held == 0).sum()
         cost = without + np.abs(held - 1 / folds).sum()
@@ -196,8 +196,11 @@ def fold_splits(
     ]
 
 
-def _filled(made: np.ndarray, amounts: np.ndarray, folds: int) -> np.ndarray:
-    """Folds without an empty one, as the fullest ones give their smallest groups."""
+def filled(made: np.ndarray, amounts: np.ndarray, folds: int) -> np.ndarray:
+    """Folds without an empty one, as the fullest ones give their smallest groups.
+
+    StratifiedGroupKFold leaves one empty where rounding decides between folds that are as good.
+    """
     for fold in range(folds):
         while not (made == fold).any():
             fullest = np.bincount(made, minlength=folds).argmax()

@@ -61,7 +61,9 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
         output.say(f"data: {len(dataset.table)} labelled frames of {count}, as frames (videos)")
     else:
         output.say(f"data: {count} with labels")
-    output.say(dataset.summary().rename_axis(index=None, columns=None).to_string())
+    table = dataset.summary().rename_axis(index=None, columns=None)
+    wide = len(table.to_string().partition("\n")[0]) > 80
+    output.say((table.T if wide else table).to_string())
     for warning in dataset.warnings:
         output.warn(f"warning: {warning}")
     return dataset

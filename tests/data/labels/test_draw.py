@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from data import DataError
-from data.labels.draw import draw_splits, fold_splits, stratified
+from data.labels.draw import draw_splits, filled, fold_splits, stratified
 
 Counts = dict[str, dict[str, int]]
 
@@ -255,6 +255,18 @@ def test_one_large_group_leaves_no_fold_empty() -> None:
     groups = dict.fromkeys(counts, "large") | {f"v{index}": f"g{index}" for index in range(3)}
     for fold in fold_splits(_labelled(counts), groups, 4, 0):
         assert set(fold.values()) == {"train", "valid"}
+
+
+def test_empty_folds_are_filled_with_the_smallest_groups_of_the_fullest() -> None:
+    amounts = np.array([[5.0], [2], [9], [3], [4]])
+    assert filled(np.array([0, 0, 0, 0, 3]), amounts, 4).tolist() == [0, 1, 0, 2, 3]
+
+
+@pytest.mark.filterwarnings("error")
+def test_classes_with_fewer_videos_than_folds() -> None:
+    counts = {f"v{index}": {f"c{index // 2}": 1} for index in range(8)}
+    folds = fold_splits(_labelled(counts), {video: video for video in counts}, 4, 0)
+    assert [Counter(fold.values())["valid"] for fold in folds] == [2, 2, 2, 2]
 
 
 def test_more_folds_than_groups() -> None:

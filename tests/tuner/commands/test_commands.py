@@ -71,6 +71,19 @@ def test_a_dry_run_shows_videos_and_frames_by_site(command, write_config, drawn,
     assert max(map(len, out.splitlines()[:4])) <= 80
 
 
+def test_many_classes_are_shown_below_each_other(command, write_config, drawn, tmp_path):
+    header, *rows = (drawn / "labels.csv").read_text().splitlines()
+    lines = [row.replace("noseal", f"animal {index % 8}") for index, row in enumerate(rows)]
+    (tmp_path / "many.csv").write_text("\n".join([header, *lines]))
+    path = write_config(data={"videos": str(drawn), "labels": str(tmp_path / "many.csv")})
+    status, out, err = command("search", path, "--dry-run")
+    assert status == 0, err
+    table = out.partition(" as frames (videos)\n")[2].splitlines()[:11]
+    assert table[0].split() == ["train", "valid", "test"] and max(map(len, table)) <= 80
+    assert table[1].split() == ["videos", "2", "1", "1"]
+    assert [line[:8] for line in table[2:10]] == [f"animal {index}" for index in range(8)]
+
+
 def test_splits_are_written_beside_a_search_and_read(command, write_config, drawn, sites, tmp_path):
     path = write_config(data={"videos": str(drawn), "labels": str(sites)})
     given = {"a1": "valid", "b1": "valid", "a2": "train", "c1": "train"}
