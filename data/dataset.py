@@ -9,8 +9,12 @@ import pandas as pd
 
 from data.errors import DataError, some
 from data.files.path import File, OnChunk
-from data.labels.splits import check_splits
-from data.labels.table import Unit, expand, read_labels, with_splits
+from data.labels.assign import with_splits
+from data.labels.draw import fold_splits
+from data.labels.file import read_labels, read_splits
+from data.labels.groups import group_videos
+from data.labels.splits import SPLITS, check_splits, remarks
+from data.labels.table import Unit, expand
 from data.videos.find import find_files, match_files
 from data.videos.rejects import Reject
 from data.videos.video import Video, open_videos
@@ -27,6 +31,8 @@ class Dataset:
         classes: sorted.
         rejects: labelled videos that don't decode.
         unit: what a label is of.
+        groups: video to group, such as its site; splits don't part a group.
+        by: what a group is: ``video``, a column of the label file, or a level of the folders.
     """
 
     table: pd.DataFrame
@@ -35,9 +41,11 @@ class Dataset:
     rejects: list[Reject] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     unit: Unit = "frame"
+    groups: dict[str, str] = field(default_factory=dict)
+    by: str = "video"
 
     def without(self, rejects: Sequence[Reject]) -> Dataset:
-        """The data set without these videos.
+        """The data set without these videos; warnings tell what its splits lack then.
 
         Raises:
             DataError: what is left can't be trained on.
@@ -58,15 +66,48 @@ class Dataset:
             videos={name: video for name, video in self.videos.items() if name not in gone},
             classes=sorted(set(table["label"])),
             rejects=[*self.rejects, *rejects],
+            warnings=list(dict.fromkeys([*self.warnings, *remarks(table)])),
         )
 
     def summary(self) -> pd.DataFrame:
-        """Labelled frames by class (columns) and split (rows), and the videos of each split."""
-        counts = pd.crosstab(self.table["split"], self.table["label"])
-        videos = self.table.groupby("split")["video"].nunique()
-        counts.insert(0, "videos", videos)
-        order = [split for split in ("train", "valid", "test") if split in counts.index]
-        return counts.loc[order]
+        """The videos of each split (rows), their groups, and what there is of each class.
+
+        That is labelled frames and, in brackets, the videos that they are of; or videos alone, where
+        whole videos are labelled.
+        """
+        table, order = self.table, [s for s in SPLITS if s in set(self.table["split"])]
+        videos = table.drop_duplicates(["video", "label"])
+        cells = counts = pd.crosstab(videos["split"], videos["label"])
+        if self.unit == "frame":
+            frames = pd.crosstab(table["split"], table["label"])
+            cells = frames.astype(str) + " (" + counts.astype(str) + ")"
+        cells.insert(0, "videos", table.groupby("split")["video"].nunique())
+        if self.by != "video":
+            groups = table["video"].map(self.groups).groupby(table["split"]).nunique()
+            cells.insert(1, f"{self.by}s", groups)
+        return cells.loc[order]
+
+    def splits(self) -> pd.DataFrame:
+        """``video, split, group``, a row a video, sorted."""
+        videos = self.table.drop_duplicates("video")[["video", "split"]]
+        groups = videos["video"].map(lambda video: self.groups.get(video, video))
+        return videos.assign(group=groups).sort_values("video", ignore_index=True)
+
+    def folds(self, folds: int, seed: int, by: str | None = None) -> list[dict[str, str]]:
+        """Folds for cross-validation, as of `fold_splits`.
+
+        Args:
+            by: ``video``, or None for the groups of the data set.
+
+        Raises:
+            DataError: there are fewer groups than folds, or none of that kind.
+        """
+        if by not in (None, "video", self.by):
+            raise DataError(
+                [f"the videos are grouped by {self.by}, not by {by}; set data.splits.by: {by}"]
+            )
+        own = {video: video for video in self.videos}
+        return fold_splits(self.table, own if by == "video" else own | self.groups, folds, seed)
 
 
 def load(
@@ -79,6 +120,8 @@ def load(
     valid: Sequence[str] | float | None = None,
     test: Sequence[str] | float | None = None,
     seed: int = 0,
+    by: str | None = None,
+    splits: File | None = None,
     on_open: Callable[[int], Callable[[], None]] | None = None,
     on_bring: Callable[[int], OnChunk] | None = None,
 ) -> Dataset:
@@ -88,7 +131,11 @@ def load(
         unit: what a label is of.
         fps: the sampling rate; None is each file's own.
         most: at most so many frames of a video are taken, spread over it; None takes all.
-        valid, test: names of videos or shares of the frames, where the labels have no ``split``.
+        valid, test: names of videos or groups, or shares of the frames, where the labels have no
+            ``split``.
+        by: what keeps videos together in a split: ``video``, a column of the labels, ``folder``,
+            ``folder1``...; None: ``site`` where the labels have that column, else ``video``.
+        splits: a CSV file ``video, split``, in place of `valid` and `test`.
         on_open: called with the number of videos; returns a function to call after each is opened.
         on_bring: as in `open_videos`.
 
@@ -96,7 +143,8 @@ def load(
         DataError: everything that is wrong with the labels, at once.
         S3Error: videos or labels are on S3, and it can't be used.
     """
-    file = read_labels(labels)
+    file = read_labels(labels, () if by is None else (by,))
+    listed = None if splits is None else read_splits(splits)
     files = find_files(videos)
     paths, problems = match_files(file.videos, files, videos)
     problems = [*file.problems, *(f"{labels}: {problem}" for problem in problems)]
@@ -104,7 +152,9 @@ def load(
     opened, rejects = open_videos(paths, fps, most=most, on_video=progress, on_bring=on_bring)
     table, more, warnings = expand(file, opened, unit)
     problems += more
-    table, more, note = with_splits(file, table, valid, test, seed)
+    groups, more = group_videos(file, paths, videos, by)
+    problems += more
+    table, more, note = with_splits(file, table, groups, valid, test, seed, listed)
     problems += more
     warnings += note
     if not rejects and not problems:
@@ -118,5 +168,13 @@ def load(
             f"{len(unlabelled)} of {len(files)} videos have no labels and are left out: "
             + some(path.name for path in unlabelled)
         )
-    dataset = Dataset(table, opened, sorted(set(table["label"])), warnings=warnings, unit=unit)
+    dataset = Dataset(
+        table,
+        opened,
+        sorted(set(table["label"])),
+        warnings=warnings,
+        unit=unit,
+        groups=dict(groups.of),
+        by=groups.by,
+    )
     return dataset.without(rejects)

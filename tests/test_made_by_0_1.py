@@ -17,6 +17,7 @@ import timm
 import torch
 
 import models
+from data import load as load_dataset
 from data.stores.motion import video_background
 from data.videos.video import open_video
 from models import ModelConfig
@@ -82,6 +83,14 @@ def test_every_key_of_a_yaml_is_read(root, expected):
         check_config(load(path), expected[path.name])
 
 
+def test_splits_are_drawn_as_they_were(root, expected):
+    for told in expected["splits"].values():
+        made = load_dataset(
+            root / "videos", root / "videos/labels_without_splits.csv", **told["given"]
+        )
+        assert dict(zip(made.table["video"], made.table["split"], strict=True)) == told["splits"]
+
+
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_same_trials_are_proposed(path, expected):
     check_config(load(path), expected["configs"][path.name])
@@ -91,10 +100,15 @@ def check_values(config: Config, told: dict[str, Any]) -> None:
     """All that version 0.1 read is there; later versions may have more keys."""
     dumped = config.model_dump(mode="json")
     for section, values in told.items():
-        if isinstance(values, dict) and section != "space":
-            assert dumped[section].items() >= values.items()
-        else:
+        if not isinstance(values, dict) or section == "space":
             assert dumped[section] == values
+            continue
+        for key, value in values.items():
+            known = dumped[section][key]
+            if isinstance(value, dict):
+                assert known.items() >= value.items()
+            else:
+                assert known == value
 
 
 def check_config(config: Config, told: dict[str, Any]) -> None:

@@ -1,13 +1,14 @@
 """The rows of a label file: a frame, a time range, or a video a row, read and checked.
 
+A list of splits, a video a row, is read in the same way.
+
 What is wrong with rows is collected, not raised, so that a person gets all of it at once.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -16,6 +17,7 @@ import pandas as pd
 
 from data.errors import DataError, nearest, some
 from data.files.path import File
+from data.labels.cells import read_cells
 from data.labels.splits import SPLITS
 
 FORMS = {
@@ -23,7 +25,7 @@ FORMS = {
     "range": ["video", "time_start", "time_end", "label"],
     "video": ["video", "label"],
 }
-OPTIONAL = ["split", "site", "date"]  # site and date are kept as text
+OPTIONAL = ("split", "site", "date")
 
 
 @dataclass
@@ -31,14 +33,16 @@ class LabelFile:
     """The rows of a label file, parsed as far as is possible without the videos.
 
     Attributes:
-        form: ``frame``, ``range`` or ``video``.
+        form: ``frame``, ``range`` or ``video``; ``split`` of a list of splits.
         rows: columns of the form as numbers and text, and ``row``, the line in the file.
+        groupings: columns that say what videos belong together, such as ``site``; text.
         videos: every video that the file names, also in rows that are left out for their mistakes.
     """
 
     path: File
     form: str
     rows: pd.DataFrame
+    groupings: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     videos: list[str] = field(init=False)
 
@@ -59,23 +63,21 @@ def numbered(rows: pd.Series) -> str:
     return f"row{'s' if len(rows) > 1 else ''} {some(rows)}"
 
 
-def read_labels(path: File) -> LabelFile:
+def read_labels(path: File, extra: Iterable[str] = ()) -> LabelFile:
     """Read a label file of any form; what is wrong with its rows goes to `problems`.
+
+    Args:
+        extra: columns that it may have besides those of its form and `OPTIONAL`.
 
     Raises:
         DataError: it can't be read, or its columns aren't those of any form.
     """
-    table = _read_table(path)
-    named = [isinstance(column, str) for column in table.columns]
-    form = _form_of(list(table.columns[named]), path)
-    if table.empty:
-        raise DataError([f"{path}: it has a header but no rows"])
-    rows = table.loc[:, named].assign(row=table.index).reset_index(drop=True)
-    file = LabelFile(path, form, rows)
-    _check_nameless(file, table.loc[:, ~np.array(named)].reset_index(drop=True))
-    _check_filled(file)
-    if "split" in file.rows:
-        _check_splits(file)
+    table = read_cells(path, "data.labels")
+    columns = _names(table)
+    form = _form_of(columns, path, extra)
+    file = LabelFile(path, form, _rows(path, table))
+    file.groupings = [name for name in columns if name not in {*FORMS[form], "split"}]
+    _check_cells(file, table)
     if form == "frame":
         _parse_frames(file)
     elif form == "range":
@@ -83,59 +85,66 @@ def read_labels(path: File) -> LabelFile:
     return file
 
 
-def label_form(path: File) -> str:
+def read_splits(path: File) -> LabelFile:
+    """Read a list of videos and their splits; columns besides these two play no part.
+
+    Raises:
+        DataError: it can't be read, or lacks a column.
+    """
+    table = read_cells(path, "data.splits.file")
+    columns = _names(table)
+    problems = [
+        f"{path}: it has no column '{column}'{nearest(column, columns)}; a list of splits has the "
+        "columns video and split"
+        for column in ("video", "split")
+        if columns.count(column) != 1
+    ]
+    if problems:
+        raise DataError(problems)
+    file = LabelFile(path, "split", _rows(path, table)[["video", "split", "row"]])
+    _check_cells(file, table)
+    return file
+
+
+def _names(table: pd.DataFrame) -> list[str]:
+    return [name for name in table.columns if isinstance(name, str)]
+
+
+def _rows(path: File, table: pd.DataFrame) -> pd.DataFrame:
+    if table.empty:
+        raise DataError([f"{path}: it has a header but no rows"])
+    named = [isinstance(name, str) for name in table.columns]
+    return table.loc[:, named].assign(row=table.index).reset_index(drop=True)
+
+
+def _check_cells(file: LabelFile, table: pd.DataFrame) -> None:
+    named = np.array([isinstance(name, str) for name in table.columns])
+    _check_nameless(file, table.loc[:, ~named].reset_index(drop=True))
+    _check_filled(file)
+    if "split" in file.rows:
+        _check_splits(file)
+
+
+def label_form(path: File, extra: Iterable[str] = ()) -> str:
     """What a row of a label file is: ``frame``, ``range`` or ``video``.
+
+    Args:
+        extra: as of `read_labels`.
 
     Raises:
         DataError: it can't be read, or its columns aren't those of any form.
     """
-    return _form_of([name for name in _read_table(path).columns if isinstance(name, str)], path)
+    return _form_of(_names(read_cells(path, "data.labels")), path, extra)
 
 
-def _read_table(path: File) -> pd.DataFrame:
-    """The cells as stripped text, by column and line of the file; without empty lines.
-
-    Columns have the names of the header in lower case; one without a name has its number, from 1.
-    """
-    text = _read_text(path)
-    start = next((line for line in text.splitlines() if line.strip(',;"\t ')), "")
-    separator = max(",;\t", key=start.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    try:
-        lines = [(number, list(map(str.strip, cells))) for number, cells in enumerate(reader, 1)]
-    except csv.Error as error:
-        where = f"{path}, line {reader.line_num}"
-        raise DataError([f"{where}: not a table of labels: {error}"]) from error
-    lines = [(number, cells) for number, cells in lines if any(cells)]
-    if not lines:
-        raise DataError([f"{path}: not a table of labels: it is empty"])
-    width = max(len(cells) for _, cells in lines)
-    (_, header), *rows = [(number, cells + [""] * (width - len(cells))) for number, cells in lines]
-    columns = zip(*(cells for _, cells in rows), strict=True) if rows else [()] * width
-    table = pd.DataFrame(dict(enumerate(columns, 1)), [number for number, _ in rows], dtype=str)
-    table.columns = pd.Index([name.lower() or number for number, name in enumerate(header, 1)])
-    return table
-
-
-def _read_text(path: File) -> str:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError([f"data.labels: can't read '{path}': {error.strerror}"]) from error
-    if path.suffix.lower() in (".xlsx", ".xls", ".ods"):
-        raise DataError([f"{path}: is a spreadsheet; save it as CSV and give that"])
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")  # what older Excels write
-
-
-def _form_of(columns: list[str], path: File) -> str:
-    known = {*chain(*FORMS.values()), *OPTIONAL}
+def _form_of(columns: list[str], path: File, extra: Iterable[str]) -> str:
+    more = {*OPTIONAL, *(name.lower() for name in extra)}
+    known = {*chain(*FORMS.values()), *more}
     forms = "; ".join(", ".join(columns) for columns in FORMS.values())
+    optional = f"and maybe {', '.join(OPTIONAL)}"
     problems = [
         f"{path}: unknown column '{column}'{nearest(column, known)}; a label file has the columns "
-        f"{forms}, and maybe {some(OPTIONAL)}"
+        f"{forms}, {optional}"
         for column in columns
         if column not in known
     ]
@@ -145,12 +154,12 @@ def _form_of(columns: list[str], path: File) -> str:
     if problems:
         raise DataError(problems)
     for form, needed in FORMS.items():
-        if set(columns) - set(OPTIONAL) == set(needed):
+        if set(columns) - (more - set(needed)) == set(needed):
             return form
     raise DataError(
         [
-            f"{path}: columns {', '.join(columns)} match no form of labels; it needs {forms}, and "
-            f"maybe {some(OPTIONAL)}"
+            f"{path}: columns {', '.join(columns)} match no form of labels; it needs {forms}, "
+            f"{optional}"
         ]
     )
 
@@ -170,9 +179,11 @@ def _check_nameless(file: LabelFile, cells: pd.DataFrame) -> None:
 def _check_filled(file: LabelFile) -> None:
     empty = file.rows.drop(columns="row") == ""
     for column in empty.columns[empty.any()]:
-        instead = (
-            " or the column" if column in OPTIONAL else " (a frame without a row is unlabelled)"
-        )
+        instead = " (a frame without a row is unlabelled)"
+        if file.form == "split":
+            instead = ""
+        elif column == "split" or column in file.groupings:
+            instead = " or the column"
         file.report(
             empty[column],
             f"{int(empty[column].sum())} with no '{column}'; fill it in, or delete the row{instead}",

@@ -1,65 +1,57 @@
-"""Which videos are for training, validation and test: given, named, or drawn by video."""
+"""Which videos are for training, validation and test: named or listed; what is wrong with splits."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
+from data.errors import nearest, some
+
 SPLITS = ("train", "valid", "test")
+SPLITS_FILE = "splits.csv"
+_FEW = 3  # videos of a class in a split, below which its figures say little
 
 
 def named_splits(
-    videos: Sequence[str], valid: Sequence[str], test: Sequence[str]
+    groups: Mapping[str, str], valid: Sequence[str], test: Sequence[str], by: str = "video"
 ) -> tuple[dict[str, str], list[str]]:
-    """Splits by naming the valid and test videos; every other video is for training.
+    """Splits by naming videos, or groups of them, for valid and test; all others are for training.
+
+    Args:
+        groups: video to group.
+        by: what a group is.
 
     Returns:
         video to split, and problems.
     """
-    problems = [
-        f"data.splits: '{name}' is named for {split}, but no label names that video"
-        for split, names in (("valid", valid), ("test", test))
-        for name in names
-        if name not in videos
-    ]
-    problems += [
-        f"data.splits: '{name}' is named for both valid and test"
-        for name in sorted(set(valid) & set(test))
-    ]
-    chosen = dict.fromkeys(valid, "valid") | dict.fromkeys(test, "test")
-    return {video: chosen.get(video, "train") for video in videos}, problems
-
-
-def draw_splits(
-    counts: Mapping[str, Mapping[str, int]], valid: float, test: float, seed: int
-) -> dict[str, str]:
-    """Draw splits by video, so that the classes have about the same shares in each split.
-
-    It draws 500 times and takes the draw whose class counts are nearest to the wanted shares (summed
-    absolute differences; rare classes weigh as much as common ones).
-
-    Args:
-        counts: video to class to number of labelled frames.
-        valid, test: shares of all frames.
-    """
-    table = pd.DataFrame(counts).fillna(0).T.sort_index()
-    share = table.to_numpy(float) / table.to_numpy(float).sum(axis=0, keepdims=True)
-    wanted = np.array([1 - valid - test, valid, test])
-    rng = np.random.default_rng(seed)
-    best, best_cost = np.zeros(len(table), int), np.inf
-    needed = [index for index in range(3) if wanted[index] > 0]
-    for _ in range(500):
-        draw = rng.choice(3, size=len(table), p=wanted / wanted.sum())
-        order = rng.permutation(len(table))
-        count = min(len(needed), len(table))
-        draw[order[:count]] = needed[:count]  # every wanted split gets a video
-        got = np.stack([share[draw == index].sum(axis=0) for index in range(3)])
-        cost = np.abs(got - wanted[:, None]).sum() + 10 * np.sum(got[0] == 0)
-        if cost < best_cost:
-            best, best_cost = draw, cost
-    return {str(video): SPLITS[index] for video, index in zip(table.index, best, strict=True)}
+    members: dict[str, list[str]] = {video: [video] for video in groups}
+    for video, group in groups.items():
+        if group not in groups:
+            members.setdefault(group, []).append(video)
+        elif group != video:
+            members[group] = []  # of two meanings
+    problems = []
+    chosen: dict[str, str] = {}
+    for split, names in (("valid", valid), ("test", test)):
+        for name in names:
+            if members.get(name) == []:
+                problems.append(
+                    f"data.splits: '{name}' is named for {split}, and is a video and a {by}; "
+                    f"name the videos of that {by}"
+                )
+            elif name not in members:
+                problems.append(
+                    f"data.splits: '{name}' is named for {split}, but no label names that video"
+                    f"{'' if by == 'video' else f' or {by}'}{nearest(name, members)}"
+                )
+            elif {chosen.get(video, split) for video in members[name]} != {split}:
+                problems.append(f"data.splits: '{name}' is named for both valid and test")
+            else:
+                chosen |= dict.fromkeys(members[name], split)
+    return {video: chosen.get(video, "train") for video in groups}, problems
 
 
 def check_splits(table: pd.DataFrame) -> list[str]:
@@ -84,3 +76,70 @@ def check_splits(table: pd.DataFrame) -> list[str]:
                 f"there is one class only, '{next(iter(present['train']))}'; a classifier needs two"
             )
     return problems
+
+
+def remarks(table: pd.DataFrame) -> list[str]:
+    """What is to be known of splits that can be trained on: classes that they lack or hardly have.
+
+    Args:
+        table: ``video, label, split``, as of `check_splits`.
+    """
+    pairs = table.drop_duplicates(["video", "label"])
+    counts = pd.crosstab(pairs["label"], pairs["split"]).reindex(columns=SPLITS, fill_value=0)
+    single = counts.sum(axis=1) == 1
+    said = []
+    for label in counts.index[single]:
+        video = pairs.loc[pairs["label"] == label, "video"].iloc[0]
+        said.append(
+            f"class '{label}' has a single video, '{video}': it is trained on, and no figure will tell "
+            "how well the class is recognised; label more videos of it"
+        )
+    others = counts[~single]
+    for split, matter in (
+        ("valid", "they play no part in choosing the best model"),
+        ("test", "its figures leave them out"),
+    ):
+        lacking = [f"'{label}'" for label in others.index[others[split] == 0]]
+        if lacking and counts[split].any():
+            said.append(f"no video in {split} shows {some(lacking)}: {matter}")
+    few = {
+        label: [f"{row[split]} in {split}" for split in SPLITS if 0 < row[split] < _FEW]
+        for label, row in others.to_dict("index").items()
+    }
+    if thin := [f"{label} {', '.join(where)}" for label, where in few.items() if where]:
+        said.append(
+            f"classes with fewer than {_FEW} videos in a split: {some(thin)}; their figures there "
+            "say little"
+        )
+    return said
+
+
+def write_splits(splits: pd.DataFrame, folder: Path) -> str | None:
+    """``splits.csv``: ``video, split, group``, which ``data.splits.file`` takes.
+
+    Returns:
+        what to tell if videos have changed their split since it was last written; that list is then
+        in ``splits_before.csv``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path, told = folder / SPLITS_FILE, None
+    if path.exists():
+        with path.open(newline="", encoding="utf-8") as file:
+            before = {row["video"]: row["split"] for row in csv.DictReader(file)}
+        moved = [
+            f"{video} from {before[video]} to {split}"
+            for video, split in zip(splits["video"], splits["split"], strict=True)
+            if before.get(video, split) != split
+        ]
+        if moved:
+            path = path.replace(folder / "splits_before.csv")
+            told = (
+                f"{len(moved)} videos are in another split than before ({some(moved)}): models trained "
+                "before may have seen what they are tested on now; data.splits.file can name the list "
+                f"of before, {path}"
+            )
+    with (folder / SPLITS_FILE).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(splits.columns)
+        writer.writerows(splits.itertuples(index=False, name=None))
+    return told

@@ -6,7 +6,7 @@ Where whole videos are labelled it is ``video, label, split``, one row a video.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -14,7 +14,6 @@ import pandas as pd
 
 from data.errors import some
 from data.labels.file import LabelFile, numbered, parse_time, read_labels
-from data.labels.splits import draw_splits, named_splits
 from data.videos.times import nearest_frames
 from data.videos.video import Video
 
@@ -141,49 +140,3 @@ def _different(file: LabelFile, rows: pd.DataFrame, video: Video) -> list[str]:
         f"{file.path}, rows {some(rows['row'])}: video '{video.name}' has "
         f"{rows['label'].nunique()} labels: {some(sorted(set(rows['label'])))}{instead}"
     ]
-
-
-def with_splits(
-    file: LabelFile,
-    table: pd.DataFrame,
-    valid: Sequence[str] | float | None,
-    test: Sequence[str] | float | None,
-    seed: int,
-) -> tuple[pd.DataFrame, list[str], list[str]]:
-    given = valid is not None or test is not None
-    if "split" in table:
-        if given:
-            note = f"{file.path} has a column 'split' and data.splits is set too; set one of them"
-            return table, [note], []
-        return table, [], []
-    if isinstance(valid, (list, tuple)) or isinstance(test, (list, tuple)):
-        if isinstance(valid, float) or isinstance(test, float):
-            return (
-                table.assign(split="train"),
-                ["data.splits: valid and test must both be names or both be shares"],
-                [],
-            )
-        splits, problems = named_splits(file.videos, list(valid or []), list(test or []))
-        return table.assign(split=table["video"].map(splits)), problems, []
-    shares = (0.15, 0.15) if not given else (float(valid or 0), float(test or 0))  # type: ignore[arg-type]
-    if len(file.videos) == 1:
-        return (
-            table.assign(split="train"),
-            [
-                f"{file.path} has one labelled video; at least two are needed, one to train and one "
-                "to validate"
-            ],
-            [],
-        )
-    counts = {
-        str(video): rows["label"].value_counts().to_dict() for video, rows in table.groupby("video")
-    }
-    if len(counts) < 2:  # the others don't open, or have problems, which are reported
-        return table.assign(split="train"), [], []
-    splits = draw_splits(counts, *shares, seed)
-    drawn = {split: [v for v in counts if splits[v] == split] for split in ("valid", "test")}
-    note = (
-        f"splits were drawn by video (data.splits): valid {some(drawn['valid'])}; "
-        f"test {some(drawn['test']) or 'none'}"
-    )
-    return table.assign(split=table["video"].map(splits)), [], [note]

@@ -189,6 +189,9 @@ def absolute(config: Config) -> Config:
         paths = {"videos": data.videos, "labels": data.labels}
         resolved = {k: absolute_path(v) for k, v in paths.items() if v}
         data = data.model_copy(update=resolved)
+    if data.splits is not None and data.splits.file is not None:
+        splits = data.splits.model_copy(update={"file": absolute_path(data.splits.file)})
+        data = data.model_copy(update={"splits": splits})
     model = config.model
     if model.model_weights_path:
         path = absolute_path(model.model_weights_path)

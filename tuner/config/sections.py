@@ -52,11 +52,13 @@ Models = Annotated[int | Literal["auto"], BeforeValidator(_models)]
 
 
 class SplitsConfig(Section):
-    """The videos to validate and test on, by name; or a share of the frames to draw videos for."""
+    """The videos to validate and test on: by name, by a list, or drawn for a share of the frames."""
 
-    valid: list[str] | float = 0.15
+    by: str | None = None  # what is never parted; None: site, where the labels have that column
+    valid: list[str] | float = 0.15  # names of videos, or of groups of them, or a share
     test: list[str] | float = 0.15
     seed: int = 0
+    file: str | None = None  # video,split: in place of all but `by`
 
     @field_validator("valid", "test")
     @classmethod
@@ -64,6 +66,15 @@ class SplitsConfig(Section):
         if isinstance(value, float) and not 0 <= value < 1:
             raise ValueError(f"is a share of the frames, from 0 to 1, not {value:g}")
         return value
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.file is not None and (self.valid, self.test) != (0.15, 0.15):
+            raise ValueError(
+                f"file '{self.file}' says which videos validate and test; leave out valid and test, "
+                "or the file"
+            )
+        return self
 
 
 class DataConfig(Section):
@@ -91,6 +102,11 @@ class DataConfig(Section):
     def drawn(self) -> bool:
         """Whether the project draws the videos and their labels itself."""
         return self.videos in ("sample", "sample-traps")
+
+    @property
+    def grouped_by(self) -> list[str]:
+        """The column that the label file may have for `splits.by`, if it is one."""
+        return [] if self.splits is None or self.splits.by is None else [self.splits.by]
 
     @property
     def limit_bytes(self) -> int | None:

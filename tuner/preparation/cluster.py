@@ -10,6 +10,7 @@ import models
 from data import Dataset, FeatureStore
 from data.console import Output
 from data.files import patience
+from data.labels.splits import SPLITS_FILE
 from data.videos.rejects import Reject
 from data.videos.video import Video
 from models.config import ModelConfig
@@ -67,6 +68,7 @@ def prepare_all(
         strict=strict,
         decode_all=decode_all,
     )
+    config.storage_folder.keep_file(config.folder / SPLITS_FILE)
     if not spread:
         features(config.data, searched, _wanted(dataset, test), output)
     return dataset

@@ -11,11 +11,12 @@ from data.console import Output
 from data.errors import DataError
 from data.files.path import place
 from data.files.store import default_folder
+from data.labels.splits import write_splits
 from data.tools.sample import CLIPS, make_sample
 from data.tools.traps import VIDEOS, make_traps
 from data.videos.rejects import Reject, write_rejects
 from models.config import ModelConfig
-from tuner.config.sections import DataConfig
+from tuner.config.sections import DataConfig, SplitsConfig
 from tuner.preparation.checks import check_models, check_weights
 from tuner.preparation.decode import decode, frame_stores
 
@@ -32,7 +33,8 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
         labels = str(_draw(config, output))
         videos = str(Path(labels).parent)
     assert labels is not None  # as DataConfig has checked
-    splits = config.splits
+    splits = config.splits or SplitsConfig()
+    drawn = config.splits is None or splits.file is not None
     with contextlib.ExitStack() as bars:
 
         def bring(chunks: int) -> Callable[[], None]:
@@ -45,15 +47,22 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
             unit="video" if config.unit == "video" else "frame",
             fps=config.fps,
             most=config.max_frames,
-            valid=None if splits is None else splits.valid,
-            test=None if splits is None else splits.test,
-            seed=0 if splits is None else splits.seed,
+            valid=None if drawn else splits.valid,
+            test=None if drawn else splits.test,
+            seed=splits.seed,
+            by=splits.by,
+            splits=None if splits.file is None else place(splits.file),
             on_open=lambda count: advance,
             on_bring=bring,
         )
-    of_frames = f"{len(dataset.table)} labelled frames of " if dataset.unit == "frame" else ""
-    output.say(f"data: {of_frames}{len(dataset.videos)} {'' if of_frames else 'labelled '}videos")
-    output.say(dataset.summary().rename_axis(index=None, columns=None).to_string())
+    count = f"{len(dataset.videos)} videos"
+    if dataset.unit == "frame":
+        output.say(f"data: {len(dataset.table)} labelled frames of {count}, as frames (videos)")
+    else:
+        output.say(f"data: {count} with labels")
+    table = dataset.summary().rename_axis(index=None, columns=None)
+    wide = len(table.to_string().partition("\n")[0]) > 80
+    output.say((table.T if wide else table).to_string())
     for warning in dataset.warnings:
         output.warn(f"warning: {warning}")
     return dataset
@@ -81,7 +90,8 @@ def prepare(
 
     Args:
         searched: one model for each backbone and frame size that will be asked for.
-        folder: gets ``rejects.csv``, the videos that don't decode and are left out.
+        folder: gets ``splits.csv``, the split and group of each video, and ``rejects.csv``, the videos
+            that don't decode and are left out.
         decode_all: decodes all videos and returns those that don't; None does it on this machine.
 
     Raises:
@@ -96,6 +106,9 @@ def prepare(
         undecoded = decode(dataset.videos.values(), frame_stores(searched, config), config, output)
     else:
         undecoded = decode_all(dataset)
+    # Also of videos that don't decode, so that the list has all that data.splits.file has to have.
+    if moved := write_splits(dataset.splits(), folder):
+        output.warn(f"warning: {moved}")
     rejects = [*dataset.rejects, *undecoded]
     listed = write_rejects(rejects, folder)
     for reject in rejects:
@@ -104,4 +117,7 @@ def prepare(
         output.say(f"{len(rejects)} labelled videos don't decode and are left out: {listed}")
     if rejects and strict:
         raise DataError([f"{r.path} does not decode: {r.reason} (--strict)" for r in rejects])
-    return dataset.without(undecoded)
+    rest = dataset.without(undecoded)
+    for warning in rest.warnings[len(dataset.warnings) :]:
+        output.warn(f"warning: {warning}")
+    return rest

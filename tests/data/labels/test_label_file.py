@@ -88,17 +88,17 @@ def test_missing_file(labels: Path) -> None:
 def test_empty_file(labels: Path) -> None:
     problem = problem_in(labels, "")
     assert str(labels) in problem
-    assert "not a table of labels" in problem
+    assert "not a table" in problem
 
 
 @pytest.mark.parametrize("text", ["\n \n", ",,\n,,\n"])
 def test_a_file_of_empty_lines(labels: Path, text: str) -> None:
-    assert f"{labels}: not a table of labels: it is empty" in problem_in(labels, text)
+    assert f"{labels}: not a table: it is empty" in problem_in(labels, text)
 
 
 def test_a_quote_that_does_not_end(labels: Path) -> None:
     problem = problem_in(labels, 'video,frame,label\nv,1,"a\nv,2,b\n')
-    for words in (str(labels), "not a table of labels"):
+    for words in (str(labels), "not a table"):
         assert words in problem
 
 

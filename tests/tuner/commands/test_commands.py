@@ -48,6 +48,66 @@ def test_a_dry_run_of_the_published_grid_counts_its_models(command, drawn, tmp_p
     assert not list(tmp_path.rglob("*.db"))
 
 
+@pytest.fixture
+def sites(drawn, tmp_path):
+    """The labels of the drawn videos without their splits, and with sites north (a1, b1) and south."""
+    header, *rows = (drawn / "labels.csv").read_text().splitlines()
+    names = {"a1": "north", "b1": "north", "a2": "south", "c1": "south"}
+    lines = [f"{row.rpartition(',')[0]},{names[row[:2]]}" for row in rows]
+    path = tmp_path / "sites.csv"
+    path.write_text("\n".join([header.replace("split", "site"), *lines]))
+    return path
+
+
+def test_a_dry_run_shows_videos_and_frames_by_site(command, write_config, drawn, sites):
+    path = write_config(data={"videos": str(drawn), "labels": str(sites)})
+    status, out, err = command("search", path, "--dry-run")
+    assert status == 0, err
+    table = [line.split() for line in out.splitlines()[1:4]]
+    assert table[0] == ["videos", "sites", "noseal", "seal"]
+    assert table[1] == ["train", "2", "1", "24", "(2)", "24", "(2)"]
+    assert "drawn by site (data.splits): valid " in out and "test none, as" in out
+    assert "fewer than 3 videos in a split: noseal 2 in train" in out
+    assert max(map(len, out.splitlines()[:4])) <= 80
+
+
+def test_many_classes_are_shown_below_each_other(command, write_config, drawn, tmp_path):
+    header, *rows = (drawn / "labels.csv").read_text().splitlines()
+    lines = [row.replace("noseal", f"animal {index % 8}") for index, row in enumerate(rows)]
+    (tmp_path / "many.csv").write_text("\n".join([header, *lines]))
+    path = write_config(data={"videos": str(drawn), "labels": str(tmp_path / "many.csv")})
+    status, out, err = command("search", path, "--dry-run")
+    assert status == 0, err
+    table = out.partition(" as frames (videos)\n")[2].splitlines()[:11]
+    assert table[0].split() == ["train", "valid", "test"] and max(map(len, table)) <= 80
+    assert table[1].split() == ["videos", "2", "1", "1"]
+    assert [line[:8] for line in table[2:10]] == [f"animal {index}" for index in range(8)]
+
+
+def test_splits_are_written_beside_a_search_and_read(command, write_config, drawn, sites, tmp_path):
+    path = write_config(data={"videos": str(drawn), "labels": str(sites)})
+    given = {"a1": "valid", "b1": "valid", "a2": "train", "c1": "train"}
+    (tmp_path / "list.csv").write_text(
+        "video,split\n" + "".join(f"{video},{split}\n" for video, split in given.items())
+    )
+    listed = ("--set", f"data.splits.file={tmp_path / 'list.csv'}")
+    model = ("--set", "model.architecture=image_mlp_frozen")
+    status, out, err = command("train", path, *listed, *model)
+    assert status == 0 and "in another split" not in out, err
+    (written,) = (tmp_path / "runs").rglob("splits.csv")
+    assert written.read_text().splitlines() == [
+        "video,split,group",
+        *("a1,valid,north", "a2,train,south", "b1,valid,north", "c1,train,south"),
+    ]
+    named = ("--set", "data.splits.valid=[south]", "--set", "data.splits.test=[]")
+    status, out, _ = command("train", path, *model, *named)
+    assert status == 0
+    assert "4 videos are in another split than before (" in out and "splits_before.csv" in out
+    assert "a1,valid,north" in (written.parent / "splits_before.csv").read_text()
+    err = mistake(command, "search", path, *listed, "--set", "data.splits.by=sight")
+    assert "data.splits.by: 'sight'" in err and "did you mean 'site'" in err
+
+
 def mistake(command, *words: object) -> str:
     status, out, err = command(*words)
     assert status == 2

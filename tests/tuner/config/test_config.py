@@ -44,6 +44,10 @@ def test_every_shipped_configuration_is_valid(path):
         (minimal(search={"ensemble": 0}), ["search.ensemble: 0 is not a number of models"]),
         (minimal(search={"ensemble": 6}), ["6 models can't predict together", "only 5"]),
         (minimal(data={"splits": {"valid": 2.0}}), ["data.splits.valid", "from 0 to 1", "2"]),
+        (
+            minimal(data={"splits": {"file": "s.csv", "valid": ["a"], "test": []}}),
+            ["data.splits: file 's.csv'", "leave out valid and test"],
+        ),
         (minimal(model={"poling": "max"}), ["model.poling", "did you mean 'pooling'"]),
         (minimal(model={"dropout": 3}), ["model.dropout", "less than 1", "3"]),
         (
@@ -140,7 +144,10 @@ def test_old_spellings_of_architectures_are_understood():
 
 def test_paths_are_absolute_in_the_store(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    config = absolute(parse(minimal(data={"videos": "v", "labels": "l.csv"}), "x"))
+    data = {"videos": "v", "labels": "l.csv", "splits": {"file": "s.csv"}}
+    config = absolute(parse(minimal(data=data), "x"))
+    assert config.data.splits is not None and config.data.splits.file == str(tmp_path / "s.csv")
+    assert parse(config.model_dump(mode="json"), "x") == config  # as the store reads it
     assert config.data.videos == str(tmp_path / "v")
     assert config.storage == str(tmp_path / "runs")
     assert parse(config.model_dump(mode="json"), "again") == config

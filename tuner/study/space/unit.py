@@ -6,6 +6,7 @@ from data.files.path import place
 from data.labels.file import label_form
 from models.registry import REGISTRY
 from tuner.config.load import Config
+from tuner.config.sections import DataConfig
 from tuner.study.space.checks import check
 from tuner.study.space.space import Space
 
@@ -21,7 +22,7 @@ def with_unit(config: Config) -> Config:
     """
     data = config.data
     if data.unit == "auto":
-        data = data.model_copy(update={"unit": _unit(data.videos, data.labels)})
+        data = data.model_copy(update={"unit": _unit(data)})
         config = config.model_copy(update={"data": data})
     if data.unit == "video" and data.max_frames is None:
         data = data.model_copy(update={"max_frames": _most(config)})
@@ -40,10 +41,10 @@ def searchable(config: Config) -> tuple[Config, Space]:
     return config, check(config)
 
 
-def _unit(videos: str, labels: str | None) -> str:
-    if labels is None:
-        return "frame" if videos == "sample" else "video"
-    return "video" if label_form(place(labels)) == "video" else "frame"
+def _unit(data: DataConfig) -> str:
+    if data.labels is None:
+        return "frame" if data.videos == "sample" else "video"
+    return "video" if label_form(place(data.labels), data.grouped_by) == "video" else "frame"
 
 
 def _most(config: Config) -> int | None:

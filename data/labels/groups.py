@@ -1,0 +1,94 @@
+"""Which videos belong together, such as those of a site: splits never part them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from data.errors import nearest, some
+from data.files.path import File, relative
+from data.labels.file import LabelFile, numbered
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Videos by what they share.
+
+    Attributes:
+        by: ``video``, where each is a group of its own; a column of the label file; or ``folder``,
+            ``folder1``, ``folder2``...
+        of: video to group.
+        asked: whether a user has asked for `by`; else it is what the label file has.
+    """
+
+    by: str
+    of: Mapping[str, str]
+    asked: bool = False
+
+    def parted(self, splits: Mapping[str, str]) -> dict[str, list[str]]:
+        """The groups that are in several splits, and which."""
+        found: dict[str, set[str]] = {}
+        for video, split in splits.items():
+            found.setdefault(self.of[video], set()).add(split)
+        return {group: sorted(names) for group, names in sorted(found.items()) if len(names) > 1}
+
+
+def group_videos(
+    file: LabelFile, paths: Mapping[str, File], folder: File, by: str | None
+) -> tuple[Groups, list[str]]:
+    """The groups of the videos of a label file, and problems.
+
+    Args:
+        paths: of each video that was found.
+        folder: that the levels of folders are counted from.
+        by: as of `Groups`; None is ``site`` where the file has that column, else ``video``.
+    """
+    default = "site" if "site" in file.groupings else "video"
+    name = by.strip().lower() if by is not None else default
+    problems: list[str] = []
+    known = [*file.groupings, "folder", "folder1", "video"]
+    if name in file.groupings:
+        problems = _different(file, name)
+        values = file.rows.drop_duplicates("video").set_index("video")[name]
+        of = {str(video): str(group) for video, group in values.items()}
+    elif level := re.fullmatch(r"folder(\d*)", name):
+        parents = {video: relative(path, folder).parent for video, path in paths.items()}
+        of = {video: parent.as_posix() for video, parent in parents.items()}
+        if level[1]:
+            number = int(level[1])
+            deep = {video: p.parts for video, p in parents.items() if 0 < number <= len(p.parts)}
+            if flat := [str(paths[video]) for video in parents if video not in deep]:
+                problems.append(
+                    f"data.splits.by: {name} is the folder at level {number} below '{folder}', where "
+                    f"{len(flat)} of {len(parents)} videos have none: {some(flat, 3)}; move them, or "
+                    "split by folder, the one that each video is in"
+                )
+            of |= {video: parts[number - 1] for video, parts in deep.items()}
+    else:
+        of = {}
+        if name != "video":
+            problems.append(
+                f"data.splits.by: '{by}' is nothing that videos of {file.path} can be told apart by"
+                f"{nearest(name, known)}; there is {', '.join(known)} (folder2... for deeper folders)"
+            )
+    # A video without a good row, or without a file, has a problem of its own.
+    return Groups(name, {v: of.get(v, v) for v in file.videos}, by is not None), problems
+
+
+def _different(file: LabelFile, column: str) -> list[str]:
+    """A problem of each video that is in several groups, of the first five."""
+    counts = file.rows.groupby("video")[column].nunique()
+    wrong = counts.index[counts > 1]
+    problems = []
+    for video in wrong[:5]:
+        rows = file.rows[file.rows["video"] == video].drop_duplicates(column)
+        problems.append(
+            f"{file.path}, {numbered(rows['row'])}: video '{video}' has {len(rows)} values of "
+            f"'{column}': {some(sorted(rows[column]))}; a video is split by one"
+        )
+    if len(wrong) > 5:
+        problems.append(
+            f"{file.path}: {len(wrong) - 5} more videos have more than one value of '{column}'"
+        )
+    return problems
