@@ -81,10 +81,11 @@ class Dataset:
         if self.unit == "frame":
             frames = pd.crosstab(table["split"], table["label"])
             cells = frames.astype(str) + " (" + counts.astype(str) + ")"
-        cells.insert(0, "videos", table.groupby("split")["video"].nunique())
+        # A class may have one of these names, too.
+        cells.insert(0, "videos", table.groupby("split")["video"].nunique(), allow_duplicates=True)
         if self.by != "video":
             groups = table["video"].map(self.groups).groupby(table["split"]).nunique()
-            cells.insert(1, f"{self.by}s", groups)
+            cells.insert(1, f"{self.by}s", groups, allow_duplicates=True)
         return cells.loc[order]
 
     def splits(self) -> pd.DataFrame:

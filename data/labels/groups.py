@@ -69,7 +69,7 @@ def group_videos(
         of = {}
         if name != "video":
             problems.append(
-                f"data.splits.by: '{by}' is nothing that videos of {file.path} can be told apart by"
+                f"data.splits.by: '{by}' is no column of {file.path} that groups videos"
                 f"{nearest(name, known)}; there is {', '.join(known)} (folder2... for deeper folders)"
             )
     # A video without a good row, or without a file, has a problem of its own.
