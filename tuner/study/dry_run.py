@@ -14,7 +14,7 @@ from tuner.preparation.one_machine import load_dataset
 from tuner.study.space.checks import remarks
 from tuner.study.space.probes import networks
 from tuner.study.space.space import Space
-from tuner.study.space.unit import searchable
+from tuner.study.space.unit import fitting, searchable
 from tuner.study.store.database import without_password
 from tuner.training.device import gpus_here
 
@@ -26,6 +26,7 @@ def dry_run(config: Config, output: Output) -> None:
         ConfigError, DataError, WeightsError: as a search would.
     """
     config, space = searchable(config)
+    output.say(fitting(config))
     dataset = load_dataset(config.data, output)
     for reject in dataset.rejects:
         output.say(f"left out: {reject.video}: {reject.reason} ({reject.path})")

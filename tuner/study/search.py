@@ -18,7 +18,7 @@ from tuner.preparation.cluster import prepare_all
 from tuner.runtime.session import RaySession
 from tuner.study.space.checks import remarks
 from tuner.study.space.probes import networks
-from tuner.study.space.unit import searchable
+from tuner.study.space.unit import fitting, searchable
 from tuner.study.store.results import COMMONEST, ResultsStore
 from tuner.study.tune import run_trials
 from tuner.training.task import Multiclass
@@ -57,6 +57,7 @@ def run_search(
     """
     start, again = time.monotonic(), config.folder.exists()
     config, space = searchable(config)
+    output.say(fitting(config))
     for line in remarks(space):
         output.warn(line)
     with _only_one(config):

@@ -43,6 +43,9 @@ def check(config: Config) -> Space:
 def remarks(space: Space) -> list[str]:
     """What a user should know before the first trial, though the search can run."""
     lines = []
+    for name in () if space.whole_videos else ("frames_per_video", "video_pooling"):
+        if space.says(name):
+            lines.append(f"{name} makes no difference: labels are of frames (data.unit)")
     architectures = {name for (name,) in space.values("architecture")}
     starting = [
         name for name, start in space.values("architecture", "warm_start") if start == "best"

@@ -69,8 +69,8 @@ class Space:
         if name == "frames_per_video":
             if not self.whole_videos:
                 return fixed(None)
-            domain = domain if self._says(name) else fixed(REGISTRY[architecture].places)
-        if row.unused_after(params) or (row.of_architecture and not self._says(name)):
+            domain = domain if self.says(name) else fixed(REGISTRY[architecture].places)
+        if row.unused_after(params) or (row.of_architecture and not self.says(name)):
             return fixed(row.default_for(architecture))
         brings = _BRINGS[name]
         if not row.limits and not brings:
@@ -87,7 +87,7 @@ class Space:
         """Whether the choices leave a value for a later parameter."""
         return self.domain(later, params).choices != []
 
-    def _says(self, name: str) -> bool:
+    def says(self, name: str) -> bool:
         """Whether the configuration says anything about a parameter."""
         return name in self.space or name in self._section(name).model_fields_set
 

@@ -41,6 +41,16 @@ def searchable(config: Config) -> tuple[Config, Space]:
     return config, check(config)
 
 
+def fitting(config: Config) -> str:
+    """Which of the configurations that come with the product is made for such labels, in a line."""
+    if config.data.unit == "video":
+        return "labels: one a video (configs/cameratraps.yaml is made for such)"
+    return (
+        "labels: of frames (configs/seals.yaml is made for such, and configs/animalborne.yaml for "
+        "cameras that move)"
+    )
+
+
 def _unit(data: DataConfig) -> str:
     if data.labels is None:
         return "frame" if data.videos == "sample" else "video"
