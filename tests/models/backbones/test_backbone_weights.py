@@ -38,7 +38,7 @@ def no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(("name", "count"), zip(PACKAGES, (296, 386, 386), strict=True))
+@pytest.mark.parametrize(("name", "count"), list(zip(PACKAGES, (296, 386, 386), strict=True)))
 def test_every_tensor_of_a_package_has_a_place_in_timms_network(name: str, count: int) -> None:
     raw = torch.load(package_file(name), weights_only=True)
     target = timm.create_model(f"tf_{name}").state_dict()
