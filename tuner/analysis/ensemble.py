@@ -14,7 +14,7 @@ from data.console import Output
 from models import VideoClassifier
 from tuner.analysis.evaluation import Trained, labelled
 from tuner.analysis.prediction import predict, steps
-from tuner.analysis.selection import figures, greedy
+from tuner.analysis.selection import as_good, figures, greedy
 from tuner.config.sections import DataConfig
 from tuner.objective import Objective
 from tuner.training.task import Multiclass
@@ -89,15 +89,17 @@ def select(
         candidates: with their weights, the best first.
         config: how frames are read.
         objective: says what is better.
-        auto: choose among them as `greedy` does; otherwise all are taken, with equal weights.
+        auto: take those that are `as_good` as the best, and add as `greedy` does; otherwise all are
+            taken, with equal weights.
     """
     networks = [model.load() for model in candidates]
     task = Multiclass(networks[0].classes)
-    probabilities, labels = _valid(networks, dataset, config, output)
+    probabilities, labels, of = _valid(networks, dataset, config, output)
     alone = [figures(task, own, labels) for own in probabilities]
     numbers = list(range(len(candidates)))
     if auto:
-        numbers = greedy(probabilities, labels, task, objective)
+        start = as_good(probabilities, labels, of, task, objective)
+        numbers = greedy(probabilities, labels, task, objective, start=start)
     mean = probabilities[numbers].mean(dim=0)
     once = list(dict.fromkeys(numbers))
     return Ensemble(
@@ -112,8 +114,8 @@ def select(
 
 def _valid(
     networks: Sequence[VideoClassifier], dataset: Dataset, config: DataConfig, output: Output
-) -> tuple[Tensor, Tensor]:
-    """Each model's probabilities ``[K, N, C]`` of the unit's labelled rows, and their labels ``[N]``."""
+) -> tuple[Tensor, Tensor, list[str]]:
+    """Probabilities ``[K, N, C]`` of the unit's labelled rows, and their labels and videos ``[N]``."""
     task = Multiclass(networks[0].classes)
     names = dataset.table.loc[dataset.table["split"] == "valid", "video"].unique()
     videos = [dataset.videos[name] for name in names]
@@ -124,4 +126,4 @@ def _valid(
             rows = labelled(found, dataset)[dataset.unit].dropna(subset=["label"])
             each.append(torch.tensor(rows[task.classes].to_numpy(float)))
             network.cpu()  # many do not fit a GPU together
-    return torch.stack(each), task.encode(rows["label"])
+    return torch.stack(each), task.encode(rows["label"]), rows["video"].tolist()
