@@ -44,8 +44,9 @@ def as_good(
     for _ in range(_DRAWS):
         picked = torch.cat([rows[one] for one in rng.integers(len(rows), size=len(rows))])
         drawn.append(objective.value(figures(task, probabilities[best][picked], labels[picked])))
-    # A model that is right for all rows seems to have no error: one row could have been otherwise.
-    error = max(float(np.std(drawn)), 1 / len(rows))
+    error = float(np.std(drawn))
+    if objective.direction == "maximize":  # all right seems to have no error: one could be wrong
+        error = max(error, 1 / len(rows))
     reach = [abs(objective.value(one) - objective.value(each[best])) <= error for one in each]
     return [best, *(k for k, within in enumerate(reach) if within and k != best)]
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tuner.analysis.selection import figures, greedy
+from tuner.analysis.selection import as_good, figures, greedy
 from tuner.objective import METRICS, Objective
 from tuner.training.task import Multiclass
 
@@ -74,3 +74,25 @@ def test_it_ends_when_nothing_improves_or_after_so_many():
     assert greedy(torch.stack([perfect, perfect]), LABELS, TASK, Objective("valid_f1")) == [0]
     probabilities, labels = made_up(8, 3000)
     assert len(greedy(probabilities, labels, TASK, Objective("valid_loss"), rounds=2)) == 3
+
+
+def test_models_within_the_error_of_the_best_are_as_good():
+    rows = torch.arange(300)
+    right = [rows >= 30, rows >= 34, rows >= 150]
+    together, objective = torch.stack([model(part) for part in right]), Objective("valid_accuracy")
+    alone = list(range(300))  # a video a row
+    assert as_good(together, LABELS, alone, TASK, objective) == [0, 1]
+    # Rows of one video are alike: ten videos say little, so even a poor model may be as good.
+    alike = torch.stack([model(part[::30].repeat_interleave(30)) for part in right])
+    assert len(as_good(alike, LABELS, [n // 30 for n in range(300)], TASK, objective)) >= 2
+    chosen = greedy(together, LABELS, TASK, objective, start=[0, 1])
+    assert chosen[:2] == [0, 1]
+
+
+def test_a_perfect_model_may_have_been_lucky():
+    labels = torch.tensor([0, 1, 2, 0, 1, 2])
+    perfect = torch.eye(3, dtype=torch.float64)[labels] * 0.7 + 0.1
+    other = perfect.clone()
+    other[0] = torch.tensor([0.1, 0.8, 0.1])
+    both = torch.stack([other, perfect])
+    assert as_good(both, labels, list("abcdef"), TASK, Objective("valid_accuracy")) == [1, 0]
