@@ -30,7 +30,6 @@ _VIDEOS = 3
 _SECONDS = 1.0  # of CPU time to decode each of them, at most
 _KEPT = 8  # frames of each, to resize
 _NETWORK_SECONDS = 0.5
-_BATCH = {"cuda": 32, "cpu": 8}  # frames
 
 
 @dataclass(frozen=True)
@@ -77,6 +76,10 @@ class Speed:
         if self.decode is None:
             return 0.0
         return self.decode.seconds(need.decodings, at_once=os.cpu_count() or 1)
+
+    def knows(self, parts: Iterable[Part]) -> bool:
+        """Whether the networks of all these features were measured."""
+        return all(network_key(part) in self.networks for part in parts)
 
     def computing(self, parts: Iterable[Part]) -> float:
         """Seconds to compute features, on one machine."""
@@ -171,9 +174,10 @@ def network_seconds(model: ModelConfig, config: DataConfig, *, motion: bool) -> 
     store = open_stores(plain, config)[0]
     run = store.make_backbone()
     clip = (store.window[0],) if store.window else ()
-    count = max(1, _BATCH[best_device().type] // (clip[0] if clip else 1))
+    count = max(1, store.batch_size // (clip[0] if clip else 1))
     frames = np.random.default_rng(0).integers(0, 256, (count, *clip, *store.size, 3), np.uint8)
-    run(frames)  # the first takes longer
+    # The first takes longer: on a GPU, the first of its size.
+    run(frames if best_device().type == "cuda" else frames[:1])
     rounds, start = 0, time.perf_counter()
     while not rounds or time.perf_counter() - start < _NETWORK_SECONDS:
         run(difference(frames, frames) if motion else frames)

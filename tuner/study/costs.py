@@ -113,24 +113,25 @@ def _hint(
     trials: float,
     needed: Any,
 ) -> str:
-    """What two lower sampling rates would take, where there is much; else nothing."""
+    """What two lower sampling rates would take, where there is much to prepare; else nothing."""
     seconds = _prepared(now, speed) + trials
     if config.data.unit != "frame" or (seconds < _LONG and now.missing_bytes < _LARGE):
         return ""
+    if speed.decode is None or not speed.knows(now.features):
+        return ""  # most is stored already, or it can't be told
     rate = median(video.fps or video.info.fps for video in videos)
     options = []
     for fps in lower_rates(rate):
-        slower = [replace(video, fps=fps) for video in videos]
-        there = needed(slower)
-        share = sum(map(len, slower)) / sum(map(len, videos))
+        fewer = [replace(video, fps=fps) for video in videos]
+        there, share = needed(fewer), sum(map(len, fewer)) / sum(map(len, videos))
         lasts = duration(_prepared(there, speed) + trials * share)
-        options.append(f"data.fps={fps} {gigabytes(there.missing_bytes)} and {lasts}")
+        options.append(f"  data.fps={fps}: {gigabytes(there.missing_bytes)}, {lasts} in all")
     if not options:
         return ""
-    return (
-        f"hint: videos are sampled {rate:.3g} times a second; --set {' or --set '.join(options)} in all"
-        f" instead of {gigabytes(now.missing_bytes)} and {duration(seconds)}"
-    )
+    return "\n".join(
+        [f"hint: {rate:.3g} frames a second are taken of the videos; fewer need less, and the "
+         "frames of a clip then span a longer time:", *options]
+    )  # fmt: skip
 
 
 def lower_rates(rate: float) -> list[int]:
