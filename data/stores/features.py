@@ -65,7 +65,7 @@ class FeatureStore:
         self.backbone_key, self.num_features = backbone_key, num_features
         self.window, self.places, self.motion, self.direct = window, places, motion, direct
         self.store = Store("features", folder=folder, limit_bytes=limit_bytes, shared=shared)
-        self._make_backbone = backbone
+        self.make_backbone = backbone
         self._backbone: Backbone | None = None
 
     def key(self, video: Video) -> str:
@@ -132,7 +132,7 @@ class FeatureStore:
 
     def _compute(self, video: Video, key: str) -> None:
         if self._backbone is None:
-            self._backbone = self._make_backbone()
+            self._backbone = self.make_backbone()
         shape = {key: (self.num_features,)}
         with self.store.writers(shape, np.dtype(np.float16)) as writers:
             for inputs in prefetched(self._direct(video)) if self.direct else self._stored(video):

@@ -28,6 +28,10 @@ class FrameStore:
     def key(self, video: Video, size: tuple[int, int]) -> str:
         return make_key(video.key, _FORMAT, video.info.decoder, *size)
 
+    def has(self, video: Video, size: tuple[int, int]) -> bool:
+        """Whether the frames are stored."""
+        return self.store.has(self.key(video, size))
+
     def open(self, video: Video, size: tuple[int, int]) -> np.memmap:
         """The stored frames, decoding them first if they aren't there.
 

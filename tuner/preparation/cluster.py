@@ -16,6 +16,7 @@ from data.videos.video import Video
 from models.config import ModelConfig
 from tuner.config.load import Config
 from tuner.preparation.compute import feature_stores, features
+from tuner.preparation.costs import need, tell
 from tuner.preparation.decode import decode, decode_one, frame_stores
 from tuner.preparation.one_machine import prepare
 from tuner.runtime.machines import capacity, check_machines, may_grow
@@ -46,19 +47,23 @@ def prepare_all(
 
     def decode_all(dataset: Dataset) -> list[Reject]:
         nonlocal spread
+        names = _names(_wanted(dataset, test))
+        videos = dataset.videos.values()
+        unwanted = dataset.videos.keys() - names
+        tell(need(searched, videos, config.data, without_features=unwanted), config.data, output)
         if session.joins:
             session.wait()
             spread = may_grow()
         if spread:
             check_machines(config, dataset)
             return _on_all(config, searched, dataset, _wanted(dataset, test), output)
-        stores, names = feature_stores(searched, config.data), _names(_wanted(dataset, test))
-        videos = [
+        stores = feature_stores(searched, config.data)
+        missing = [
             video
-            for video in dataset.videos.values()
+            for video in videos
             if not (video.name in names and _complete(video, searched, stores))
         ]
-        return decode(videos, frame_stores(searched, config.data), config.data, output)
+        return decode(missing, frame_stores(searched, config.data), config.data, output)
 
     dataset = prepare(
         config.data,

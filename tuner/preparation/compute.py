@@ -32,9 +32,16 @@ def features(
 
 def feature_stores(searched: Iterable[ModelConfig], config: DataConfig) -> list[FeatureStore]:
     """One store for each backbone, frame size and kind of picture that frozen models will ask for."""
-    stores: dict[tuple, FeatureStore] = {}
+    return [store for store, _ in stores_of_models(searched, config)]
+
+
+def stores_of_models(
+    searched: Iterable[ModelConfig], config: DataConfig
+) -> list[tuple[FeatureStore, ModelConfig]]:
+    """`feature_stores`, each with a model that asks for it."""
+    stores: dict[tuple, tuple[FeatureStore, ModelConfig]] = {}
     for model in searched:
         if models.uses_stored_features(model):
             for store in open_stores(model, config):
-                stores.setdefault(store.kind, store)
+                stores.setdefault(store.kind, (store, model))
     return list(stores.values())

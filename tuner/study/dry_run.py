@@ -11,6 +11,7 @@ from models.registry import REGISTRY
 from tuner.config.load import Config
 from tuner.preparation.checks import check_models, check_weights
 from tuner.preparation.one_machine import load_dataset
+from tuner.study.costs import say_costs
 from tuner.study.space.checks import remarks
 from tuner.study.space.probes import networks
 from tuner.study.space.space import Space
@@ -42,15 +43,17 @@ def dry_run(config: Config, output: Output) -> None:
     shares = sorted(
         {resources.gpus_of(head=REGISTRY[name].frozen, cluster=here) for name in architectures}
     )
+    workers = resources.workers(here, shares[0])
     output.say(
         f"search: {asked} trials, sampler {config.search.sampler}, scheduler "
         f"{config.search.scheduler}, selected by {config.search.metric}\n"
         f"resources: {resources.cpus:g} CPUs and {' or '.join(f'{share:g}' for share in shares)} "
-        f"GPUs a trial; {resources.workers(here, shares[0])} at once on this machine "
+        f"GPUs a trial; {workers} at once on this machine "
         f"({here['CPU']} CPUs, {here['GPU']} GPUs)\n"
-        f"results: {without_password(config.results_url)}\nmodels: {config.folder / 'models'}\n"
-        "dry run: nothing was trained"
+        f"results: {without_password(config.results_url)}\nmodels: {config.folder / 'models'}"
     )
+    say_costs(config, space, searched, dataset, asked, workers, output)
+    output.say("dry run: nothing was trained")
 
 
 def _say_models(networks: list[ModelConfig], classes: list[str], output: Output) -> list[str]:

@@ -95,10 +95,10 @@ def _fit(
     from ray import tune
 
     from tuner.study.context import SearchContext
+    from tuner.study.halving.rungs import longest
     from tuner.study.halving.schedule import (
         TimeBudget,
         decisions,
-        longest,
         make_scheduler,
         watchers,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 
+from tuner.config.load import Config
 from tuner.objective import Objective, Score
 
 
@@ -114,3 +115,13 @@ class Rungs:
         """The best trials at a rung; among equal ones the earlier goes first."""
         scores = self.reached[rung]
         return sorted(scores, key=lambda n: (scores[n], -n), reverse=True)[:places]
+
+
+def longest(config: Config) -> int:
+    """Epochs of the longest training in the space."""
+    most_epochs = config.training.max_epochs
+    for name in ("rounds", "epochs"):
+        for domain in config.space.get(name, []):
+            most = max(domain.choices) if domain.choices else domain.high
+            most_epochs = most_epochs * int(most or 1) // getattr(config.training, name)
+    return most_epochs

@@ -13,7 +13,7 @@ from ray.tune.stopper import Stopper
 
 from tuner.config.classes import SCHEDULERS
 from tuner.config.load import Config
-from tuner.study.halving.rungs import Rungs
+from tuner.study.halving.rungs import Rungs, longest
 from tuner.study.store.results import ResultsStore
 
 
@@ -96,16 +96,6 @@ class Paused(Callback):
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         self.rungs.hold({t.config["model_id"] for t in trials if t.status == Trial.PAUSED})
-
-
-def longest(config: Config) -> int:
-    """Epochs of the longest training in the space."""
-    most_epochs = config.training.max_epochs
-    for name in ("rounds", "epochs"):
-        for domain in config.space.get(name, []):
-            most = max(domain.choices) if domain.choices else domain.high
-            most_epochs = most_epochs * int(most or 1) // getattr(config.training, name)
-    return most_epochs
 
 
 def make_rungs(config: Config, store: ResultsStore) -> Rungs:

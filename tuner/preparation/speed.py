@@ -1,0 +1,185 @@
+"""How fast this machine prepares videos, measured on a few seconds of them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from data.clips.transforms import resize
+from data.console import Output
+from data.errors import VideoError
+from data.files.video_cache import missing_chunks
+from data.stores.crops import boxes
+from data.stores.motion import background, difference
+from data.videos.decode import read_frames
+from data.videos.times import spread
+from data.videos.video import Video
+from models.config import ModelConfig, Size
+from tuner.config.sections import DataConfig
+from tuner.preparation.costs import Decoding, Need, Part
+from tuner.training.clips.stored import open_stores
+from tuner.training.device import best_device
+
+_VIDEOS = 3
+_SECONDS = 1.0  # of CPU time to decode each of them, at most
+_KEPT = 8  # frames of each, to resize
+_NETWORK_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class DecodeRate:
+    """CPU seconds of bringing one pixel into the stores; decoders run one thread a video.
+
+    Attributes:
+        decode: a pixel of any of the file's frames.
+        resize: a pixel, in the file, of a frame that is stored; for each size.
+        box: a pixel of a stored frame in which motion is looked for.
+    """
+
+    decode: float
+    resize: float
+    box: float = 0.0
+
+    def seconds(self, decodings: Iterable[Decoding], *, at_once: int) -> float:
+        """Of videos, so many of them at a time. The file's frames are decoded even if few are kept."""
+        total = 0.0
+        for video, passes, whole, crops in decodings:
+            pixels = video.info.width * video.info.height
+            total += passes * len(video.info) * pixels * self.decode
+            total += len(video) * (len(whole) + len(crops)) * pixels * self.resize
+            total += len(video) * sum(height * width for height, width in crops) * self.box
+        return total / at_once
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What was measured.
+
+    Attributes:
+        decode: None if no video could be decoded.
+        networks: seconds of a backbone for each feature, by `network_key`.
+        unknown: what was not measured, and why.
+    """
+
+    decode: DecodeRate | None = None
+    networks: dict[tuple[Any, ...], float] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+
+    def decoding(self, need: Need) -> float:
+        """Seconds to decode all videos."""
+        if self.decode is None:
+            return 0.0
+        return self.decode.seconds(need.decodings, at_once=os.cpu_count() or 1)
+
+    def knows(self, parts: Iterable[Part]) -> bool:
+        """Whether the networks of all these features were measured."""
+        return all(network_key(part) in self.networks for part in parts)
+
+    def computing(self, parts: Iterable[Part]) -> float:
+        """Seconds to compute features, on one machine."""
+        return sum(
+            self.networks[network_key(part)] * part.missing for part in parts if part.missing
+        )
+
+
+def network_key(part: Part) -> tuple[Any, ...]:
+    """Equal for features that take the same time."""
+    assert part.network is not None
+    model, store = part.network
+    return model.pretrained_model_name, store.size, store.window, store.motion is not None
+
+
+def measure(need: Need, config: DataConfig, output: Output) -> Speed:
+    """Decode up to three videos for a second each, and run each backbone for a moment."""
+    sizes = list(dict.fromkeys(size for d in need.decodings for size in (*d.whole, *d.crops)))
+    cropped = any(decoding.crops for decoding in need.decodings)
+    parts = {network_key(part): part for part in need.features if part.missing}
+    unknown: list[str] = []
+    rate = None
+    with output.bar("measuring", bool(need.decodings) + len(parts)) as advance:
+        if need.decodings:
+            videos = [decoding.video for decoding in need.decodings]
+            rate = decode_rate(videos, sizes, unknown, cropped=cropped)
+            advance()
+        networks = {}
+        for key, part in parts.items():
+            assert part.network is not None
+            networks[key] = network_seconds(part.network[0], config, motion=key[-1])
+            advance()
+    return Speed(rate, networks, unknown)
+
+
+def decode_rate(
+    videos: Sequence[Video], sizes: Sequence[Size], unknown: list[str], *, cropped: bool
+) -> DecodeRate | None:
+    """Of up to three videos, spread over the list; why there is none goes to `unknown`."""
+    here = [video for video in videos if not missing_chunks(video.info.path)]
+    rates = []
+    reason = "the videos are on S3, and not on this machine yet"
+    for number in spread(len(here), min(len(here), _VIDEOS)):
+        try:
+            rates.append(_rate_of(here[number], sizes, cropped=cropped))
+        except (VideoError, OSError) as error:
+            reason = f"{here[number].name}: {error}"
+    if not rates:
+        unknown.append(f"decoding is not measured ({reason})")
+        return None
+    return DecodeRate(*(fmean(each) for each in zip(*rates, strict=True)))
+
+
+def _rate_of(video: Video, sizes: Sequence[Size], *, cropped: bool) -> tuple[float, float, float]:
+    """`DecodeRate` of one video."""
+    kept: list[np.ndarray] = []
+    frames, start = 0, time.process_time()
+    reader = read_frames(video.info)
+    try:
+        # Time of all threads of this process: a decoder has one of its own.
+        for frame in reader:
+            frames += 1
+            if len(kept) < _KEPT:
+                kept.append(frame.copy())
+            if time.process_time() - start >= _SECONDS:
+                break
+    finally:
+        reader.close()
+    seconds = time.process_time() - start
+    pixels = video.info.width * video.info.height
+    same = np.stack([frame for frame in kept if frame.shape == kept[0].shape])
+    if not sizes:
+        return seconds / (frames * pixels), 0.0, 0.0
+    resize(same[:1], sizes[0])  # the first takes longer
+    start = time.process_time()
+    small = [resize(same, size) for size in sizes]
+    resizing = (time.process_time() - start) / (len(sizes) * len(same) * pixels)
+    box = 0.0
+    if cropped:
+        start = time.process_time()
+        boxes(small[0], background(small[0]), same.shape[1:3])
+        box = (time.process_time() - start) / (len(same) * sizes[0][0] * sizes[0][1])
+    return seconds / (frames * pixels), resizing, box
+
+
+def network_seconds(model: ModelConfig, config: DataConfig, *, motion: bool) -> float:
+    """Seconds of a frozen model's backbone for each of its features, by the way that they are made.
+
+    Its weights may not be here yet, and make no difference: random ones are taken.
+    """
+    plain = model.model_copy(update={"pretrained": False, "model_weights_path": None})
+    store = open_stores(plain, config)[0]
+    run = store.make_backbone()
+    clip = (store.window[0],) if store.window else ()
+    count = max(1, store.batch_size // (clip[0] if clip else 1))
+    frames = np.random.default_rng(0).integers(0, 256, (count, *clip, *store.size, 3), np.uint8)
+    # The first takes longer: on a GPU, the first of its size.
+    run(frames if best_device().type == "cuda" else frames[:1])
+    rounds, start = 0, time.perf_counter()
+    while not rounds or time.perf_counter() - start < _NETWORK_SECONDS:
+        run(difference(frames, frames) if motion else frames)
+        rounds += 1
+    return (time.perf_counter() - start) / (rounds * count)
