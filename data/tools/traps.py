@@ -5,7 +5,9 @@ video, and in empty videos the wind has moved the grass. Every seed draws other 
 """
 
 import csv
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -60,11 +62,14 @@ def make_traps(
     files = {LABELS, *(trap.file for trap in traps)}
 
     def draw(draft: Path) -> None:
-        for trap in traps:
+        def draw_one(trap: Trap) -> None:
             (draft / trap.file).parent.mkdir(exist_ok=True)
             write_video(draft / trap.file, draw_video(trap, seed))
             if on_video is not None:
                 on_video(trap.file)
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(draw_one, traps))
         with (draft / LABELS).open("w", newline="") as file:
             table = csv.writer(file, lineterminator="\n")
             table.writerow(("video", "label", "site", "date"))
