@@ -14,6 +14,7 @@ from tuner.training.task import Task
 
 ROUNDS = 25
 _DRAWS = 200
+_UNITS = 10  # that are drawn, at least
 
 
 def as_good(
@@ -25,7 +26,7 @@ def as_good(
     it is: on sites never seen their mean was right for 10 of 10 videos where the best was for 7.
 
     Source: the one-standard-error rule of Breiman, Friedman, Olshen and Stone, Classification and
-    regression trees, 1984; the error by bootstrap over videos, or over rows if there is one video.
+    regression trees, 1984; the error by bootstrap over videos, or over parts of them if they are few.
 
     Args:
         probabilities: ``[K, N, C]`` of K models, those first that win a tie.
@@ -35,10 +36,7 @@ def as_good(
     """
     each = [figures(task, own, labels) for own in probabilities]
     best = objective.best(each)
-    _, number = np.unique(np.array(videos), return_inverse=True)
-    if number.max() == 0:
-        number = np.arange(len(labels))
-    rows = [torch.from_numpy(np.flatnonzero(number == one)) for one in range(number.max() + 1)]
+    rows = [torch.from_numpy(part) for part in _units(videos)]
     rng = np.random.default_rng(0)
     drawn = []
     for _ in range(_DRAWS):
@@ -49,6 +47,17 @@ def as_good(
         error = max(error, 1 / len(rows))
     reach = [abs(objective.value(one) - objective.value(each[best])) <= error for one in each]
     return [best, *(k for k, within in enumerate(reach) if within and k != best)]
+
+
+def _units(videos: Sequence[Any]) -> list[np.ndarray]:
+    """The rows of each video; of fewer than ten videos, those of their parts, ten in all or more.
+
+    Rows that follow one another are nearly the same, so single ones would seem to say too much.
+    """
+    _, number = np.unique(np.array(videos), return_inverse=True)
+    each = [np.flatnonzero(number == one) for one in range(number.max() + 1)]
+    parts = -(-_UNITS // len(each))
+    return [part for rows in each for part in np.array_split(rows, parts) if len(part)]
 
 
 def greedy(
