@@ -9,7 +9,7 @@ import numpy as np
 from data.tools.canvas import Array, blend, grid, limb, oval
 
 COATS = {"fox": (158, 94, 52), "deer": (126, 94, 66), "bird": (62, 58, 58)}
-LENGTHS = {"fox": (24, 44), "deer": (32, 48), "bird": (17, 17)}  # a body's, far away, and more near
+LENGTHS = {"fox": (26, 48), "deer": (36, 54), "bird": (19, 22)}  # a body's, far away, and more near
 SHOWN = 0.35  # share of the body that must lie inside the picture for the animal to be in view
 
 
