@@ -39,6 +39,7 @@ def main() -> None:
             "data.videos": args.videos.absolute(),
             "data.labels": args.labels.absolute(),
             "model.pretrained": False,
+            "search.probes": 0,
             "storage": f"{folder}/runs",
         }
         config = Config.load(GRID, settings)

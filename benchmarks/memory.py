@@ -28,7 +28,7 @@ from tuner.study.tune import run_trials
 
 CONFIG = Path(__file__).parents[1] / "configs" / "seals.yaml"
 SMALL = ("space.sequence_length=[5]", "space.layer_1_size=[32]", "training.rounds=1")
-SHORT = ("training.epochs=1", "search.scheduler=none", "search.sampler=random")
+SHORT = ("training.epochs=1", "search.scheduler=none", "search.sampler=random", "search.probes=0")
 
 
 class Watch(Callback):

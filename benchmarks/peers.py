@@ -39,7 +39,7 @@ space:
   sequence_model: [LSTM, GRU, SimpleRNN]
   layer_1_size: [256, 128]
   learning_rate: {{low: 1.0e-4, high: 1.0e-2, log: true}}
-search: {{trials: {trials}, scheduler: none, sampler: random, startup_trials: 10}}
+search: {{trials: {trials}, probes: 0, scheduler: none, sampler: random, startup_trials: 10}}
 storage: {folder}/runs
 """
 

@@ -23,6 +23,7 @@ SETTINGS = (
     "search.sampler=random",
     "training.rounds=1",
     "training.epochs=5",
+    "search.probes=2",
 )
 
 

@@ -26,7 +26,7 @@ CONFIG = Path(__file__).parents[1] / "configs" / "seals.yaml"
 def measure(trials: int, folder: str) -> dict[str, float]:
     """Seconds a trial: above its epochs, of training, of checkpoints; and workers that trained."""
     overrides = [f"storage={folder}", f"search.trials={trials}", "search.scheduler=none"]
-    overrides += ["training.rounds=1", "training.epochs=4"]
+    overrides += ["training.rounds=1", "training.epochs=4", "search.probes=0"]
     config = Config.load(CONFIG, overrides)
     space = check(config)
     store = ResultsStore.create(config, resume=False)

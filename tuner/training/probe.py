@@ -98,8 +98,11 @@ def _fits(
     deviation[deviation < 1e-6] = 1.0
     rows, basis = (inputs - mean) / deviation, None
     if len(rows) < rows.shape[1]:  # the same fit in as many dimensions as there are rows
-        left, size, basis = np.linalg.svd(rows, full_matrices=False)
-        rows = left * size
+        squares, left = np.linalg.eigh(rows @ rows.T)
+        kept = squares > 1e-6 * squares[-1]
+        size = np.sqrt(squares[kept])
+        basis = left[:, kept].T @ rows / size[:, None]
+        rows = left[:, kept] * size
     weigh = "balanced" if balanced else None
     fit = LogisticRegression(class_weight=weigh, max_iter=_ITERATIONS, warm_start=True)
     for strength in STRENGTHS:
