@@ -71,7 +71,8 @@ class Dataset:
 
     def with_splits(self, splits: Mapping[str, str]) -> Dataset:
         """The same data set with other splits, video to split; other videos stay in theirs."""
-        split = self.table["video"].map(splits).fillna(self.table["split"])
+        pairs = zip(self.table["video"], self.table["split"], strict=True)
+        split = [splits.get(video, split) for video, split in pairs]
         return replace(self, table=self.table.assign(split=split))
 
     def summary(self) -> pd.DataFrame:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +20,7 @@ from tuner.analysis.model import load_model
 from tuner.study.store.results import ResultsStore
 
 pytestmark = pytest.mark.shared_cache
+ROOT = Path(__file__).parents[3]
 SITES = ["north", "north", "south", "south", "east", "east", "west", "west"]
 
 
@@ -112,6 +118,27 @@ def test_a_search_by_folds(sites: Path, folded: Path, tmp_path: Path, command, r
     pruned = next(record for record in ranking if record.state == "pruned")
     status, out, err = command("best", "--results", url, "--model", pruned.number)
     assert status == 0 and f"{len(pruned.epochs)} of 3 folds" in out
+
+
+def test_a_killed_search_goes_on_with_its_folds(folded: Path, tmp_path: Path) -> None:
+    more = {"search.trials": 2, "search.probes": 0, "search.scheduler": "none"}
+    more |= {"training.epochs": 300, "training.patience": 300, "name": "killed"}
+    line = [sys.executable, "-m", "tuner.search", str(folded), "--resume"]
+    line += [word for key, value in more.items() for word in ("--set", f"{key}={value}")]
+    first = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.DEVNULL)
+    url = f"sqlite:///{tmp_path / 'runs'}/results.db"
+    folder = tmp_path / "runs" / "killed" / "models"
+    while not list(folder.glob("*/last.pt")):  # one of the folds has ended
+        assert first.poll() is None
+        time.sleep(0.1)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    folds = ResultsStore.open(url, "killed").folds
+    assert subprocess.run(line, cwd=ROOT, stdout=subprocess.DEVNULL).returncode == 0
+    store = ResultsStore.open(url, "killed")
+    assert store.folds == folds and len(folds) == 16
+    assert [(r.state, len(r.epochs)) for r in store.records()] == [("finished", 3)] * 2
+    assert max(record.results["resumed_epochs"] for record in store.records()) >= 1
 
 
 def test_a_dry_run_says_the_folds_and_what_they_lack(folded: Path, command) -> None:
