@@ -92,7 +92,12 @@ def main() -> None:
                     "dropout": {"low": 0.0, "high": 0.5},
                     "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
                 },
-                "search": {"trials": args.trials, "probes": 0, "grace_period": 1, "startup_trials": 64},
+                "search": {
+                    "trials": args.trials,
+                    "probes": 0,
+                    "grace_period": 1,
+                    "startup_trials": 64,
+                },
             },
             "scale",
         )

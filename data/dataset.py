@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
@@ -68,6 +68,12 @@ class Dataset:
             rejects=[*self.rejects, *rejects],
             warnings=list(dict.fromkeys([*self.warnings, *remarks(table)])),
         )
+
+    def with_splits(self, splits: Mapping[str, str]) -> Dataset:
+        """The same data set with other splits, video to split; other videos stay in theirs."""
+        pairs = zip(self.table["video"], self.table["split"], strict=True)
+        split = [splits.get(video, split) for video, split in pairs]
+        return replace(self, table=self.table.assign(split=split))
 
     def summary(self) -> pd.DataFrame:
         """The videos of each split (rows), their groups, and what there is of each class.

@@ -18,12 +18,14 @@ from models.registry import ARCHITECTURES, REGISTRY
 
 if TYPE_CHECKING:
     from models.architectures.base import VideoClassifier, frame_size
+    from models.architectures.mixture import Mixture, members
     from models.assembly import attach_backbone, build, param_count
     from models.files import load, save
 
 __all__ = [
     "ARCHITECTURES",
     "REGISTRY",
+    "Mixture",
     "ModelConfig",
     "VideoClassifier",
     "WeightsError",
@@ -34,6 +36,7 @@ __all__ = [
     "frame_size",
     "input_steps",
     "load",
+    "members",
     "param_count",
     "save",
     "streams",
@@ -43,6 +46,7 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("attach_backbone", "build", "param_count"), "models.assembly"),
     **dict.fromkeys(("VideoClassifier", "frame_size"), "models.architectures.base"),
+    **dict.fromkeys(("Mixture", "members"), "models.architectures.mixture"),
     **dict.fromkeys(("load", "save"), "models.files"),
 }
 

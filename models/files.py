@@ -9,10 +9,12 @@ from typing import Any
 import torch
 
 from models.architectures.base import VideoClassifier
+from models.architectures.mixture import Mixture, members
 from models.assembly import attach_backbone, family
 from models.config import ModelConfig
 
 FORMAT = 1
+FORMAT_OF_SEVERAL = 2  # of a mixture, which earlier versions can't read
 
 
 def save(model: VideoClassifier, path: str | Path, extra: dict[str, Any] | None = None) -> None:
@@ -34,7 +36,8 @@ def save(model: VideoClassifier, path: str | Path, extra: dict[str, Any] | None 
     except TypeError as error:
         raise ValueError(f"extra must be JSON-like: {error}") from error
     content = {
-        "format": FORMAT,
+        "format": FORMAT_OF_SEVERAL if isinstance(model, Mixture) else FORMAT,
+        "members": len(members(model)),
         "config": model.config.model_dump(mode="json"),
         "classes": model.classes,
         "num_features": model.num_features,
@@ -68,17 +71,24 @@ def load(path: str | Path) -> VideoClassifier:
         written = content["format"]
     except Exception as error:  # pickle and zip raise their own exceptions
         raise ValueError(f"{path} is not a model's file ({type(error).__name__})") from error
-    if written != FORMAT:
-        raise ValueError(f"{path} has format {written}; this version reads format {FORMAT}")
+    if written not in (FORMAT, FORMAT_OF_SEVERAL):
+        raise ValueError(
+            f"{path} has format {written}; this version reads format {FORMAT} and {FORMAT_OF_SEVERAL}"
+        )
     config = ModelConfig(**content["config"])
-    model = family(config.architecture)(
-        config=config.model_copy(update={"pretrained": False, "model_weights_path": None}),
-        classes=content["classes"],
-        num_features=content["num_features"],
-    )
+    count = content["members"] if written == FORMAT_OF_SEVERAL else 1
+    each = [
+        family(config.architecture)(
+            config=config.model_copy(update={"pretrained": False, "model_weights_path": None}),
+            classes=content["classes"],
+            num_features=content["num_features"],
+        )
+        for _ in range(count)
+    ]
+    model = Mixture(each) if written == FORMAT_OF_SEVERAL else each[0]
     if content["has_backbone"]:
         attach_backbone(model)
     model.load_state_dict(content["state"])
-    model.config = config
-    model.extra = content["extra"]
+    for part in (model, *each):
+        part.config, part.extra = config, content["extra"]
     return model.eval()

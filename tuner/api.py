@@ -169,6 +169,7 @@ def evaluate(
         folder,
         ensemble.dataset or prepared(store, members, output),
         config.data,
+        folds=store.folds,
         weights=ensemble.weights,
         temperature=ensemble.temperature,
         output=output,

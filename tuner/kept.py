@@ -81,7 +81,15 @@ def best_ensemble(
     if not again and key in (notes := store.notes(key)):
         return noted(notes[key], candidates)
     dataset, auto = prepared(store, candidates, output), size == "auto"
-    ensemble = select(candidates, dataset, config.data, store.objective, auto=auto, output=output)
+    ensemble = select(
+        candidates,
+        dataset,
+        config.data,
+        store.objective,
+        folds=store.folds,
+        auto=auto,
+        output=output,
+    )
     store.set_note(key, ensemble.note())
     return ensemble
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -22,8 +22,9 @@ Score = tuple[float, float]  # of an epoch or a trial, the greater the better
 
 
 class Place(NamedTuple):
-    """Sorts trials that have ended, the best first."""
+    """Sorts trials, the best first."""
 
+    folds: int  # done, with a minus; 0 in a search without folds
     value: float  # the smaller the better
     unfinished: bool
     number: int
@@ -33,15 +34,26 @@ class Place(NamedTuple):
 class Objective:
     """What a search selects by.
 
+    A trial reports one step after the other. A step is an epoch, and the best one stands for the trial.
+    In a search with folds a step is a fold, and its figures are those over all folds so far: the last
+    step stands for the trial, and a trial of more folds comes before one of fewer.
+
     Args:
         metric: one of `METRICS`.
+        folded: whether trials are validated by folds.
     """
 
     metric: str
+    folded: bool = False
 
     @property
     def direction(self) -> Direction:
         return METRICS[self.metric]
+
+    @property
+    def step(self) -> str:
+        """What a step of a trial is called."""
+        return "fold" if self.folded else "epoch"
 
     def value(self, figures: Mapping[str, Any]) -> float:
         """The value that is recorded for an epoch with these figures."""
@@ -51,12 +63,13 @@ class Objective:
         """The score of an epoch with these figures."""
         return self._greater(self.value(figures)), -figures[TIES]
 
-    def score_of_values(self, values: Iterable[float]) -> Score:
-        """The score of the best of several recorded values.
+    def score_of_values(self, values: Sequence[float]) -> Score:
+        """The score of a trial with these recorded values of its steps, the latest last.
 
         Their losses are not recorded, so a new result wins a tie.
         """
-        return max(map(self._greater, values)), -float("inf")
+        counted = values[-1:] if self.folded else values
+        return max(map(self._greater, counted)), -float("inf")
 
     def better(self, figures: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
         """Whether an epoch is better than another one; False if they are equal."""
@@ -70,19 +83,16 @@ class Objective:
                 best = number
         return best
 
-    def improves(self, value: float, best: float | None) -> bool:
-        """Whether a recorded value is better than the best one so far, if there is one."""
-        return best is None or self._greater(value) > self._greater(best)
-
-    def place(self, value: float, *, finished: bool, number: int) -> Place:
+    def place(self, value: float, *, finished: bool, steps: int, number: int) -> Place:
         """A trial's place in the ranking; among equal ones the finished come first, then the earlier.
 
         Args:
-            value: at the trial's best epoch.
+            value: of the step that stands for the trial.
             finished: whether it was trained to its end.
+            steps: how many it has done.
             number: of the trial.
         """
-        return Place(-self._greater(value), not finished, number)
+        return Place(-steps if self.folded else 0, -self._greater(value), not finished, number)
 
     def _greater(self, value: float) -> float:
         return value if self.direction == "maximize" else -value

@@ -117,6 +117,8 @@ def remarks(table: pd.DataFrame) -> list[str]:
 def write_splits(splits: pd.DataFrame, folder: Path) -> str | None:
     """``splits.csv``: ``video, split, group``, which ``data.splits.file`` takes.
 
+    A column ``fold`` that `write_folds` has added stays.
+
     Returns:
         what to tell if videos have changed their split since it was last written; that list is then
         in ``splits_before.csv``.
@@ -124,8 +126,11 @@ def write_splits(splits: pd.DataFrame, folder: Path) -> str | None:
     folder.mkdir(parents=True, exist_ok=True)
     path, told = folder / SPLITS_FILE, None
     if path.exists():
-        with path.open(newline="", encoding="utf-8") as file:
-            before = {row["video"]: row["split"] for row in csv.DictReader(file)}
+        rows = _read(path)
+        before = {row["video"]: row["split"] for row in rows}
+        folds = {row["video"]: row["fold"] for row in rows if "fold" in row}
+        if folds:
+            splits = splits.assign(fold=[folds.get(video, "") for video in splits["video"]])
         moved = [
             f"{video} from {before[video]} to {split}"
             for video, split in zip(splits["video"], splits["split"], strict=True)
@@ -138,8 +143,24 @@ def write_splits(splits: pd.DataFrame, folder: Path) -> str | None:
                 "before may have seen what they are tested on now; data.splits.file can name the list "
                 f"of before, {path}"
             )
-    with (folder / SPLITS_FILE).open("w", newline="", encoding="utf-8") as file:
+    _write(folder / SPLITS_FILE, splits)
+    return told
+
+
+def write_folds(folds: Mapping[str, int], folder: Path) -> None:
+    """Add a column ``fold`` to ``splits.csv``: which fold a video validates; empty for test videos."""
+    splits = pd.DataFrame(_read(folder / SPLITS_FILE))
+    fold = [folds.get(video, "") for video in splits["video"]]
+    _write(folder / SPLITS_FILE, splits.assign(fold=fold))
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _write(path: Path, splits: pd.DataFrame) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(splits.columns)
         writer.writerows(splits.itertuples(index=False, name=None))
-    return told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +108,7 @@ def results(
         by_unit: what `brief` gives, of frames and of videos.
         chosen: as `choose_thresholds` gives them.
     """
-    stopped = summary["stopped_epochs"]
+    stopped, folds = summary["stopped_epochs"], summary.get("folds")
     entries: dict[str, Any] = {
         **config.model_dump(mode="json"),
         "frame_size": list(models.frame_size(config)),
@@ -127,7 +127,8 @@ def results(
         "thresholds": None if chosen is None else dict(chosen),
         "fit_best_epoch": summary["best_epoch"],
         "fit_best_round": summary["best_round"],
-        "fit_num_epochs": summary["epochs"],
+        "fit_num_epochs": sum(folds["epochs"]) if folds else summary["epochs"],
+        "folds": dict(folds) if folds else None,
         "verbose": True,
         **times,
     }
@@ -187,21 +188,49 @@ def write_curves(history: pd.DataFrame, folder: Path, best_epoch: int, of: str) 
     Args:
         of: which model, for the titles, as in ``model 7``.
     """
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
     for name in ("accuracy", "loss"):
-        figure = Figure(figsize=(7, 4), dpi=100, layout="constrained")
-        axes = figure.add_subplot()
+        figure, axes = _axes(f"{of}: {name} of the train and valid splits", name)
         for split in ("train", "valid"):
             axes.plot(history["epoch"], history[f"{split}_{name}"], marker=".", label=split)
         axes.axvline(best_epoch, color="grey", linestyle=":", label="best epoch")
         for number, end in enumerate(history.groupby("round")["epoch"].max().iloc[:-1]):
             label = None if number else "end of a round"
             axes.axvline(end + 0.5, color="lightgrey", linewidth=0.8, label=label)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        axes.set_title(f"{of}: {name} of the train and valid splits")
-        axes.set_xlabel("epoch")
-        axes.set_ylabel(name)
         axes.legend()
         figure.savefig(folder / f"{name}.png")
+
+
+def write_fold_curves(
+    history: pd.DataFrame, folder: Path, best_epochs: Sequence[int], of: str
+) -> None:
+    """``accuracy.png`` and ``loss.png``: a colour a fold, with its best epoch.
+
+    Args:
+        history: of all folds, with a column ``fold``.
+        best_epochs: of each fold.
+        of: as in `write_curves`.
+    """
+    for name in ("accuracy", "loss"):
+        figure, axes = _axes(f"{of}: {name} of each fold, valid (dashed: train)", name)
+        for number, (fold, rows) in enumerate(history.groupby("fold")):
+            colour, best = f"C{number}", best_epochs[number]
+            axes.plot(rows["epoch"], rows[f"train_{name}"], color=colour, linestyle="--", alpha=0.5)
+            axes.plot(rows["epoch"], rows[f"valid_{name}"], color=colour, label=f"fold {fold}")
+            value = rows.loc[rows["epoch"] == best, f"valid_{name}"]
+            axes.plot([best], value, color=colour, marker="o")
+        axes.legend()
+        figure.savefig(folder / f"{name}.png")
+
+
+def _axes(title: str, name: str) -> tuple[Any, Any]:
+    """A figure of a curve over the epochs, and its axes."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(7, 4), dpi=100, layout="constrained")
+    axes = figure.add_subplot()
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_title(title)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(name)
+    return figure, axes

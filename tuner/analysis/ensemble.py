@@ -13,7 +13,8 @@ from data import Dataset
 from data.console import Output
 from models import VideoClassifier
 from tuner.analysis.evaluation import Trained, labelled
-from tuner.analysis.prediction import predict, steps
+from tuner.analysis.folds import folds_done, held_out, predict_held_out
+from tuner.analysis.prediction import steps
 from tuner.analysis.selection import as_good, figures, greedy
 from tuner.config.sections import DataConfig
 from tuner.objective import Objective
@@ -80,6 +81,7 @@ def select(
     config: DataConfig,
     objective: Objective,
     *,
+    folds: Mapping[str, int] | None = None,
     auto: bool,
     output: Output,
 ) -> Ensemble:
@@ -89,12 +91,17 @@ def select(
         candidates: with their weights, the best first.
         config: how frames are read.
         objective: says what is better.
+        folds: as of `evaluate`.
         auto: take those that are `as_good` as the best, and add as `greedy` does; otherwise all are
-            taken, with equal weights.
+            taken, with equal weights. Those of fewer folds than the best are not chosen.
     """
     networks = [model.load() for model in candidates]
+    if auto:
+        most = folds_done(networks[:1])
+        able = [number for number, one in enumerate(networks) if folds_done([one]) >= most]
+        candidates, networks = [candidates[n] for n in able], [networks[n] for n in able]
     task = Multiclass(networks[0].classes)
-    probabilities, labels, of = _valid(networks, dataset, config, output)
+    probabilities, labels, of = _valid(networks, dataset, config, folds or {}, output)
     alone = [figures(task, own, labels) for own in probabilities]
     numbers = list(range(len(candidates)))
     if auto:
@@ -113,16 +120,21 @@ def select(
 
 
 def _valid(
-    networks: Sequence[VideoClassifier], dataset: Dataset, config: DataConfig, output: Output
+    networks: Sequence[VideoClassifier],
+    dataset: Dataset,
+    config: DataConfig,
+    folds: Mapping[str, int],
+    output: Output,
 ) -> tuple[Tensor, Tensor, list[str]]:
     """Probabilities ``[K, N, C]`` of the unit's labelled rows, and their labels and videos ``[N]``."""
     task = Multiclass(networks[0].classes)
+    dataset = held_out(networks, dataset, folds)
     names = dataset.table.loc[dataset.table["split"] == "valid", "video"].unique()
     videos = [dataset.videos[name] for name in names]
     each = []
     with output.bar("predicting the validation videos", steps(networks, videos)) as advance:
         for network in networks:
-            found = predict([network], videos, config, on_frames=advance)
+            found = predict_held_out([network], videos, config, folds, on_frames=advance)
             rows = labelled(found, dataset)[dataset.unit].dropna(subset=["label"])
             each.append(torch.tensor(rows[task.classes].to_numpy(float)))
             network.cpu()  # many do not fit a GPU together

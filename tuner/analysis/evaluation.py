@@ -15,7 +15,8 @@ from data import Dataset
 from data.console import Output
 from data.files.storage import Storage
 from tuner.analysis import artifacts
-from tuner.analysis.prediction import PREDICTIONS, Predictions, predict, steps, with_labels
+from tuner.analysis.folds import held_out, predict_held_out
+from tuner.analysis.prediction import PREDICTIONS, Predictions, steps, with_labels
 from tuner.analysis.videos import VIDEO_PREDICTIONS, with_video_labels
 from tuner.config.sections import DataConfig
 from tuner.training.run import BEST, HISTORY
@@ -66,16 +67,21 @@ def evaluate(
     dataset: Dataset,
     config: DataConfig,
     *,
+    folds: Mapping[str, int] | None = None,
     weights: Sequence[int] | None = None,
     temperature: float | None = None,
     output: Output,
 ) -> dict[str, Any]:
     """Predict every frame and video of the data set, and write all files of one or several models.
 
+    If the models were validated by folds, the valid split is all videos that were: each is predicted by
+    those that were not trained on it.
+
     Args:
         members: the best first; their probabilities are averaged. Each one's own files go to its
             own folder.
         folder: gets the predictions and their figures; for a single model, its own folder.
+        folds: video to the fold that it validates; None: the models were validated on the valid split.
         weights: of the members in the average; None: all the same.
         temperature: of the average; None: it is fitted on the valid split. A single model has its own.
 
@@ -86,9 +92,10 @@ def evaluate(
     best, model = members[0], loaded[0]
     task = Multiclass(model.classes)
     begin = datetime.now()
-    videos = list(dataset.videos.values())
+    folds = folds or {}
+    dataset, videos = held_out(loaded, dataset, folds), list(dataset.videos.values())
     with output.bar("predicting", steps(loaded, videos)) as advance:
-        found = predict(loaded, videos, config, weights=weights, on_frames=advance)
+        found = predict_held_out(loaded, videos, config, folds, weights=weights, on_frames=advance)
     raw = labelled(found, dataset)[dataset.unit]
     if len(members) == 1:
         temperature = model.extra.get("temperature")
@@ -146,7 +153,12 @@ def _write_model(trained: Trained, model: models.VideoClassifier, config: DataCo
     """Write the files that depend on no split: curves, parameters, the whole model in one file."""
     folder = trained.folder
     history = pd.read_csv(folder / HISTORY)
-    artifacts.write_curves(history, folder, int(trained.summary["best_epoch"]), _name([trained]))
+    if "fold" in history:
+        best = trained.summary["folds"]["best_epoch"]
+        artifacts.write_fold_curves(history, folder, best, _name([trained]))
+    else:
+        best = int(trained.summary["best_epoch"])
+        artifacts.write_curves(history, folder, best, _name([trained]))
     artifacts.write_json(folder / "params.json", dict(trained.params))
     complete = model.cpu()
     if models.uses_stored_features(model.config):

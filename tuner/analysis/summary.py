@@ -44,6 +44,12 @@ def show_results(results: dict[str, Any], folder: Path) -> None:
         )
     console.print()
     console.print(table)
+    if folds := results.get("folds"):
+        done = len(folds["epochs"])
+        console.print(
+            f"valid are all videos of {done} {'fold' if done == 1 else 'folds'}, each predicted by what "
+            "was not trained on it"
+        )
     split = "valid" if results["fit_test_acc"] is None else "test"
     console.print(
         f"\n{split} split by frames and by videos, with 95 % intervals (bootstrap over videos):"

@@ -113,6 +113,13 @@ class DataConfig(Section):
         return None if self.cache_limit_gb is None else int(self.cache_limit_gb * 1e9)
 
 
+class ValidationConfig(Section):
+    """Folds: each validates what was trained on the others, so that each video validates once."""
+
+    folds: int = Field(default=5, ge=2, le=20)
+    by: str | None = None  # video; None: as data.splits.by
+
+
 class SearchConfig(Section):
     trials: int | None = Field(default=24, ge=1)
     probes: int = Field(default=24, ge=0)  # linear models, before the trials, at most
@@ -127,6 +134,7 @@ class SearchConfig(Section):
     seed: int = 0
     time_budget: Seconds | None = Field(default=None, gt=0)
     retries: int = Field(default=1, ge=0)
+    validation: ValidationConfig | None = None  # None: the valid split
     keep_models: int = Field(default=5, ge=1)
     ensemble: Models = 1  # how many predict together; auto: those that do so best on validation
 
@@ -205,7 +213,7 @@ class SearchConfig(Section):
             ValueError: it can't be made.
         """
         mode = {"maximize": "max", "minimize": "min"}[Objective(self.metric).direction]
-        # Trials are selected by their best epoch, so they are judged by it, too.
+        # Trials are selected by their best epoch (or by all folds so far), so they are judged by it.
         offers |= {"metric": "best_value", "mode": mode, "time_attr": "epoch"}
         return SCHEDULERS.make(self.scheduler, self.scheduler_options, offers)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,11 @@ class SearchContext:
     """What all trials of a search share; put once into Ray's object store.
 
     Attributes:
-        rungs: epochs at which the scheduler decides.
+        rungs: steps (epochs or folds) after which the scheduler decides.
         known: facts about backbones, as `tuner.training.clips.stored.known` gives them.
         notices: what workers want the search to show.
         deadline: when trials end, whatever they are at, in seconds of `time.time`; None: never.
+        folds: video to the fold that it validates, from 1; empty: the valid split validates.
     """
 
     config: Config
@@ -34,6 +36,7 @@ class SearchContext:
     known: Known = ({}, {})
     notices: Notices = field(default_factory=Notices)
     deadline: float | None = None
+    folds: Mapping[str, int] = field(default_factory=dict)
 
     def model_folder(self, model_id: int) -> Path:
         return self.storage.folder / "models" / str(model_id)
@@ -50,7 +53,7 @@ class Report:
     Ray Tune passes it on as it is; it would flatten a mapping, several times for each result.
 
     Attributes:
-        epochs: the selection metric of the epochs that have not been reported before.
+        epochs: the selection metric of the steps that have not been reported before.
         summary: as `Run.summary` gives it.
     """
 

@@ -56,10 +56,9 @@ class Progress(Callback):
         self.left, self.total, self.end = left, left.total, end
         self.store, self.metric, self.console = store, store.objective.metric, console
         self.counts = store.counts()
-        ranking = store.ranking()
-        self.best: tuple[int, float] | None = None  # a model's number, and its value
-        if ranking and ranking[0].value is not None:
-            self.best = ranking[0].number, ranking[0].value
+        ranked = zip(store.places(), store.ranking(), strict=True)
+        # By a model's number: its place in the ranking so far, and its value.
+        self.places = {r.number: (place, r.value or 0.0) for place, r in ranked}
         self.running: dict[int, dict[str, Any]] = {}
         self.epochs: dict[int, int] = {}  # done, of each trial that has not ended
         self.waiting = waiting
@@ -76,6 +75,11 @@ class Progress(Callback):
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune's own snapshots are not used
+
+    @property
+    def steps(self) -> str:
+        """What trials do one after the other, epochs or folds."""
+        return f"{self.store.objective.step}s"
 
     @property
     def ended(self) -> int:
@@ -96,9 +100,11 @@ class Progress(Callback):
             return
         self.left.trained(len(result["report"].epochs), time.monotonic())
         self.epochs[number] = result["epoch"]
-        value = result["best_value"]
-        if self.store.objective.improves(value, self.best[1] if self.best else None):
-            self.best = number, value
+        value, objective = result["best_value"], self.store.objective
+        place = objective.place(
+            value, finished=result["finished"], steps=result["epoch"], number=number
+        )
+        self.places[number] = place, value
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         result = trial.last_result or {}
@@ -108,7 +114,7 @@ class Progress(Callback):
         state = "finished" if result["finished"] else "pruned"
         if result["finished"]:
             self.left.finished(result["epoch"])
-        text = f"{self.metric} {result['best_value']:.3f} after {result['epoch']} epochs"
+        text = f"{self.metric} {result['best_value']:.3f} after {result['epoch']} {self.steps}"
         self._end(trial, state, text)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
@@ -150,13 +156,14 @@ class Progress(Callback):
         seconds = self._seconds_left(now)
         left = "?" if seconds is None else duration(seconds)
         counts = self.counts
-        best = "no epoch yet"
-        if self.best:
-            best = f"best {self.metric} {self.best[1]:.3f} (model {self.best[0]})"
+        best = f"no {self.store.objective.step} yet"
+        if self.places:
+            place, value = min(self.places.values())
+            best = f"best {self.metric} {value:.3f} (model {place.number})"
         return (
             f"[{duration(now - self.start)}] {left} left, {self.ended}/{self.total} trials, "
             f"{len(self._busy())} running, {len(self.waiting)} waiting, "
-            f"{self.left.rate(now, self.start):.1f} epochs/s",
+            f"{self.left.rate(now, self.start):.1f} {self.steps}/s",
             f"{best}, {counts['pruned']} pruned, {counts['finished']} finished, "
             f"{counts['failed']} failed",
         )
@@ -185,7 +192,7 @@ class Progress(Callback):
 
     def _table(self) -> Group:
         table = Table(box=None, pad_edge=False)
-        for column in ("model", "epoch", "best"):
+        for column in ("model", self.store.objective.step, "best"):
             table.add_column(column, no_wrap=True)
         table.add_column("parameters", no_wrap=True, overflow="ellipsis")
         for number, state in self._busy().items():

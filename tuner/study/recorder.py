@@ -12,6 +12,7 @@ from tuner.runtime.failures import forgive_lost_machine, reason_of
 from tuner.study.context import OUT_OF_TIME, SearchContext
 from tuner.study.store.record import UNFINISHED
 from tuner.study.store.results import ResultsStore
+from tuner.training.folds import remove_fold
 from tuner.training.run import BEST, LAST
 
 
@@ -61,10 +62,12 @@ class Recorder(Callback):
         if "failed" in result:
             self.store.fail(number, result["failed"])
         elif "best_value" not in result:
-            why = f"{reason}: its first epoch had not ended" if reason else ""
-            self.store.fail(number, why or "it ended before its first epoch")
+            step = self.store.objective.step
+            why = f"{reason}: its first {step} had not ended" if reason else ""
+            self.store.fail(number, why or f"it ended before its first {step}")
         else:
             value, finished = result["best_value"], result["finished"]
+            steps = max(result["report"].epochs)
             self.store.finish(
                 number,
                 pruned=not finished,
@@ -72,7 +75,8 @@ class Recorder(Callback):
                 value=value,
                 reason=reason,
             )
-            self._keep(self.store.objective.place(value, finished=finished, number=number))
+            place = self.store.objective.place(value, finished=finished, steps=steps, number=number)
+            self._keep(place)
         with contextlib.suppress(OSError):  # nothing depends on it: an ended trial is not resumed
             self.context.storage.remove(self.context.model_folder(number) / LAST)
 
@@ -95,3 +99,14 @@ class Recorder(Callback):
             left += [folder / name for name in names]
         with contextlib.suppress(OSError):
             self.context.storage.remove(*left)
+            self._sweep_folds()
+
+    def _sweep_folds(self) -> None:
+        """Delete what is left of folds that were under way when their trials ended."""
+        validation = self.context.config.search.validation
+        if validation is None:
+            return
+        for record in self.store.records():
+            if record.state not in UNFINISHED and len(record.epochs) < validation.folds:
+                folder = self.context.model_folder(record.number)
+                remove_fold(self.context.storage, folder, len(record.epochs) + 1)

@@ -11,11 +11,13 @@ import filelock
 
 from data import Dataset
 from data.console import Output
+from data.labels.splits import SPLITS_FILE, write_folds
 from tuner.config.load import Config
 from tuner.config.messages import UserError
 from tuner.objective import Objective
 from tuner.preparation.cluster import prepare_all
 from tuner.runtime.session import RaySession
+from tuner.study.folds import deal
 from tuner.study.space.checks import remarks
 from tuner.study.space.probes import networks
 from tuner.study.space.unit import fitting, searchable
@@ -73,6 +75,10 @@ def run_search(
             test=False,  # those videos wait for the best model
             strict=strict,
         )
+        if folds := deal(config, dataset, output, store.folds):
+            store.set_folds(folds)
+            write_folds(folds, config.folder)
+            config.storage_folder.keep_file(config.folder / SPLITS_FILE)
         store.set_note("classes", dataset.classes)
         store.set_note(COMMONEST, _commonest(dataset, store.objective))
         store.set_note("rejects", [[r.video, str(r.path), r.reason] for r in dataset.rejects])
@@ -84,6 +90,7 @@ def run_search(
             store,
             output.console,
             session,
+            folds=folds,
             end=None if budget is None else start + budget,
         )
         config.storage_folder.keep_file(config.folder / "rejects.csv")
@@ -91,10 +98,15 @@ def run_search(
 
 
 def _commonest(dataset: Dataset, objective: Objective) -> tuple[str, float]:
-    """The commonest class, and the selection metric of always naming it."""
+    """The commonest class, and the selection metric of always naming it.
+
+    With folds, all that is not in the test split is trained on, and validates.
+    """
     task, table = Multiclass(dataset.classes), dataset.table
+    both = ["train", "valid"]
     train, valid = (
-        task.encode(table.loc[table["split"] == split, "label"]) for split in ("train", "valid")
+        task.encode(table.loc[table["split"].isin(both if objective.folded else [split]), "label"])
+        for split in both
     )
     name, figures = task.without_looking(train, valid)
     return name, objective.value({f"valid_{figure}": value for figure, value in figures.items()})

@@ -47,7 +47,8 @@ def parameters(config: Config) -> Params:
 
 def study_of(config: Config) -> Config:
     """`config` under the name of its single trainings, which are kept apart from a search's trials."""
-    return config.model_copy(update={"name": f"{config.name}{TRAIN}"})
+    search = config.search.model_copy(update={"validation": None})  # it is validated on one split
+    return config.model_copy(update={"name": f"{config.name}{TRAIN}", "search": search})
 
 
 def train_one(config: Config, output: Output, *, strict: bool) -> tuple[ResultsStore, int, Dataset]:

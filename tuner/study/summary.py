@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping, Sequence
 from functools import partial
+from statistics import mean, stdev
+from typing import Any
 
 from rich.table import Table
 
@@ -86,13 +89,29 @@ def show_best(store: ResultsStore, chosen: TrialRecord) -> None:
     if results:
         best = ", ".join(f"{k} {v:.4f}" for k, v in results["best"].items())
         console.print(
-            f"validation, epoch {results['best_epoch']} of {results['epochs']}: {best}\n"
+            f"validation, {_which(results)}: {best}\n"
             f"{results['model_param_count']:,} parameters trained in {results['seconds']:.0f} s"
         )
-    table = Table("", "model", metric, "epochs", "state", "parameters", box=None, pad_edge=False)
+        if folds := results.get("folds"):
+            console.print(_by_fold(metric, folds[metric]))
+    steps = f"{store.objective.step}s"
+    table = Table("", "model", metric, steps, "state", "parameters", box=None, pad_edge=False)
     for place, record in enumerate(store.ranking()[:10], 1):
         epochs = str(record.results.get("epochs", ""))
         cells = [str(place), str(record.number), f"{record.value:.4f}", epochs, record.state]
         table.add_row(*cells, describe(record.params))
     console.print("\nthe ten best:")
     console.print(table)
+
+
+def _which(results: Mapping[str, Any]) -> str:
+    """What the figures of a trial are of."""
+    if folds := results.get("folds"):
+        return f"{results['epochs']} of {folds['of']} folds together"
+    return f"epoch {results['best_epoch']} of {results['epochs']}"
+
+
+def _by_fold(metric: str, values: Sequence[float]) -> str:
+    each = ", ".join(f"{value:.3f}" for value in values)
+    line = f"{metric} of each fold: {each}; mean {mean(values):.3f}"
+    return line if len(values) == 1 else f"{line}, standard deviation {stdev(values):.3f}"

@@ -16,6 +16,7 @@ from tuner.study.space.space import resolve
 from tuner.training.clips.source import ClipSource
 from tuner.training.clips.stored import remember
 from tuner.training.device import OutOfMemory
+from tuner.training.folds import FoldedRun, fold_sources
 from tuner.training.loop import Diverged, OutOfTime
 from tuner.training.run import Run
 
@@ -34,26 +35,31 @@ class Trial(tune.Trainable):
         self.context = context
         patience.tell(context.notices.say)
         remember(context.known)
-        self.run: Run | None = None
-        self.reported = 0  # epochs
+        self.run: Run | FoldedRun | None = None
+        self.reported = 0  # steps
         torch.set_num_threads(max(1, int(context.config.resources.cpus)))
-        self.source = ClipSource(context.dataset, context.config.data)
+        dataset, data = context.dataset, context.config.data
+        self.sources = (
+            fold_sources(dataset, data, context.folds)
+            if context.folds
+            else [ClipSource(dataset, data)]
+        )
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self._close()
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train for a second, at least an epoch and not beyond a rung.
+        """Train for a second, at least a step (an epoch or a fold) and not beyond a rung.
 
         If each of many short epochs were reported, workers would wait for the scheduler, and the
         scheduler for the database.
 
         Returns:
-            the last ``epoch``, and its selection metric under the metric's name; ``best_value`` and
-            ``score``, `Objective`'s value and score of the best epoch so far; ``finished``, whether
+            the last step as ``epoch``, and its selection metric under the metric's name; ``best_value``
+            and ``score``, `Objective`'s value and score of the trial so far; ``finished``, whether
             the training has come to its end; ``reason``, why something else ended it; ``report``,
-            with all epochs. If the training can't go on: ``failed``, the reason, alone.
+            with all steps. If the training can't go on: ``failed``, the reason, alone.
         """
         try:
             return self._step()
@@ -80,7 +86,8 @@ class Trial(tune.Trainable):
             if time.monotonic() - start >= _REPORT_SECONDS:
                 break
         if not training.history:
-            return {"failed": f"{reason}: its first epoch had not ended", "done": True}
+            reason += f": its first {objective.step} had not ended"
+            return {"failed": reason, "done": True}
         new = training.history[self.reported :] or training.history[-1:]
         self.reported = training.epoch
         return {
@@ -96,27 +103,28 @@ class Trial(tune.Trainable):
             ),
         }
 
-    def _open(self) -> Run:
+    def _open(self) -> Run | FoldedRun:
         config = self.context.config
         model_id, params = self.config["model_id"], self.config["params"]
         model, training = resolve(params)
         if head := self.config.get("warm_start"):
             self.context.storage.fetch(Path(head).parent)  # another machine may have trained it
         training = training.model_copy(update={"warm_start": self.config.get("warm_start")})
-        return Run(
-            folder=self.context.model_folder(model_id),
-            config=model,
-            training_config=training,
-            source=self.source,
-            metric=config.search.metric,
+        common: dict[str, Any] = {
+            "folder": self.context.model_folder(model_id),
+            "config": model,
+            "training_config": training,
+            "metric": config.search.metric,
             # Each trial has its own seed, so that not all have the same lucky or unlucky start.
-            seed=config.search.seed * 10_000 + model_id,
-            params={name: params[name] for name in config.space},
-            milestones=self.context.rungs,
-            storage=self.context.storage,
-            deadline=self.context.deadline,
-            events=self.context.events_folder(model_id, params),
-        )
+            "seed": config.search.seed * 10_000 + model_id,
+            "params": {name: params[name] for name in config.space},
+            "storage": self.context.storage,
+            "deadline": self.context.deadline,
+            "events": self.context.events_folder(model_id, params),
+        }
+        if self.context.folds:
+            return FoldedRun(sources=self.sources, **common)
+        return Run(source=self.sources[0], milestones=self.context.rungs, **common)
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """Nothing more: the trial's folder has it all."""

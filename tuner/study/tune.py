@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -32,6 +32,7 @@ def run_trials(
     console: Console,
     session: RaySession,
     *,
+    folds: Mapping[str, int] | None = None,
     end: float | None = None,
     trainable: Any = None,
     callbacks: Sequence[Any] = (),
@@ -39,6 +40,7 @@ def run_trials(
     """Run the trials that the search still lacks.
 
     Args:
+        folds: as of `SearchContext`; None: it has none.
         end: when its time is over, in seconds of `time.monotonic`; None: never.
         trainable: what Tune runs for each; None is `Trial`.
         callbacks: of Tune, beside those that record and show.
@@ -74,7 +76,11 @@ def run_trials(
     try:
         patches.adapt(started_ray=session.started_ray)
         with store.running():
-            _fit(config, space, dataset, store, rungs, searcher, console, end, trainable, callbacks)
+            _fit(
+                *(config, space, dataset, folds or {}, store, rungs, searcher, console, end),
+                trainable,
+                callbacks,
+            )
     finally:
         shutil.rmtree(config.folder / ".tune", ignore_errors=True)
     return bool(store.counts()["stopped"])
@@ -84,6 +90,7 @@ def _fit(
     config: Config,
     space: Space,
     dataset: Dataset,
+    folds: Mapping[str, int],
     store: ResultsStore,
     rungs: Rungs,
     searcher: Any,
@@ -127,6 +134,7 @@ def _fit(
         known(),
         # The search stops first; trials that are still training end a moment later.
         deadline=None if end is None else time.time() + end - time.monotonic() + _GRACE,
+        folds=folds,
     )
     budget = TimeBudget(end)
     recorder = Recorder(store, context)

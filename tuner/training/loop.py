@@ -150,10 +150,17 @@ class Training:
         self._end_round_if_due()
         return result
 
+    def valid_at_best(self) -> tuple[Tensor, Tensor]:
+        """Logits ``[M, C]`` and labels ``[M]`` of the valid split at the best epoch, on the CPU."""
+        if self.best_valid is None:  # another process has trained it
+            with self.at_best():
+                self.best_valid = self.predict(self.valid)
+        logits, labels = self.best_valid
+        return logits.cpu(), labels.cpu()
+
     def temperature(self) -> float:
-        """Of the best epoch, which this process has trained; as of `fit_temperature`."""
-        assert self.best_valid is not None
-        logits, labels = (part.cpu() for part in self.best_valid)
+        """Of the best epoch; as of `fit_temperature`."""
+        logits, labels = self.valid_at_best()
         return self.task.temperature(self.task.probabilities(logits.double()), labels)
 
     @contextlib.contextmanager

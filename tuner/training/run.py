@@ -47,7 +47,7 @@ class Run:
         folder: of this model, made if need be.
         source: where clips come from.
         metric, seed, deadline: as in `Training`.
-        params: what the HPARAMS tab shows.
+        params: what the HPARAMS tab shows; None: it does not show this training.
         milestones: epochs after which it may have to go on from its files.
         storage: where `folder` and `events` are kept, if that is not this machine.
         events: folder of TensorBoard's event files, which shows its path as the training's name;
@@ -60,7 +60,7 @@ class Run:
     source: ClipSource
     metric: str
     seed: int
-    params: Mapping[str, Any]
+    params: Mapping[str, Any] | None
     milestones: Collection[int] = ()
     storage: Storage | None = None
     deadline: float | None = None
@@ -192,10 +192,12 @@ class Run:
 def take_head(model: models.VideoClassifier, path: Path) -> None:
     """Give `model` the head, with its normalisation of features, of a model that was trained before.
 
+    Of several models in one file it is the first one's.
+
     Raises:
         ValueError: that model's head has another shape.
     """
-    other = models.load(path).state_dict()
+    other = models.members(models.load(path))[0].state_dict()
     head = {name: value for name, value in other.items() if not name.startswith("backbone.")}
     try:
         load_trained_state(model, head)

@@ -31,17 +31,22 @@ class TrialWriter:
     Args:
         folder: gets the event file; TensorBoard shows its path as the trial's name. It may have an
             event file of an earlier part of the same trial.
-        params: the columns of the HPARAMS tab, of which the first five are shown.
+        params: the columns of the HPARAMS tab, of which the first five are shown; None: it is no trial
+            by itself, and is not in that tab.
         epochs_done: what the earlier part had done; later epochs in its file are superseded.
     """
 
-    def __init__(self, folder: Path, params: Mapping[str, Any], *, epochs_done: int = 0) -> None:
+    def __init__(
+        self, folder: Path, params: Mapping[str, Any] | None, *, epochs_done: int = 0
+    ) -> None:
         _await_a_later_name(folder)
         self.writer = SummaryWriter(
             str(folder), purge_step=epochs_done + 1 if epochs_done else None, flush_secs=10
         )
-        _, start, self._end = hparams(_plain(params), {})
-        self._file_writer().add_summary(start)
+        self._end: Any = None
+        if params is not None:
+            _, start, self._end = hparams(_plain(params), {})
+            self._file_writer().add_summary(start)
 
     def _file_writer(self) -> Any:
         return self.writer.file_writer
@@ -65,7 +70,8 @@ class TrialWriter:
         if confusion:
             picture = _picture(tuple(classes)).draw(np.array(confusion))
             self.writer.add_image("confusion_matrix/valid", picture, step, dataformats="HWC")
-        self._file_writer().add_summary(self._end)
+        if self._end is not None:
+            self._file_writer().add_summary(self._end)
         self.writer.close()
 
 

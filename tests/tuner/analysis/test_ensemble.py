@@ -11,7 +11,7 @@ import torch
 from data import Dataset
 from data.console import quiet
 from models import ModelConfig
-from tuner.analysis import ensemble
+from tuner.analysis import folds
 from tuner.analysis.ensemble import Ensemble, noted, select
 from tuner.analysis.evaluation import Trained
 from tuner.analysis.prediction import predict
@@ -66,7 +66,7 @@ def test_no_video_but_those_of_the_valid_split_is_predicted(trained, monkeypatch
         seen.update(video.name for video in videos)
         return predict(members, videos, config, **rest)
 
-    monkeypatch.setattr(ensemble, "predict", watched)
+    monkeypatch.setattr(folds, "predict", watched)
     chosen = select(models, dataset, data, LOSS, auto=True, output=quiet)
     assert seen == {"b1"}
     assert chosen.value < 1.5 * chosen.alone  # a loss

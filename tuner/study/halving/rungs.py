@@ -18,9 +18,9 @@ class Rungs:
     that few wait: their checkpoints take disk space.
 
     Args:
-        grace: epochs that every trial gets, the first rung.
-        factor: one of so many trials at a rung goes on, to so many times the epochs.
-        longest: epochs of a training that nothing stops.
+        grace: steps (epochs or folds) that every trial gets, the first rung.
+        factor: one of so many trials at a rung goes on, to so many times the steps.
+        longest: steps of a trial that nothing stops.
 
     Attributes:
         waiting: the trials that wait, each with the number of its rung; this is the only record of them.
@@ -31,7 +31,8 @@ class Rungs:
         self.levels: list[int] = []
         level = float(grace)
         while round(level) < longest:
-            self.levels.append(round(level))
+            if round(level) not in self.levels:
+                self.levels.append(round(level))
             level *= factor
         self.reached: list[dict[int, Score]] = [{} for _ in self.levels]
         self.promoted: list[set[int]] = [set() for _ in self.levels]
@@ -46,7 +47,7 @@ class Rungs:
         for rung, level in enumerate(self.levels):
             if not epochs or max(epochs) < level:
                 break
-            reached = [value for epoch, value in epochs.items() if epoch <= level]
+            reached = [value for epoch, value in sorted(epochs.items()) if epoch <= level]
             self.reached[rung][number] = objective.score_of_values(reached)
             if max(epochs) > level:
                 self.promoted[rung].add(number)
@@ -55,7 +56,7 @@ class Rungs:
         """Whether a trial may go on after an epoch; if not, it waits.
 
         Args:
-            score: of its best epoch so far. At a rung the first report counts.
+            score: of the trial so far. At a rung the first report counts.
         """
         rung = -1
         for rung_number, level in enumerate(self.levels):
@@ -118,7 +119,9 @@ class Rungs:
 
 
 def longest(config: Config) -> int:
-    """Epochs of the longest training in the space."""
+    """Steps of the longest trial in the space: folds, or epochs."""
+    if config.search.validation is not None:
+        return config.search.validation.folds
     most_epochs = config.training.max_epochs
     for name in ("rounds", "epochs"):
         for domain in config.space.get(name, []):

@@ -20,8 +20,8 @@ from tuner.study.store.results import ResultsStore
 class ASHA(FIFOScheduler):
     """Ray Tune's side of `Rungs`: pauses the trials that wait, and resumes those that are promoted.
 
-    A trial is judged by its best epoch so far, because it will be selected by it. The lower loss
-    decides between equal trials: with few validation frames many are equal.
+    A trial is judged by its best epoch so far, or its folds so far, because it will be selected by
+    them. The lower loss decides between equal trials: with few validation frames many are equal.
 
     Args:
         remaining: how many trials are still to be proposed.
@@ -101,8 +101,9 @@ class Paused(Callback):
 def make_rungs(config: Config, store: ResultsStore) -> Rungs:
     """The rungs of a search, with what trials of its earlier runs reached; without ASHA it has none."""
     search = config.search
-    epochs = longest(config) if search.scheduler == "asha" else 0
-    rungs = Rungs(grace=search.grace_period, factor=search.reduction_factor, longest=epochs)
+    steps = longest(config) if search.scheduler == "asha" else 0
+    grace = 1 if search.validation is not None else search.grace_period
+    rungs = Rungs(grace=grace, factor=search.reduction_factor, longest=steps)
     for record in store.records():
         rungs.remember(record.number, record.epochs, store.objective)
     return rungs
@@ -139,7 +140,7 @@ def _tell_of_failures(scheduler: TrialScheduler) -> None:
 
 
 def decisions(config: Config, rungs: Rungs) -> tuple[int, ...]:
-    """Epochs after which the scheduler decides, so that a trial may have to go on from its files."""
+    """Steps after which the scheduler decides, so that a trial may have to go on from its files."""
     if config.search.scheduler in SCHEDULERS.words:
         return tuple(rungs.levels)
     return tuple(range(1, longest(config) + 1))

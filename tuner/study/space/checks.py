@@ -29,6 +29,16 @@ def check(config: Config) -> Space:
         ]
     elif search.trials is None:
         problems.append(f"search.trials: sampler {search.sampler} needs a number of trials")
+    trained = [
+        name
+        for name in dict.fromkeys(name for (name,) in space.values("architecture"))
+        if not REGISTRY[name].frozen
+    ]
+    if search.validation is not None and trained:
+        problems.append(
+            f"search.validation needs frozen models: {', '.join(trained)} would train a whole network "
+            "for each fold; leave them out of space.architecture, or search.validation out"
+        )
     heads = {config.training.warm_start, *(v for (v,) in space.values("warm_start"))}
     problems += [
         f"warm_start: there is no file {path}; give a model's file, or best"

@@ -33,8 +33,8 @@ class TrialRecord:
     Attributes:
         number: the `model_id`.
         state: ``finished, pruned, failed, running``, or ``stopped``: the search may go on with it.
-        value: the selection metric at the best epoch; None if there is none.
-        epochs: the selection metric's value of each epoch, by its number.
+        value: the selection metric at the step that stands for it; None if there is none.
+        epochs: the selection metric's value of each step, an epoch or a fold, by its number.
         results: what `Run.summary` gives.
     """
 

@@ -28,6 +28,7 @@ Kind = Literal["search", "train"]
 _WORDS = {"search": "search", "train": "series of single trainings"}
 _PROCESS = "process"  # which runs the trials, as host:pid; None: no process does
 COMMONEST = "commonest"  # a note: the commonest class, and the metric of always naming it
+_FOLDS = "folds"  # a note: video to the fold that it validates
 TRAIN = "-train"  # ends the name of the study that has the single trainings
 
 
@@ -157,9 +158,10 @@ class ResultsStore:
     @cached_property
     def objective(self) -> Objective:
         """What its trials are ranked by."""
-        names = self.study.metric_names
+        names, search = self.study.metric_names, self._written().get("search", {})
         # Studies of earlier versions do not name their metric.
-        return Objective(names[0] if names else self.study.user_attrs["config"]["search"]["metric"])
+        metric = names[0] if names else search["metric"]
+        return Objective(metric, folded=search.get("validation") is not None)
 
     def ask(self, choose: Callable[[optuna.Trial], Params]) -> tuple[int, Params]:
         """A new trial: its number and parameters.
@@ -186,7 +188,7 @@ class ResultsStore:
         value: float,
         reason: str = "",
     ) -> None:
-        """End a trial that trained, with its value at the best epoch."""
+        """End a trial that trained, with the value of the step that stands for it."""
         self._set(number, "results", dict(results))
         self._set(number, "best_value", value)
         if reason:
@@ -215,6 +217,15 @@ class ResultsStore:
     def notes(self, prefix: str) -> dict[str, Any]:
         """The facts whose names begin with `prefix`."""
         return {k: v for k, v in self.study.user_attrs.items() if k.startswith(prefix)}
+
+    @property
+    def folds(self) -> dict[str, int]:
+        """The fold that each video validates, from 1; empty: the valid split validates."""
+        return self.study.user_attrs.get(_FOLDS, {})
+
+    def set_folds(self, folds: Mapping[str, int]) -> None:
+        """Keep the folds, so that the search always goes on with them."""
+        self.set_note(_FOLDS, dict(folds))
 
     def records(self) -> list[TrialRecord]:
         """Every trial, by number."""
@@ -246,7 +257,9 @@ class ResultsStore:
         for r in self.records():
             if r.state in ("finished", "pruned") and r.value is not None:
                 finished = r.state == "finished"
-                place = self.objective.place(r.value, finished=finished, number=r.number)
+                place = self.objective.place(
+                    r.value, finished=finished, steps=len(r.epochs), number=r.number
+                )
                 ranked.append((place, r))
         return sorted(ranked, key=lambda item: item[0])
 

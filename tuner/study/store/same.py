@@ -8,7 +8,7 @@ from typing import Any
 from tuner.config.load import Config
 
 _SECTIONS = ("data", "model", "training", "space")
-_OF_SEARCH = ("metric", "seed", "sampler", "sampler_options")
+_OF_SEARCH = ("metric", "seed", "sampler", "sampler_options", "validation")
 _FREE = ("cache_limit_gb", "shared_cache")  # they change no result
 
 

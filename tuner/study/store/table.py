@@ -13,8 +13,8 @@ def trials_table(store: ResultsStore) -> pd.DataFrame:
     """One row a trial, by number.
 
     Returns:
-        ``model_id, state, <metric>`` (at the best epoch), ``epochs, best_epoch, seconds, started, ended,
-        reason``, then a column a parameter.
+        ``model_id, state, <metric>`` (at the best epoch, or over all folds), ``epochs`` (or folds),
+        ``best_epoch`` (not of folds), ``seconds, started, ended, reason``, then a column a parameter.
     """
     rows = []
     for record in store.records():

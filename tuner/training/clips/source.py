@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,22 +61,42 @@ def frame_numbers(config: ModelConfig, count: int, ends: np.ndarray | None) -> n
 _Numbers = tuple[list[str], Tensor, Tensor, Tensor]
 
 
+_Features = tuple[Tensor, dict[str, int]]  # as of `stored_features`
+
+
+class Held:
+    """Features in memory, of the latest backbone only: so a worker's memory stays bounded."""
+
+    def __init__(self) -> None:
+        self._backbone: str | None = None
+        self._features: dict[str, _Features] = {}
+
+    def of(self, backbone: str, key: str, make: Callable[[], _Features]) -> _Features:
+        """The features of this key, made if they are not held."""
+        if backbone != self._backbone:
+            self._features, self._backbone = {}, backbone
+        if key not in self._features:
+            self._features[key] = make()
+        return self._features[key]
+
+
 class ClipSource:
     """Clips of a data set; features of the latest backbone are kept between a process's trials.
 
     Args:
         dataset: has the labelled frames.
         config: how frames are read, and how much disk the stores may take.
+        held: features that several sources share, over the same train and valid videos with other
+            splits; None: its own.
 
     Attributes:
         task: says what a label means; it has made the clips' labels.
     """
 
-    def __init__(self, dataset: Dataset, config: DataConfig) -> None:
+    def __init__(self, dataset: Dataset, config: DataConfig, held: Held | None = None) -> None:
         self.dataset, self.config = dataset, config
         self.task = Multiclass(dataset.classes)
-        self._key: str | None = None
-        self._features: dict[str, tuple[Tensor, dict[str, int]]] = {}
+        self._shared, self._held = held is not None, held or Held()
         self._numbered: dict[tuple[Any, ...], _Numbers] = {}
 
     def clips(
@@ -134,17 +154,19 @@ class ClipSource:
     def _split(
         self, config: ModelConfig, split: str, training: TrainingConfig | None, view: int
     ) -> tuple[Tensor, dict[str, int]]:
-        family = _identity(open_stores(config, self.config), config)
-        if family != self._key:  # one backbone at a time: a worker's memory stays bounded
-            self._features, self._key = {}, family
         augmented = augmentation(training) if training and view else None
-        key = f"{split}:{view}:{augmented}"
-        if key not in self._features:
-            names = self.dataset.table.loc[self.dataset.table["split"] == split, "video"].unique()
+        # A video is in the train split of one fold and in the valid split of another.
+        splits = ["train", "valid"] if self._shared and split != "test" else [split]
+
+        def make() -> _Features:
+            table = self.dataset.table
+            names = table.loc[table["split"].isin(splits), "video"].unique()
             videos = [self.dataset.videos[name] for name in names]
             stores = open_stores(config, self.config, augmented=augmented, view=view)
-            self._features[key] = stored_features(stores, videos, config)
-        return self._features[key]
+            return stored_features(stores, videos, config)
+
+        family = _identity(open_stores(config, self.config), config)
+        return self._held.of(family, f"{splits}:{view}:{augmented}", make)
 
 
 def _identity(stores: Sequence[FeatureStore], config: ModelConfig) -> str:

@@ -1,0 +1,71 @@
+"""Predictions of videos that validated by folds: each by the models that were not trained on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import pandas as pd
+
+from data import Dataset, Video
+from models import VideoClassifier, members
+from tuner.analysis.prediction import Predictions, predict
+from tuner.config.sections import DataConfig
+
+
+def folds_done(networks: Sequence[VideoClassifier]) -> int:
+    """How many folds all of these models have been trained for."""
+    return min(len(members(network)) for network in networks)
+
+
+def held_out(
+    networks: Sequence[VideoClassifier], dataset: Dataset, folds: Mapping[str, int]
+) -> Dataset:
+    """The data set with those videos in the valid split that `predict_held_out` predicts as such.
+
+    A trial that was stopped early has not validated the later folds: these videos are in train.
+
+    Args:
+        folds: video to the fold that it validates, from 1; empty: the data set is as it was.
+    """
+    done = folds_done(networks)
+    return dataset.with_splits(
+        {video: "valid" if fold <= done else "train" for video, fold in folds.items()}
+    )
+
+
+def predict_held_out(
+    networks: Sequence[VideoClassifier],
+    videos: Sequence[Video],
+    config: DataConfig,
+    folds: Mapping[str, int],
+    *,
+    weights: Sequence[float] | None = None,
+    on_frames: Callable[[int], None] = lambda count: None,
+) -> Predictions:
+    """As `predict`; a video that validated is predicted by the members that were not trained on it.
+
+    Args:
+        folds: as of `held_out`; all other videos are predicted by all members together.
+    """
+    done, parts = folds_done(networks), []
+    of: dict[int, list[Video]] = {}
+    for video in videos:
+        fold = folds.get(video.name, 0)
+        of.setdefault(fold if fold <= done else 0, []).append(video)
+    for fold, own in of.items():
+        asked = [members(network)[fold - 1] for network in networks] if fold else networks
+        parts.append(predict(asked, own, config, weights=weights, on_frames=on_frames))
+    if len(parts) == 1:
+        return parts[0]
+    place = {video.name: number for number, video in enumerate(videos)}
+
+    def joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+        table = pd.concat(tables, ignore_index=True)
+        order = table["video"].map(place)
+        return table.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
+
+    return Predictions(
+        joined([part.frames for part in parts]),
+        joined([part.videos for part in parts]),
+        parts[0].whole,
+    )

@@ -1,0 +1,87 @@
+"""The folds that validate a search's trials: dealt once, kept in the results store, the same for all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from data import Dataset
+from data.console import Output
+from data.errors import DataError, some
+from tuner.config.load import Config
+from tuner.study.halving.rungs import Rungs
+
+
+def deal(
+    config: Config, dataset: Dataset, output: Output, before: Mapping[str, int] | None = None
+) -> dict[str, int]:
+    """The fold that each video outside the test split validates, from 1; none if it has no folds.
+
+    It says how many videos there are, and warns of what the folds lack.
+
+    Args:
+        before: the folds that the search began with. They stay: a trial under way must not validate on
+            what it was trained on. A video that is new joins its group, or the smallest fold.
+
+    Raises:
+        DataError: the videos can't be dealt so.
+    """
+    validation = config.search.validation
+    if validation is None:
+        return {}
+    try:
+        splits = dataset.folds(validation.folds, config.search.seed, validation.by)
+    except DataError as error:
+        raise DataError([f"search.validation: {problem}" for problem in error.problems]) from error
+    dealt = {
+        video: number
+        for number, fold in enumerate(splits, 1)
+        for video, split in fold.items()
+        if split == "valid"
+    }
+    by = validation.by or dataset.by
+    group_of = {
+        video: dataset.groups.get(video, video) if by != "video" else video for video in dealt
+    }
+    if before:
+        dealt = _as_before(dealt, group_of, before)
+    groups = "" if by == "video" else f" ({len(set(group_of.values()))} {by}s)"
+    line = f"validation: {validation.folds} folds by {by}{groups}: {len(dealt)} videos"
+    if config.search.scheduler == "asha":
+        factor, longest = config.search.reduction_factor, validation.folds
+        *others, last = map(str, Rungs(grace=1, factor=factor, longest=longest).levels)
+        after = f"{', '.join(others)} and {last} folds" if others else f"{last} fold"
+        line += f"; trials are compared after {after}"
+    output.say(line)
+    for warning in _lacking(dataset, dealt):
+        output.warn(f"warning: {warning}")
+    return dealt
+
+
+def _as_before(
+    dealt: Mapping[str, int], group_of: Mapping[str, str], before: Mapping[str, int]
+) -> dict[str, int]:
+    kept = {video: before[video] for video in dealt if video in before}
+    of_group = {group_of[video]: fold for video, fold in kept.items()}
+    sizes = Counter(dict.fromkeys(before.values(), 0))
+    sizes.update(kept.values())
+    for video in dealt.keys() - kept.keys():
+        smallest = min(sizes, key=lambda fold: (sizes[fold], fold))
+        kept[video] = of_group.setdefault(group_of[video], smallest)
+        sizes[kept[video]] += 1
+    return dict(sorted(kept.items()))
+
+
+def _lacking(dataset: Dataset, folds: Mapping[str, int]) -> list[str]:
+    """Classes all of whose videos validate one fold, so that its model is trained without them."""
+    pairs = dataset.table.drop_duplicates(["video", "label"])
+    pairs = pairs.assign(fold=pairs["video"].map(folds)).dropna(subset=["fold"])
+    said = []
+    for label, rows in pairs.groupby("label"):
+        if rows["fold"].nunique() == 1:
+            said.append(
+                f"class '{label}' is in fold {int(rows['fold'].iloc[0])} alone ({some(rows['video'])}): "
+                "the model that validates it there was not trained on it, and can't recognise it; label "
+                f"the class in more {'videos' if dataset.by == 'video' else f'{dataset.by}s'}"
+            )
+    return said
