@@ -1,6 +1,6 @@
 """Learning curves of models drawn at random, trained to their end: what `pruning` replays.
 
-    python -m benchmarks.curves VIDEOS LABELS.csv
+    python -m benchmarks.scripts.curves VIDEOS LABELS.csv
 
 Each is trained for the same number of epochs, whatever its figures. The selection metric and the
 loss of every epoch go to ``results/curves.json``, so that schedulers can be compared in milliseconds.
