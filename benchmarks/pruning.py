@@ -3,7 +3,7 @@
     python -m benchmarks.pruning
 
 Searches are replayed over learning curves that are known to their end, in milliseconds each: a toy
-objective, and those of models trained on real seals (`benchmarks.scripts.curves`, ``results/curves.json``).
+objective, and those of models trained on real seals (`scripts/curves.py`, ``results/curves.json``).
 For each budget and seed the three are given the same trials in the same order, on two workers, and
 the same epochs; what counts is the best value that a search has seen when they are spent. The value of
 a real curve is the selection metric, the macro-F1 on the validation video.

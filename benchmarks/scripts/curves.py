@@ -24,7 +24,7 @@ from tuner.study.space.space import Space, resolve
 from tuner.training.clips.source import ClipSource, fit_normalisation
 from tuner.training.loop import Diverged, Training
 
-CONFIG = Path(__file__).parents[1] / "configs" / "seals.yaml"
+CONFIG = Path(__file__).parents[2] / "configs" / "seals.yaml"
 SPACE = {
     "sequence_length": "[5, 10, 20]",
     "sequence_model": "[LSTM, GRU, SimpleRNN, Convolution1D]",
