@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
@@ -27,14 +28,15 @@ from tuner.training.clips.stored import open_stores
 from tuner.training.device import best_device
 
 _VIDEOS = 3
-_SECONDS = 1.0  # of CPU time to decode each of them, at most
+_SECONDS = 1.0  # to decode each of them, at most
 _KEPT = 8  # frames of each, to resize
 _NETWORK_SECONDS = 0.5
+_FEW, _LONG_BATCH = 4, 5.0  # frames, and seconds
 
 
 @dataclass(frozen=True)
 class DecodeRate:
-    """CPU seconds of bringing one pixel into the stores; decoders run one thread a video.
+    """Seconds of bringing one pixel into the stores, while other threads do the same.
 
     Attributes:
         decode: a pixel of any of the file's frames.
@@ -96,7 +98,10 @@ def network_key(part: Part) -> tuple[Any, ...]:
 
 
 def measure(need: Need, config: DataConfig, output: Output) -> Speed:
-    """Decode up to three videos for a second each, and run each backbone for a moment."""
+    """Decode up to three videos for a second each, and run each backbone for a moment.
+
+    The machine is measured as busy as it is.
+    """
     sizes = list(dict.fromkeys(size for d in need.decodings for size in (*d.whole, *d.crops)))
     cropped = any(decoding.crops for decoding in need.decodings)
     parts = {network_key(part): part for part in need.features if part.missing}
@@ -122,11 +127,16 @@ def decode_rate(
     here = [video for video in videos if not missing_chunks(video.info.path)]
     rates = []
     reason = "the videos are on S3, and not on this machine yet"
-    for number in spread(len(here), min(len(here), _VIDEOS)):
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # as all videos are decoded
+        begun = [
+            (here[number].name, pool.submit(_rate_of, here[number], sizes, cropped=cropped))
+            for number in spread(len(here), min(len(here), _VIDEOS))
+        ]
+    for name, result in begun:
         try:
-            rates.append(_rate_of(here[number], sizes, cropped=cropped))
+            rates.append(result.result())
         except (VideoError, OSError) as error:
-            reason = f"{here[number].name}: {error}"
+            reason = f"{name}: {error}"
     if not rates:
         unknown.append(f"decoding is not measured ({reason})")
         return None
@@ -136,32 +146,31 @@ def decode_rate(
 def _rate_of(video: Video, sizes: Sequence[Size], *, cropped: bool) -> tuple[float, float, float]:
     """`DecodeRate` of one video."""
     kept: list[np.ndarray] = []
-    frames, start = 0, time.process_time()
+    frames, start = 0, time.perf_counter()
     reader = read_frames(video.info)
     try:
-        # Time of all threads of this process: a decoder has one of its own.
         for frame in reader:
             frames += 1
             if len(kept) < _KEPT:
                 kept.append(frame.copy())
-            if time.process_time() - start >= _SECONDS:
+            if time.perf_counter() - start >= _SECONDS:
                 break
     finally:
         reader.close()
-    seconds = time.process_time() - start
+    seconds = time.perf_counter() - start
     pixels = video.info.width * video.info.height
     same = np.stack([frame for frame in kept if frame.shape == kept[0].shape])
     if not sizes:
         return seconds / (frames * pixels), 0.0, 0.0
     resize(same[:1], sizes[0])  # the first takes longer
-    start = time.process_time()
+    start = time.perf_counter()
     small = [resize(same, size) for size in sizes]
-    resizing = (time.process_time() - start) / (len(sizes) * len(same) * pixels)
+    resizing = (time.perf_counter() - start) / (len(sizes) * len(same) * pixels)
     box = 0.0
     if cropped:
-        start = time.process_time()
+        start = time.perf_counter()
         boxes(small[0], background(small[0]), same.shape[1:3])
-        box = (time.process_time() - start) / (len(same) * sizes[0][0] * sizes[0][1])
+        box = (time.perf_counter() - start) / (len(same) * sizes[0][0] * sizes[0][1])
     return seconds / (frames * pixels), resizing, box
 
 
@@ -176,8 +185,13 @@ def network_seconds(model: ModelConfig, config: DataConfig, *, motion: bool) -> 
     clip = (store.window[0],) if store.window else ()
     count = max(1, store.batch_size // (clip[0] if clip else 1))
     frames = np.random.default_rng(0).integers(0, 256, (count, *clip, *store.size, 3), np.uint8)
-    # The first takes longer: on a GPU, the first of its size.
-    run(frames if best_device().type == "cuda" else frames[:1])
+    few = frames if best_device().type == "cuda" else frames[:_FEW]
+    run(few)  # the first takes longer: on a GPU, the first of its size
+    start = time.perf_counter()
+    run(few)
+    each = (time.perf_counter() - start) / len(few)
+    if each * count > _LONG_BATCH:
+        return each  # of a slow network, a small batch takes as long for each
     rounds, start = 0, time.perf_counter()
     while not rounds or time.perf_counter() - start < _NETWORK_SECONDS:
         run(difference(frames, frames) if motion else frames)
