@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import models
@@ -34,6 +34,7 @@ def prepare_all(
     *,
     test: bool,
     strict: bool = False,
+    check: Callable[[Dataset], object] = lambda dataset: None,
 ) -> Dataset:
     """Prepare the videos, and compute the features that the models `searched` will need.
 
@@ -42,11 +43,13 @@ def prepare_all(
 
     Args:
         test: compute the features of the test videos, too, which a search does not need.
+        check: called with the data set before anything is decoded, to raise what is wrong with it.
     """
     spread = False
 
     def decode_all(dataset: Dataset) -> list[Reject]:
         nonlocal spread
+        check(dataset)
         names = _names(_wanted(dataset, test))
         videos = dataset.videos.values()
         unwanted = dataset.videos.keys() - names

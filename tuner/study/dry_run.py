@@ -12,7 +12,7 @@ from tuner.config.load import Config
 from tuner.preparation.checks import check_models, check_weights
 from tuner.preparation.one_machine import load_dataset
 from tuner.study.costs import say_costs
-from tuner.study.folds import deal
+from tuner.study.folds import deal, tell
 from tuner.study.space.checks import remarks
 from tuner.study.space.probes import networks
 from tuner.study.space.space import Space
@@ -32,7 +32,7 @@ def dry_run(config: Config, output: Output) -> None:
     dataset = load_dataset(config.data, output)
     for reject in dataset.rejects:
         output.say(f"left out: {reject.video}: {reject.reason} ({reject.path})")
-    deal(config, dataset, output)
+    tell(config, dataset, deal(config, dataset), output)
     searched = networks(config, space)
     check_models(searched, config.data)
     architectures = _say_models(searched, dataset.classes, output)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from data import Dataset
 from data.console import Output
@@ -13,18 +13,16 @@ from tuner.study.halving.rungs import Rungs
 
 
 def deal(
-    config: Config, dataset: Dataset, output: Output, before: Mapping[str, int] | None = None
+    config: Config, dataset: Dataset, before: Mapping[str, int] | None = None
 ) -> dict[str, int]:
-    """The fold that each video outside the test split validates, from 1; none if it has no folds.
-
-    It says how many videos there are, and warns of what the folds lack.
+    """The fold that each video outside the test split validates, from 1; empty if it has no folds.
 
     Args:
         before: the folds that the search began with. They stay: a trial under way must not validate on
             what it was trained on. A video that is new joins its group, or the smallest fold.
 
     Raises:
-        DataError: the videos can't be dealt so.
+        DataError: the videos can't be dealt so, or a fold of `before` has none any more.
     """
     validation = config.search.validation
     if validation is None:
@@ -39,12 +37,16 @@ def deal(
         for video, split in fold.items()
         if split == "valid"
     }
+    return _as_before(dealt, _groups(config, dataset, dealt), before) if before else dealt
+
+
+def tell(config: Config, dataset: Dataset, dealt: Mapping[str, int], output: Output) -> None:
+    """Say how videos were dealt, if they were, and warn of what the folds lack."""
+    validation = config.search.validation
+    if validation is None:
+        return
     by = validation.by or dataset.by
-    group_of = {
-        video: dataset.groups.get(video, video) if by != "video" else video for video in dealt
-    }
-    if before:
-        dealt = _as_before(dealt, group_of, before)
+    group_of = _groups(config, dataset, dealt)
     groups = "" if by == "video" else f" ({len(set(group_of.values()))} {by}s)"
     line = f"validation: {validation.folds} folds by {by}{groups}: {len(dealt)} videos"
     if config.search.scheduler == "asha":
@@ -55,7 +57,13 @@ def deal(
     output.say(line)
     for warning in _lacking(dataset, dealt):
         output.warn(f"warning: {warning}")
-    return dealt
+
+
+def _groups(config: Config, dataset: Dataset, videos: Iterable[str]) -> dict[str, str]:
+    """The group of each video, which folds don't part."""
+    validation = config.search.validation
+    alone = validation is not None and validation.by == "video"
+    return {video: video if alone else dataset.groups.get(video, video) for video in videos}
 
 
 def _as_before(
@@ -65,10 +73,18 @@ def _as_before(
     of_group = {group_of[video]: fold for video, fold in kept.items()}
     sizes = Counter(dict.fromkeys(before.values(), 0))
     sizes.update(kept.values())
-    for video in dealt.keys() - kept.keys():
+    for video in sorted(dealt.keys() - kept.keys()):
         smallest = min(sizes, key=lambda fold: (sizes[fold], fold))
         kept[video] = of_group.setdefault(group_of[video], smallest)
         sizes[kept[video]] += 1
+    if empty := sorted(set(before.values()) - set(kept.values())):
+        raise DataError(
+            [
+                f"search.validation: none of the videos of fold {', '.join(map(str, empty))} that the "
+                "search began with is there any more: bring them back, or --set name=ANOTHER for a new "
+                "search"
+            ]
+        )
     return dict(sorted(kept.items()))
 
 

@@ -17,7 +17,7 @@ from tuner.config.messages import UserError
 from tuner.objective import Objective
 from tuner.preparation.cluster import prepare_all
 from tuner.runtime.session import RaySession
-from tuner.study.folds import deal
+from tuner.study.folds import deal, tell
 from tuner.study.space.checks import remarks
 from tuner.study.space.probes import networks
 from tuner.study.space.unit import fitting, searchable
@@ -74,8 +74,10 @@ def run_search(
             session,
             test=False,  # those videos wait for the best model
             strict=strict,
+            check=lambda opened: deal(config, opened),  # before hours of preparing
         )
-        if folds := deal(config, dataset, output, store.folds):
+        if folds := deal(config, dataset, store.folds):
+            tell(config, dataset, folds, output)
             store.set_folds(folds)
             write_folds(folds, config.folder)
             config.storage_folder.keep_file(config.folder / SPLITS_FILE)

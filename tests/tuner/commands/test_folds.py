@@ -141,6 +141,14 @@ def test_a_killed_search_goes_on_with_its_folds(folded: Path, tmp_path: Path) ->
     assert max(record.results["resumed_epochs"] for record in store.records()) >= 1
 
 
+def test_folds_that_can_t_be_are_said_before_anything_is_decoded(
+    folded: Path, tmp_path: Path, command, ray_session, monkeypatch
+) -> None:
+    monkeypatch.setattr("tuner.preparation.cluster.decode", lambda *args: pytest.fail("decoded"))
+    status, out, err = command("search", folded, "--set", "search.validation={folds: 5}")
+    assert status == 2 and "search.validation: 5 folds need as many groups" in err, out + err
+
+
 def test_a_dry_run_says_the_folds_and_what_they_lack(folded: Path, command) -> None:
     status, out, err = command("search", folded, "--dry-run")
     assert status == 0, err

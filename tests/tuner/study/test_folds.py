@@ -9,7 +9,7 @@ from data import Dataset
 from data.errors import DataError
 from data.labels.splits import write_folds, write_splits
 from tuner.config.load import Config, parse
-from tuner.study.folds import deal
+from tuner.study.folds import deal, tell
 from tuner.study.halving.schedule import decisions, make_rungs
 from tuner.study.store.results import ResultsStore
 
@@ -35,7 +35,9 @@ def videos(count: int, bear: int | None = None) -> Dataset:
 def dealt(config, dataset, before=None):
     lines: list[str] = []
     output = SimpleNamespace(say=lines.append, warn=lines.append)
-    return deal(config, dataset, output, before), lines
+    folds = deal(config, dataset, before)
+    tell(config, dataset, folds, output)
+    return folds, lines
 
 
 def test_a_search_without_folds_has_none(tmp_path):
@@ -68,10 +70,12 @@ def test_a_search_that_goes_on_keeps_its_folds(tmp_path):
     config = a_config(tmp_path)
     before = {"v00": 2, "v01": 2, "v02": 3, "v03": 3, "v04": 1, "v06": 1, "v07": 1, "gone": 3}
     folds, _ = dealt(config, videos(8), before)
-    # The new one of a site joins it; the one that is gone is not there.
+    # The new one of a site joins it; one that is gone is not there.
     assert folds == {**{k: v for k, v in before.items() if k != "gone"}, "v05": 1}
     folds, _ = dealt(config, videos(10), before)
     assert folds["v08"] == folds["v09"] in (2, 3)  # a new site is the smallest fold's
+    with pytest.raises(DataError, match="of fold 4 that the search began with"):
+        dealt(config, videos(8), {**before, "gone": 4})
 
 
 def test_rungs_are_folds(tmp_path):
