@@ -31,6 +31,7 @@ _VIDEOS = 3
 _SECONDS = 1.0  # to decode each of them, at most
 _KEPT = 8  # frames of each, to resize
 _NETWORK_SECONDS = 0.5
+_LIMIT = 30.0  # seconds of measuring, after which no further backbone is begun
 _FEW, _LONG_BATCH = 4, 5.0  # frames, and seconds
 
 
@@ -84,10 +85,8 @@ class Speed:
         return all(network_key(part) in self.networks for part in parts)
 
     def computing(self, parts: Iterable[Part]) -> float:
-        """Seconds to compute features, on one machine."""
-        return sum(
-            self.networks[network_key(part)] * part.missing for part in parts if part.missing
-        )
+        """Seconds to compute features, on one machine; none for what was not measured."""
+        return sum(self.networks.get(network_key(part), 0.0) * part.missing for part in parts)
 
 
 def network_key(part: Part) -> tuple[Any, ...]:
@@ -113,8 +112,13 @@ def measure(need: Need, config: DataConfig, output: Output) -> Speed:
             rate = decode_rate(videos, sizes, unknown, cropped=cropped)
             advance()
         networks = {}
+        start = time.perf_counter()
         for key, part in parts.items():
             assert part.network is not None
+            if time.perf_counter() - start > _LIMIT:
+                size = f"{part.network[1].size[0]}x{part.network[1].size[1]}"
+                unknown.append(f"{part.what} at {size} are not measured: it takes too long")
+                continue
             networks[key] = network_seconds(part.network[0], config, motion=key[-1])
             advance()
     return Speed(rate, networks, unknown)

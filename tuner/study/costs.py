@@ -98,7 +98,8 @@ def _times(need: Need, speed: Speed, trials: Trials) -> str:
         else "trials seconds each"
     )
     total = _prepared(need, speed) + trials.expected
-    return f"time here, about: {', '.join(parts)}; {duration(total)} in all"
+    least = "at least " if speed.unknown else ""
+    return f"time here, about: {', '.join(parts)}; {least}{duration(total)} in all"
 
 
 def _prepared(need: Need, speed: Speed) -> float:

@@ -15,6 +15,7 @@ from data.videos.info import VideoInfo
 from models.config import ModelConfig
 from tuner.config.load import Config
 from tuner.config.sections import DataConfig
+from tuner.preparation import speed
 from tuner.preparation.compute import features
 from tuner.preparation.costs import Decoding, Need, Part, gigabytes, lines, need, tell, warnings
 from tuner.preparation.one_machine import load_dataset
@@ -168,6 +169,14 @@ def test_videos_that_can_not_be_read_are_named() -> None:
     unknown: list[str] = []
     assert decode_rate([video("gone", 9)], [SIZE], unknown, cropped=False) is None
     assert "decoding is not measured (gone: " in unknown[0]
+
+
+def test_backbones_that_take_too_long_to_measure_are_named(monkeypatch) -> None:
+    monkeypatch.setattr(speed, "_LIMIT", -1)
+    videos = [video("gone", 9)]
+    found = speed.measure(need([model()], videos, DataConfig()), DataConfig(), quiet)
+    assert "features of test_resnet at 32x32 are not measured: it takes too long" in found.unknown
+    assert found.computing(need([model()], videos, DataConfig()).features) == 0
 
 
 def test_noise_has_the_shape_of_a_models_clips() -> None:
