@@ -63,12 +63,13 @@ def test_a_dry_run_shows_videos_and_frames_by_site(command, write_config, drawn,
     path = write_config(data={"videos": str(drawn), "labels": str(sites)})
     status, out, err = command("search", path, "--dry-run")
     assert status == 0, err
-    table = [line.split() for line in out.splitlines()[1:4]]
+    assert out.splitlines()[0].startswith("labels of frames: configs/seals.yaml fits")
+    table = [line.split() for line in out.splitlines()[2:5]]
     assert table[0] == ["videos", "sites", "noseal", "seal"]
     assert table[1] == ["train", "2", "1", "24", "(2)", "24", "(2)"]
     assert "drawn by site (data.splits): valid " in out and "test none, as" in out
     assert "fewer than 3 videos in a split: noseal 2 in train" in out
-    assert max(map(len, out.splitlines()[:4])) <= 80
+    assert max(map(len, out.splitlines()[:5])) <= 80
 
 
 def test_many_classes_are_shown_below_each_other(command, write_config, drawn, tmp_path):

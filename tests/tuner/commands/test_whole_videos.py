@@ -127,7 +127,7 @@ def test_a_search_by_video_finds_what_passes_and_when(
     )
     status, out, err = command("search", path)
     assert status == 0, out + err
-    assert "12 labelled videos" in out and "always naming" in out and "linear probe" in out
+    assert "12 videos with labels" in out and "always naming" in out and "linear probe" in out
     url = f"sqlite:///{tmp_path / 'runs'}/results.db"
     store = ResultsStore.open(url)
     assert store.config.data.unit == "video" and store.config.data.max_frames == 12

@@ -155,7 +155,7 @@ def test_a_new_video_is_predicted_as_it_was_in_training(config, source, drawn, t
     direct = source.config.model_copy(update={"frames": "direct"})
     new = tmp_path / "new.mov"  # nothing of which is stored
     new.write_bytes((drawn / "b1.mov").read_bytes())
-    found = predict_new([model], [str(new)], direct, output)
+    found = predict_new([model], [str(new)], direct, output, temperature=1.0)
     assert not found.rejects and steps([model], [range(24)]) == 24 * model.streams
     expected = pd.DataFrame(logits.softmax(dim=1).cpu().numpy(), columns=source.dataset.classes)
     difference = (found.table[source.dataset.classes] - expected).abs().to_numpy()

@@ -44,11 +44,8 @@ def searchable(config: Config) -> tuple[Config, Space]:
 def fitting(config: Config) -> str:
     """Which of the configurations that come with the product is made for such labels, in a line."""
     if config.data.unit == "video":
-        return "labels: one a video (configs/cameratraps.yaml is made for such)"
-    return (
-        "labels: of frames (configs/seals.yaml is made for such, and configs/animalborne.yaml for "
-        "cameras that move)"
-    )
+        return "labels of whole videos: configs/cameratraps.yaml fits them"
+    return "labels of frames: configs/seals.yaml fits, animalborne.yaml if cameras move"
 
 
 def _unit(data: DataConfig) -> str:
