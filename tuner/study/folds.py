@@ -50,8 +50,8 @@ def tell(config: Config, dataset: Dataset, dealt: Mapping[str, int], output: Out
     groups = "" if by == "video" else f" ({len(set(group_of.values()))} {by}s)"
     line = f"validation: {validation.folds} folds by {by}{groups}: {len(dealt)} videos"
     if config.search.scheduler == "asha":
-        factor, longest = config.search.reduction_factor, validation.folds
-        *others, last = map(str, Rungs(grace=1, factor=factor, longest=longest).levels)
+        rungs = Rungs.of_folds(validation.folds, factor=config.search.reduction_factor)
+        *others, last = map(str, rungs.levels)
         after = f"{', '.join(others)} and {last} folds" if others else f"{last} fold"
         line += f"; trials are compared after {after}"
     output.say(line)

@@ -114,7 +114,8 @@ class Progress(Callback):
         state = "finished" if result["finished"] else "pruned"
         if result["finished"]:
             self.left.finished(result["epoch"])
-        text = f"{self.metric} {result['best_value']:.3f} after {result['epoch']} {self.steps}"
+        steps = self.store.objective.step if result["epoch"] == 1 else self.steps
+        text = f"{self.metric} {result['best_value']:.3f} after {result['epoch']} {steps}"
         self._end(trial, state, text)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:

@@ -10,6 +10,7 @@ from data.errors import DataError
 from data.labels.splits import write_folds, write_splits
 from tuner.config.load import Config, parse
 from tuner.study.folds import deal, tell
+from tuner.study.halving.rungs import Rungs
 from tuner.study.halving.schedule import decisions, make_rungs
 from tuner.study.store.results import ResultsStore
 
@@ -83,7 +84,9 @@ def test_rungs_are_folds(tmp_path):
     rungs = make_rungs(config, ResultsStore.create(config, resume=False))
     assert rungs.levels == [1, 3] and decisions(config, rungs) == (1, 3)
     slow = a_config(tmp_path, validation={"folds": 5}, reduction_factor=1.4)
-    assert make_rungs(slow, ResultsStore.create(slow, resume=True)).levels == [1, 2, 3, 4]
+    assert make_rungs(slow, ResultsStore.create(slow, resume=True)).levels == [1, 2, 3]
+    levels = {folds: Rungs.of_folds(folds, factor=3).levels for folds in (2, 3, 4, 5, 10, 20)}
+    assert levels == {2: [1], 3: [1], 4: [1], 5: [1, 3], 10: [1, 3], 20: [1, 3, 9]}
 
 
 def test_a_search_goes_on_with_the_rungs_that_its_folds_reached(tmp_path):

@@ -38,6 +38,15 @@ class Rungs:
         self.promoted: list[set[int]] = [set() for _ in self.levels]
         self.waiting: dict[int, int] = {}
 
+    @classmethod
+    def of_folds(cls, folds: int, *, factor: float) -> Rungs:
+        """The rungs of trials that are validated by folds.
+
+        The first is after one fold. The last saves a third of the folds at least: for less it is not
+        worth to compare trials on a part of the videos.
+        """
+        return cls(grace=1, factor=factor, longest=2 * folds // 3 + 1)
+
     def remember(self, number: int, epochs: Mapping[int, float], objective: Objective) -> None:
         """Take over what a trial of an earlier run of the search reached at each rung.
 
