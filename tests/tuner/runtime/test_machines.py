@@ -83,7 +83,9 @@ def test_all_machines_of_a_cluster_prepare(
     assert status == 0, out + err
     assert "3 videos are ready" in out and "left out: a2" in out
     assert len(list((shared / "features").glob("*.npy"))) == 3
-    assert not list((tmp_path / "here" / "frames").glob("*.npy"))  # this process has decoded nothing
+    assert not list(
+        (tmp_path / "here" / "frames").glob("*.npy")
+    )  # this process has decoded nothing
     status, out, err = command("search", path, "--set", "search.trials=2")
     assert status == 0, out + err
 
