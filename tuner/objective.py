@@ -75,6 +75,10 @@ class Objective:
         """Whether an epoch is better than another one; False if they are equal."""
         return self.score(figures) > self.score(other)
 
+    def improves(self, figures: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+        """Whether the metric itself is better; equal ones are not told apart by their loss."""
+        return self.score(figures)[0] > self.score(other)[0]
+
     def best(self, epochs: Sequence[Mapping[str, Any]]) -> int:
         """Index of the best epoch; the first if several are equal."""
         best = 0
