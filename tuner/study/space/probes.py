@@ -5,7 +5,7 @@ from __future__ import annotations
 from models.config import ModelConfig
 from models.registry import PROBE, REGISTRY
 from tuner.config.load import Config
-from tuner.config.parameters import PARAMETERS, ROWS, Params, shaping
+from tuner.config.parameters import PARAMETERS, Params, shaping
 from tuner.study.space.checks import searched_models
 from tuner.study.space.space import Space, resolve
 
@@ -16,7 +16,7 @@ def probes(config: Config) -> list[Params]:
     Of frames, a probe sees the frame alone or the longest clip of the space; of whole videos, the most
     frames. At most `search.probes` are taken, evenly from all of them.
     """
-    pictures = [name for name in shaping("features") if name in ROWS]
+    pictures = shaping("features")
     length = "frames_per_video" if config.data.unit == "video" else "sequence_length"
     kinds: dict[tuple[object, ...], Params] = {}
     longest = 1
