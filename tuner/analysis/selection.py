@@ -22,8 +22,8 @@ def as_good(
 ) -> list[int]:
     """The models that are within one standard error of the best one, that one first.
 
-    With few validation videos the best is lucky in part, and models within its error are as good as
-    it is: on sites never seen their mean was right for 10 of 10 videos where the best was for 7.
+    With few validation videos the best is lucky in part, and models within its error may be as good
+    as it is.
 
     Source: the one-standard-error rule of Breiman, Friedman, Olshen and Stone, Classification and
     regression trees, 1984; the error by bootstrap over videos, or over parts of them if they are few.
