@@ -151,6 +151,12 @@ def load(
         S3Error: videos or labels are on S3, and it can't be used.
     """
     file = read_labels(labels, () if by is None else (by,))
+    if most is not None and unit == "frame" and file.form != "video":
+        # Numbers and times would silently mean other frames.
+        file.problems.append(
+            f"data.max_frames ({most}) leaves out frames that {labels} labels one by one: leave it out, "
+            "give data.fps for fewer frames, or data.unit: video if each video has one label"
+        )
     listed = None if splits is None else read_splits(splits)
     files = find_files(videos)
     paths, problems = match_files(file.videos, files, videos)

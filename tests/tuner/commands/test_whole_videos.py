@@ -171,6 +171,16 @@ def test_labels_of_frames_may_be_taken_as_those_of_their_videos(passing: Path, t
         load_dataset(data, quiet)
 
 
+def test_labels_of_frames_are_not_taken_for_others_where_few_frames_are_kept(
+    passing: Path, tmp_path: Path
+) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("video,frame,label\nv02,3,fox\nv01,0,empty\n")
+    data = DataConfig(videos=str(passing), labels=str(labels), unit="frame", max_frames=12)
+    with pytest.raises(DataError, match=r"data\.max_frames \(12\) leaves out frames"):
+        load_dataset(data, quiet)
+
+
 def test_most_frames_are_spread_over_a_video(passing: Path) -> None:
     videos = source(passing, 12).dataset.videos
     long = videos["long"]
