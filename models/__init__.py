@@ -12,7 +12,14 @@ Importing this package costs little: torch and timm are imported when first need
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from models.config import ModelConfig, clip_length, compares_frames, input_steps, streams
+from models.config import (
+    ModelConfig,
+    clip_length,
+    compares_frames,
+    input_steps,
+    steps_after,
+    streams,
+)
 from models.errors import WeightsError
 from models.registry import ARCHITECTURES, REGISTRY
 
@@ -39,6 +46,7 @@ __all__ = [
     "members",
     "param_count",
     "save",
+    "steps_after",
     "streams",
     "uses_stored_features",
 ]

@@ -57,6 +57,7 @@ def attach_backbone(model: VideoClassifier) -> VideoClassifier:
     backbone = load_backbone(
         config.pretrained_model_name,
         pooling=config.pooling,
+        stage=config.backbone_stage,
         pretrained=config.pretrained,
         weights_path=config.model_weights_path,
     )

@@ -69,6 +69,7 @@ NOT_OVER_IMAGES = Unused(after=not_over_images)
 NOT_SEQUENTIAL = Unused(after=not_sequential)
 ONE_FRAME = Unused(after=one_frame, reads=("sequence_length", "frames_per_video"))
 SPREAD_FRAMES = Unused(after=spread_frames, reads=("frames_per_video", "architecture"))
+WHOLE_VIDEOS = Unused(after=whole_videos, reads=("frames_per_video",))
 NOTHING_TO_POOL = Unused(
     after=lambda params: not whole_videos(params) or _architecture(params).joins_steps,
     reads=("frames_per_video", "architecture"),
@@ -80,6 +81,13 @@ SINGLE_FRAME = Unused(
     refused=lambda params: (
         f"sequence_length ({params['sequence_length']}) must be 1 for {params['architecture']},"
         " which sees one frame at a time"
+    ),
+)
+ONE_STAGE = Unused(
+    after=not_over_images,
+    refused=lambda params: (
+        f"backbone_stage ({params['backbone_stage']}) must be last for {params['architecture']}:"
+        " only networks over images give their middle stage"
     ),
 )
 MOTION_BY_ITSELF = Unused(

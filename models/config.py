@@ -32,9 +32,11 @@ from models.conditions import (
     NOTHING_TO_CROP,
     NOTHING_TO_POOL,
     ONE_FRAME,
+    ONE_STAGE,
     POOLS,
     SINGLE_FRAME,
     SPREAD_FRAMES,
+    WHOLE_VIDEOS,
     WITHIN_THE_CLIP,
     layer,
 )
@@ -82,6 +84,10 @@ class ModelParameters(BaseModel):
     sequence_stride: Annotated[
         int, Field(ge=1), Row(unused=(ONE_FRAME, SPREAD_FRAMES), shapes="head")
     ] = 1
+    # which of a clip's frames its label is of: with the middle one, a model also sees what comes after
+    labelled_frame: Annotated[
+        Literal["last", "middle"], Row(unused=(ONE_FRAME, WHOLE_VIDEOS), shapes="head")
+    ] = "last"
     # height, width; None is the backbone's own
     frame_size: Annotated[Size | None, Row(shapes="features")] = None
     pretrained_model_name: Annotated[
@@ -95,8 +101,14 @@ class ModelParameters(BaseModel):
     ] = DEFAULT_BACKBONES["image"]
     pretrained: Annotated[bool, Row(unused=(NO_BACKBONE,), shapes="features")] = True
     model_weights_path: Annotated[str | None, Row(unused=(NO_WEIGHTS,), shapes="features")] = None
+    # which of the network's feature maps a model is given: the middle one is twice as fine, and tells
+    # parts and textures, not yet whole things
+    backbone_stage: Annotated[
+        Literal["last", "middle"], Row(unused=(ONE_STAGE,), shapes="features")
+    ] = "last"
+    # over the places of the feature map; both: one after the other
     pooling: Annotated[
-        Literal["max", "avg"],
+        Literal["max", "avg", "both"],
         Row(unused=(NOT_OVER_IMAGES,), shapes="features"),
     ] = "max"
     # motion images beside the frames
@@ -171,7 +183,7 @@ class ModelParameters(BaseModel):
     @field_validator("sequence_model", "video_pooling", "pooling", mode="before")
     @classmethod
     def _any_case(cls, value: Any) -> Any:
-        known = (*SEQUENCE_MODELS, "max", "avg")
+        known = (*SEQUENCE_MODELS, "max", "avg", "both")
         return (match(value, known) or value) if isinstance(value, str) else value
 
     @field_validator("trainable_layers", mode="before")
@@ -259,6 +271,12 @@ def input_steps(config: ModelConfig) -> int:
 def clip_length(config: ModelConfig) -> int:
     """Return how many frames a network is given for each step."""
     return 1 if REGISTRY[config.architecture].backbone == "image" else config.sequence_length
+
+
+def steps_after(config: ModelConfig) -> int:
+    """Return how many of a clip's frames come after the one that its label is of."""
+    whole = config.frames_per_video is not None
+    return 0 if whole or config.labelled_frame == "last" else (config.sequence_length - 1) // 2
 
 
 def streams(config: ModelConfig) -> tuple[Stream, ...]:

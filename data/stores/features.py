@@ -5,7 +5,8 @@ An image backbone is given the frame, and a video backbone the clip that ends at
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from data.videos.video import Video
 
 # From uint8 frames [n, H, W, 3], or clips [n, L, H, W, 3] if the store has a window, to features [n, F].
 Backbone = Callable[[np.ndarray], np.ndarray]
+# From some of a backbone's outputs to what gives them, one after the other: F sums their widths
+MakeBackbone = Callable[[Sequence[Any]], Backbone]
 
 
 class FeatureStore:
@@ -32,11 +35,12 @@ class FeatureStore:
     Args:
         frames: where frames come from.
         size: height and width of the frames that the backbone is given.
-        backbone_key: all that determines the backbone's output (network, weights, pooling).
+        backbone_key: all that determines the features of a frame (network, weights, output).
         backbone: makes the callable; called only if some feature is missing.
+        output: which of the backbone's outputs is stored.
         batch_size: frames given to the backbone at a time; every frame of a clip counts.
-        window: length and stride of the clip that the backbone is given for each frame, which ends
-            at it as in `clip_indices`; None: the frame alone.
+        window: of the clip that the backbone is given for each frame, as in `clip_indices`: length,
+            stride, and the frames after its own if there are any; None: the frame alone.
         places: with a window, give the backbone only so many clips, spread over the video; its features
             are then ``[places, F]``. None: one that ends at each frame.
         motion: give the backbone the motion images against this reference instead of the frames.
@@ -51,9 +55,10 @@ class FeatureStore:
         size: tuple[int, int],
         backbone_key: str,
         num_features: int,
-        backbone: Callable[[], Backbone],
+        backbone: MakeBackbone,
+        output: Hashable = None,
         batch_size: int = 32,
-        window: tuple[int, int] | None = None,
+        window: tuple[int, ...] | None = None,
         places: int | None = None,
         motion: Reference | None = None,
         direct: bool = False,
@@ -65,8 +70,7 @@ class FeatureStore:
         self.backbone_key, self.num_features = backbone_key, num_features
         self.window, self.places, self.motion, self.direct = window, places, motion, direct
         self.store = Store("features", folder=folder, limit_bytes=limit_bytes, shared=shared)
-        self.make_backbone = backbone
-        self._backbone: Backbone | None = None
+        self.make_backbone, self.output = backbone, output
 
     def key(self, video: Video) -> str:
         window = ("window", *self.window) if self.window else ()
@@ -80,6 +84,12 @@ class FeatureStore:
         """Equal for stores that give equal features of every video."""
         of_backbone = (self.backbone_key, self.window, self.places)
         return *of_backbone, self.frames.kind, self.size, self.motion
+
+    @property
+    def source(self) -> tuple[Any, ...]:
+        """Equal for stores whose features are outputs of one backbone for the same pictures."""
+        pictures = self.frames.kind, self.size, self.motion, self.direct
+        return *pictures, self.window, self.places, self.make_backbone
 
     def has(self, video: Video) -> bool:
         """Whether nothing has to be computed for `video`."""
@@ -98,48 +108,12 @@ class FeatureStore:
     def ensure(
         self, videos: Iterable[Video], on_video: Callable[[Video], None] | None = None
     ) -> None:
-        """Compute what is missing. Processes that want the same videos divide the work.
+        """`ensure` of this store alone."""
+        ensure([self], videos, on_video)
 
-        A video that another process is computing comes last, when it is usually done.
-        """
-        busy = []
-        for video in videos:
-            if not self._ensure_one(video, wait=False):
-                busy.append(video)
-            elif on_video:
-                on_video(video)
-        for video in busy:
-            self._ensure_one(video, wait=True)
-            if on_video:
-                on_video(video)
-
-    def _ensure_one(self, video: Video, *, wait: bool) -> bool:
-        """Whether the features are stored now; False only without `wait`, if another computes them."""
-        key = self.key(video)
-        if self.store.has(key):
-            return True
-        lock = self.store.lock(key)
-        try:
-            lock.acquire(blocking=wait)
-        except filelock.Timeout:
-            return False
-        try:
-            if not self.store.has(key):
-                self._compute(video, key)
-        finally:
-            lock.release()
-        return True
-
-    def _compute(self, video: Video, key: str) -> None:
-        if self._backbone is None:
-            self._backbone = self.make_backbone()
-        shape = {key: (self.num_features,)}
-        with self.store.writers(shape, np.dtype(np.float16)) as writers:
-            for inputs in prefetched(self._direct(video)) if self.direct else self._stored(video):
-                features = self._backbone(inputs)
-                # float16 ends at 65504; a feature beyond it would be stored as infinity.
-                limit = np.finfo(np.float16).max
-                writers[key].append(np.clip(features, -limit, limit).astype(np.float16))
+    def inputs(self, video: Video) -> Iterator[np.ndarray]:
+        """What the backbone is given for the features of `video`, in batches."""
+        return prefetched(self._direct(video)) if self.direct else self._stored(video)
 
     def _stored(self, video: Video) -> Iterator[np.ndarray]:
         """The backbone's inputs for each frame of `video`, in batches."""
@@ -153,7 +127,7 @@ class FeatureStore:
             return
         ends = self._ends(video)
         for start in range(0, len(ends), step):
-            yield np.asarray(frames[clip_indices(ends[start : start + step], *self.window)])
+            yield np.asarray(frames[self._clips(ends[start : start + step], len(video))])
 
     def _direct(self, video: Video) -> Iterator[np.ndarray]:
         """The same without the frame store."""
@@ -161,7 +135,7 @@ class FeatureStore:
             for (frames,) in sampled_frames(video, [self.size], at_once=self.batch_size):
                 yield frames
             return
-        windows = clip_indices(self._ends(video), *self.window)
+        windows = self._clips(self._ends(video), len(video))
         batch: list[np.ndarray] = []
         for _, clip in read_clips(video, windows, size=self.size):
             batch.append(clip)
@@ -171,9 +145,92 @@ class FeatureStore:
         if batch:
             yield np.stack(batch)
 
+    def _clips(self, frames: np.ndarray, count: int) -> np.ndarray:
+        assert self.window is not None
+        length, stride, *after = self.window
+        return clip_indices(frames, length, stride, after=sum(after), count=count)
+
     def _ends(self, video: Video) -> np.ndarray:
-        """The frames at which clips end."""
+        """The frames that the clips are of."""
         return np.arange(len(video)) if self.places is None else spread(len(video), self.places)
 
     def _step(self) -> int:
         return max(1, self.batch_size // self.window[0]) if self.window else self.batch_size
+
+
+def ensure(
+    stores: Iterable[FeatureStore],
+    videos: Iterable[Video],
+    on_video: Callable[[Video], None] | None = None,
+) -> None:
+    """Compute what is missing in `stores`; those of the same source in one pass of its backbone.
+
+    Processes that want the same videos divide the work: a video that another one is computing comes
+    last, when it is usually done.
+
+    Args:
+        on_video: told each video for each source, once its features are stored.
+    """
+    videos = list(videos)
+    backbones: dict[tuple[Any, ...], Backbone] = {}  # each is made once
+    for group in together(stores):
+        busy = []
+        for video in videos:
+            if not _ensure_one(group, video, backbones, wait=False):
+                busy.append(video)
+            elif on_video:
+                on_video(video)
+        for video in busy:
+            _ensure_one(group, video, backbones, wait=True)
+            if on_video:
+                on_video(video)
+
+
+def together(stores: Iterable[FeatureStore]) -> list[list[FeatureStore]]:
+    """`stores` in groups of the same source."""
+    groups: dict[tuple[Any, ...], list[FeatureStore]] = {}
+    for store in stores:
+        groups.setdefault(store.source, []).append(store)
+    return list(groups.values())
+
+
+def _ensure_one(
+    group: Sequence[FeatureStore],
+    video: Video,
+    backbones: dict[tuple[Any, ...], Backbone],
+    *,
+    wait: bool,
+) -> bool:
+    """Whether the features are stored now; False only without `wait`, if another computes them."""
+    if all(store.has(video) for store in group):
+        return True
+    with ExitStack() as locks:
+        for key in sorted(store.key(video) for store in group):  # all processes in one order
+            lock = group[0].store.lock(key)
+            try:
+                lock.acquire(blocking=wait)
+            except filelock.Timeout:
+                return False
+            locks.callback(lock.release)
+        if missing := [store for store in group if not store.has(video)]:
+            make, wanted = missing[0].make_backbone, [store.output for store in missing]
+            made_by = (make, *wanted)
+            if made_by not in backbones:
+                backbones[made_by] = make(wanted)
+            _compute(missing, video, backbones[made_by])
+    return True
+
+
+def _compute(stores: Sequence[FeatureStore], video: Video, backbone: Backbone) -> None:
+    keys = [store.key(video) for store in stores]
+    widths = [store.num_features for store in stores]
+    shapes = {key: (width,) for key, width in zip(keys, widths, strict=True)}
+    limit = np.finfo(np.float16).max
+    with stores[0].store.writers(shapes, np.dtype(np.float16)) as writers:
+        for inputs in stores[0].inputs(video):
+            features = backbone(inputs)
+            # float16 ends at 65504; a feature beyond it would be stored as infinity.
+            features = np.clip(features, -limit, limit).astype(np.float16)
+            parts = np.split(features, np.cumsum(widths)[:-1], axis=1)
+            for key, part in zip(keys, parts, strict=True):
+                writers[key].append(part)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.backbones.image import Backbone
+from models.backbones.image import Backbone, outputs
 from models.backbones.specs import spec
 from models.config import ModelConfig, clip_length, input_steps, streams
 from models.layers.dense import FeatureNorm
@@ -53,11 +53,14 @@ class VideoClassifier(nn.Module, ABC):
         """Return the ``num_features`` that a model of ``config`` is to be built with.
 
         Raises:
-            ValueError: if there is no backbone, which determines it.
+            ValueError: if there is no backbone, which determines it, or it has no such stage.
         """
         if config.pretrained_model_name is None:
             raise ValueError(f"{config.architecture} needs a pretrained_model_name, not None")
-        return spec(config.pretrained_model_name).num_features * len(streams(config))
+        about = spec(config.pretrained_model_name)
+        width = about.width(config.backbone_stage)
+        poolings = 1 if about.video else len(outputs(config.backbone_stage, config.pooling))
+        return width * poolings * len(streams(config))
 
     @abstractmethod
     def classify(self, features: Tensor) -> Tensor:

@@ -1,14 +1,31 @@
 """A pretrained network over images: normalisation in front, pooling behind, frozen or fine-tuned."""
 
-from typing import Any, Literal, Self
+import copy
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
 from models.backbones.specs import BackboneSpec
 
-Pooling = Literal["max", "avg"]
+Stage = Literal["last", "middle"]
+Pooling = Literal["max", "avg", "both"]
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+
+
+class Output(NamedTuple):
+    """A feature map of a network, pooled over its places: ``max`` or ``avg``."""
+
+    stage: Stage
+    pooling: Literal["max", "avg"]
+
+
+def outputs(stage: Stage, pooling: Pooling) -> tuple[Output, ...]:
+    """Return what a model is given of a feature map, in the order of its features."""
+    if pooling == "both":
+        return Output(stage, "max"), Output(stage, "avg")
+    return (Output(stage, pooling),)
 
 
 class Backbone(nn.Module):
@@ -17,7 +34,8 @@ class Backbone(nn.Module):
     Args:
         spec (BackboneSpec): what it is.
         network (nn.Module): the timm model.
-        pooling (str): ``max`` or ``avg``, over the last feature map.
+        pooling (str): ``max`` or ``avg``, over the feature map; or ``both``, one after the other.
+        stage (str): which feature map: the ``last``, or the ``middle`` one.
     """
 
     mean: Tensor
@@ -25,26 +43,28 @@ class Backbone(nn.Module):
     network: Any
     memory_format = torch.channels_last
 
-    def __init__(self, *, spec: BackboneSpec, network: nn.Module, pooling: Pooling) -> None:
+    def __init__(
+        self, *, spec: BackboneSpec, network: nn.Module, pooling: Pooling, stage: Stage = "last"
+    ) -> None:
         super().__init__()
         for part in spec.classifier:
             if hasattr(network, part):
                 setattr(network, part, nn.Identity())
         self.spec = spec
-        self.pooling = pooling
+        self.outputs = outputs(stage, pooling)
         self.frozen = False
         self.network = network.to(memory_format=self.memory_format)
         self.register_buffer("mean", torch.tensor(spec.mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(spec.std).view(1, 3, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return one feature vector an image.
+        """Return one feature vector an image: those of all ``outputs``, one after the other.
 
         Args:
             images (Tensor): RGB, shape ``[N, 3, H, W]``; uint8, or floating point from 0 to 1.
 
         Returns:
-            Tensor: shape ``[N, num_features]``.
+            Tensor: shape ``[N, F]``.
 
         Raises:
             ValueError: if the shape is another one, or the network takes no such size.
@@ -53,7 +73,44 @@ class Backbone(nn.Module):
             raise ValueError(f"images must be [N, 3, H, W], not {list(images.shape)}")
         self._check_size(images)
         images = self._normalise(images).contiguous(memory_format=self.memory_format)
-        return self._pool(self.network.forward_features(images))
+        maps = self._maps(images)
+        pooled = [self._pool(maps[stage], stage, pooling) for stage, pooling in self.outputs]
+        return torch.cat(pooled, dim=1)
+
+    def cut(self) -> Self:
+        """Drop the parts of the network behind the middle stage, if no output needs them."""
+        if all(output.stage == "middle" for output in self.outputs):
+            called: set[nn.Module] = set()
+            hooks = [
+                module.register_forward_hook(lambda module, *_: called.add(module))
+                for module in self.network.modules()
+            ]
+            with torch.no_grad():
+                self(torch.zeros(1, 3, *self.spec.frame_size))
+            for hook in hooks:
+                hook.remove()
+            _drop_idle(self.network, called)
+        return self
+
+    def giving(self, outputs: Sequence[Output]) -> Self:
+        """Return this backbone with other outputs; the network is the same."""
+        other = copy.copy(self)
+        other.outputs = tuple(outputs)
+        return other
+
+    def _maps(self, images: Tensor) -> dict[Stage, Tensor]:
+        """The feature maps that are asked for, the middle one as ``[N, F, H, W]``."""
+        stages = {output.stage for output in self.outputs}
+        if stages == {"last"}:
+            return {"last": self.network.forward_features(images)}
+        at = [self.spec.middle_stage]
+        if stages == {"middle"}:
+            (middle,) = self.network.forward_intermediates(
+                images, indices=at, stop_early=True, intermediates_only=True
+            )
+            return {"middle": middle}
+        last, (middle,) = self.network.forward_intermediates(images, indices=at)
+        return {"last": last, "middle": middle}
 
     def _check_size(self, images: Tensor) -> None:
         size = tuple(images.shape[-2:])
@@ -68,13 +125,13 @@ class Backbone(nn.Module):
             images = images.to(self.mean.dtype) / 255
         return (images - self.mean) / self.std
 
-    def _pool(self, features: Tensor) -> Tensor:
+    def _pool(self, features: Tensor, stage: Stage, pooling: str) -> Tensor:
         if features.ndim == 3:  # tokens; a class token and the like come first
             features = features[:, getattr(self.network, "num_prefix_tokens", 0) :]
         if features.ndim == 2:
             return features
-        dims = self.spec.spatial_dims
-        return features.amax(dims) if self.pooling == "max" else features.mean(dims)
+        dims = self.spec.spatial_dims if stage == "last" else (2, 3)
+        return features.amax(dims) if pooling == "max" else features.mean(dims)
 
     def freeze(self) -> Self:
         """Never train this backbone: no gradients, and batch statistics stay as they are."""
@@ -154,3 +211,12 @@ class Backbone(nn.Module):
             if isinstance(module, _BATCH_NORMS):
                 module.eval()
         return self
+
+
+def _drop_idle(part: nn.Module, called: set[nn.Module]) -> None:
+    """Replace the children of a network, and those of its containers, in which nothing was called."""
+    for name, child in part.named_children():
+        if called.isdisjoint(child.modules()):
+            setattr(part, name, nn.Identity())
+        elif isinstance(child, nn.Sequential | nn.ModuleList):
+            _drop_idle(child, called)

@@ -11,7 +11,7 @@ from torch import nn
 
 from models.backbones import hub, weights
 from models.backbones import video as video_backbones
-from models.backbones.image import Backbone, Pooling
+from models.backbones.image import Backbone, Pooling, Stage
 from models.backbones.specs import BackboneSpec, spec
 from models.backbones.video import VideoBackbone
 from models.backbones.weights import PACKAGES
@@ -32,7 +32,12 @@ __all__ = [
 
 
 def load_backbone(
-    name: str, *, pooling: Pooling, pretrained: bool = True, weights_path: str | None = None
+    name: str,
+    *,
+    pooling: Pooling,
+    stage: Stage = "last",
+    pretrained: bool = True,
+    weights_path: str | None = None,
 ) -> Backbone:
     """Build a backbone with its weights, in evaluation mode.
 
@@ -47,16 +52,16 @@ def load_backbone(
     about = spec(name)
     path = _weights_file(about, pretrained=pretrained, weights_path=weights_path)
     network = _published(about) if path is None and pretrained else _random(about)
-    backbone = _wrap(about, network, pooling)
+    backbone = _wrap(about, network, pooling, stage)
     if path is not None:
         state, ignore = weights.read_file(path), _classifier(about)
         weights.load_strictly(backbone.network, state, source=str(path), ignore=ignore)
-    return backbone.eval()
+    return backbone.eval().cut()
 
 
-def _wrap(about: BackboneSpec, network: nn.Module, pooling: Pooling) -> Backbone:
+def _wrap(about: BackboneSpec, network: nn.Module, pooling: Pooling, stage: Stage) -> Backbone:
     kind = VideoBackbone if about.video else Backbone
-    return kind(spec=about, network=network, pooling=pooling)
+    return kind(spec=about, network=network, pooling=pooling, stage=stage)
 
 
 def _random(about: BackboneSpec, **options: Any) -> nn.Module:
@@ -135,7 +140,7 @@ def check_weights(name: str, *, pretrained: bool, weights_path: str | None, down
     about = spec(name)
     path = _weights_file(about, pretrained=pretrained, weights_path=weights_path)
     if path is not None:
-        network = on_meta(lambda: _wrap(about, _random(about), "max").network)
+        network = on_meta(lambda: _wrap(about, _random(about), "max", "last").network)
         state, ignore = weights.read_file(path), _classifier(about)
         weights.check_fit(network, state, source=str(path), ignore=ignore)
         return f"file {path}" if weights_path is not None else f"package {PACKAGES[name]}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -19,11 +19,25 @@ class BackboneSpec:
     frame_size: tuple[int, int]  # height, width
     mean: tuple[float, float, float]  # red, green, blue, of values from 0 to 1
     std: tuple[float, float, float]
-    num_features: int
+    num_features: int  # of its last feature map
     fixed_size: bool  # whether it takes frames of frame_size only
     spatial_dims: tuple[int, ...]  # dimensions of its last feature map that are pooled away
     classifier: frozenset[str]  # its parts that only its own classifier uses
+    middle_stage: int | None = None  # timm's number of the stage before the last; None: not known
+    middle_features: int = 0  # width of its feature map
     video: bool = False  # whether it takes whole clips, [B, L, 3, H, W]
+
+    def width(self, stage: Literal["last", "middle"]) -> int:
+        """Return how many features a stage gives.
+
+        Raises:
+            ValueError: if the middle stage is not known.
+        """
+        if stage == "last":
+            return self.num_features
+        if self.middle_stage is None:
+            raise ValueError(f"{self.name} has no middle stage: leave backbone_stage out, or last")
+        return self.middle_features
 
 
 _known: dict[str, BackboneSpec] = {}
@@ -57,11 +71,12 @@ def _image_spec(name: str) -> BackboneSpec:
 
     timm_name = BACKBONES.get(name, name)
 
-    def build() -> tuple[Any, Any, set[str]]:
+    def build() -> tuple[Any, Any, set[str], tuple[int | None, int]]:
         network: Any = timm.create_model(timm_name, num_classes=0).eval()
-        return network, *_trace(network, network.pretrained_cfg["input_size"])
+        size = network.pretrained_cfg["input_size"]
+        return network, *_trace(network, size), _middle(network, size)
 
-    network, features, used = on_meta(build)
+    network, features, used, (middle_stage, middle_features) = on_meta(build)
     entry = network.pretrained_cfg
     if not isinstance(features, Tensor):
         raise ValueError(f"backbone {name} gives {type(features).__name__}, not one feature map")
@@ -85,7 +100,28 @@ def _image_spec(name: str) -> BackboneSpec:
         fixed_size=bool(entry.get("fixed_input_size")),
         spatial_dims=spatial_dims,
         classifier=frozenset(parts - used),
+        middle_stage=middle_stage,
+        middle_features=middle_features,
     )
+
+
+def _middle(network: Any, input_size: tuple[int, int, int]) -> tuple[int | None, int]:
+    """Return timm's number of the middle stage, and its width.
+
+    It is the last one with a finer feature map than the network's last, or two thirds of the way where
+    all are equally fine, as in a vision transformer.
+    """
+    try:
+        finenesses = [about["reduction"] for about in network.feature_info]
+        finer = [at for at, fineness in enumerate(finenesses) if fineness < finenesses[-1]]
+        at = finer[-1] if finer else round(len(finenesses) * 2 / 3) - 1
+        with torch.no_grad():
+            (features,) = network.forward_intermediates(
+                torch.empty(1, *input_size), indices=[at], stop_early=True, intermediates_only=True
+            )
+    except (AttributeError, TypeError, ValueError, KeyError, AssertionError):
+        return None, 0  # timm can't do it with this network
+    return at, features.shape[1]
 
 
 def _trace(network: Any, input_size: tuple[int, int, int]) -> tuple[Any, set[str]]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from models.backbones.image import Backbone, Pooling
+from models.backbones.image import Backbone, Pooling, Stage
 from models.backbones.names import CLIP_SHAPES, SHORTEST_CLIPS
 from models.backbones.specs import BackboneSpec, kinetics
 from models.backbones.zoo import timm, torchvision
@@ -46,8 +46,10 @@ class VideoBackbone(Backbone):
 
     memory_format = torch.channels_last_3d
 
-    def __init__(self, *, spec: BackboneSpec, network: nn.Module, pooling: Pooling) -> None:
-        super().__init__(spec=spec, network=network, pooling=pooling)
+    def __init__(
+        self, *, spec: BackboneSpec, network: nn.Module, pooling: Pooling, stage: Stage = "last"
+    ) -> None:
+        super().__init__(spec=spec, network=network, pooling=pooling, stage=stage)
         if hasattr(network, "avgpool"):
             network.avgpool = GlobalPool(pooling)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import models
 from data import FeatureStore
 from data.console import Output
+from data.stores.features import ensure, together
 from data.videos.video import Video
 from models import ModelConfig
 from tuner.config.sections import DataConfig
@@ -24,14 +25,17 @@ def features(
     Other processes that need the same features share the work with this one.
     """
     videos = list(videos)
-    wanted = [(s, [v for v in videos if not s.has(v)]) for s in feature_stores(searched, config)]
+    groups = together(feature_stores(searched, config))
+    wanted = [
+        (group, [v for v in videos if not all(store.has(v) for store in group)]) for group in groups
+    ]
     with output.bar("computing features", sum(len(missing) for _, missing in wanted)) as advance:
-        for store, missing in wanted:
-            store.ensure(missing, on_video=lambda _: advance())
+        for group, missing in wanted:
+            ensure(group, missing, on_video=lambda _: advance())
 
 
 def feature_stores(searched: Iterable[ModelConfig], config: DataConfig) -> list[FeatureStore]:
-    """One store for each backbone, frame size and kind of picture that frozen models will ask for."""
+    """One store for each backbone's output, frame size and kind of picture that models ask for."""
     return [store for store, _ in stores_of_models(searched, config)]
 
 

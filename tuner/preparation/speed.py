@@ -85,15 +85,24 @@ class Speed:
         return all(network_key(part) in self.networks for part in parts)
 
     def computing(self, parts: Iterable[Part]) -> float:
-        """Seconds to compute features, on one machine; none for what was not measured."""
-        return sum(self.networks.get(network_key(part), 0.0) * part.missing for part in parts)
+        """Seconds to compute features, on one machine; none for what was not measured.
+
+        Those that one pass of a backbone gives cost as much as the slowest of them.
+        """
+        passes: dict[tuple[Any, ...], float] = {}
+        for part in parts:
+            assert part.network is not None
+            source, seconds = part.network[1].source, self.networks.get(network_key(part), 0.0)
+            passes[source] = max(passes.get(source, 0.0), seconds * part.missing)
+        return sum(passes.values())
 
 
 def network_key(part: Part) -> tuple[Any, ...]:
     """Equal for features that take the same time."""
     assert part.network is not None
     model, store = part.network
-    return model.pretrained_model_name, store.size, store.window, store.motion is not None
+    of_network = model.pretrained_model_name, model.backbone_stage
+    return *of_network, store.size, store.window, store.motion is not None
 
 
 def measure(need: Need, config: DataConfig, output: Output) -> Speed:
@@ -185,7 +194,7 @@ def network_seconds(model: ModelConfig, config: DataConfig, *, motion: bool) -> 
     """
     plain = model.model_copy(update={"pretrained": False, "model_weights_path": None})
     store = open_stores(plain, config)[0]
-    run = store.make_backbone()
+    run = store.make_backbone([store.output])
     clip = (store.window[0],) if store.window else ()
     count = max(1, store.batch_size // (clip[0] if clip else 1))
     frames = np.random.default_rng(0).integers(0, 256, (count, *clip, *store.size, 3), np.uint8)

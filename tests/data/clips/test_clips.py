@@ -53,3 +53,20 @@ def test_clips_stay_within_the_video(length: int, stride: int) -> None:
 
 def test_unsigned_frame_numbers_do_not_wrap_around() -> None:
     assert clip_indices(np.array([1], np.uint32), 4).tolist() == [[0, 0, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("frame", "length", "stride", "after", "clip"),
+    [
+        (5, 3, 1, 1, [4, 5, 6]),
+        (0, 3, 1, 1, [0, 0, 1]),
+        (9, 3, 1, 1, [8, 9, 9]),
+        (5, 4, 2, 1, [1, 3, 5, 7]),
+        (8, 5, 3, 2, [2, 5, 8, 9, 9]),
+    ],
+)
+def test_clips_around_a_frame(
+    frame: int, length: int, stride: int, after: int, clip: list[int]
+) -> None:
+    found = clip_indices(np.array([frame]), length, stride, after=after, count=10)
+    assert found.tolist() == [clip]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class Counting:
         self.made = 0
         self.batches: list[int] = []
 
-    def make(self) -> Callable[[np.ndarray], np.ndarray]:
+    def make(self, outputs: Sequence[object]) -> Callable[[np.ndarray], np.ndarray]:
         self.made += 1
         return self.run
 

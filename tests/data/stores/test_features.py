@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 
 from data import FrameStore, Video
 from data.clips.index import clip_indices
+from data.stores.features import ensure
 from data.videos.video import open_video
 from tests.data.stores.squares import SIZE, Counting, describe, feature_store, files_of
 
@@ -88,7 +89,7 @@ def test_features_of_the_clip_that_ends_at_each_frame(
         shapes.append(clips.shape)
         return describe_clips(clips)
 
-    features = feature_store(backbone=lambda: backbone, window=window, batch_size=12).open(video)
+    features = feature_store(backbone=lambda _: backbone, window=window, batch_size=12).open(video)
     frames = np.asarray(FrameStore().open(video, SIZE))
     expected = describe_clips(frames[clip_indices(np.arange(20), *window)])
     assert np.array_equal(features, expected.astype(np.float16))
@@ -108,7 +109,7 @@ def test_a_batch_of_clips_has_no_more_frames_than_one_of_frames(
         seen.append(len(clips))
         return describe_clips(clips)
 
-    feature_store(backbone=lambda: backbone, window=(length, 1), batch_size=8).ensure([video])
+    feature_store(backbone=lambda _: backbone, window=(length, 1), batch_size=8).ensure([video])
     assert seen == batches
 
 
@@ -118,7 +119,7 @@ def test_clips_are_not_copies_of_the_whole_video(tmp_path: Path, make_video: Mak
     video = open_video("v", path, None)
     frame_bytes = len(FrameStore().open(video, size)[0].tobytes())
     options = {"size": size, "num_features": 1, "window": (length, 4), "batch_size": 32}
-    store = feature_store(backbone=lambda: lambda clips: clips[:, 0, 0, 0, :1], **options)
+    store = feature_store(backbone=lambda _: lambda clips: clips[:, 0, 0, 0, :1], **options)
     tracemalloc.start()
     try:
         store.ensure([video])
@@ -144,7 +145,7 @@ def test_a_failing_backbone_leaves_nothing(video: Video) -> None:
             raise RuntimeError("out of memory")
         return describe(frames)
 
-    store = feature_store(backbone=lambda: failing, batch_size=8)
+    store = feature_store(backbone=lambda _: failing, batch_size=8)
     with pytest.raises(RuntimeError, match="out of memory"):
         store.open(video)
     assert files_of(store) == []
@@ -155,7 +156,7 @@ def test_features_beyond_float16_stay_finite(video: Video) -> None:
     def large(frames: np.ndarray) -> np.ndarray:
         return np.tile(np.array([1e6, -1e6], np.float32), (len(frames), 1))
 
-    features = feature_store(backbone=lambda: large, num_features=2).open(video)
+    features = feature_store(backbone=lambda _: large, num_features=2).open(video)
     assert np.unique(np.asarray(features), axis=0).tolist() == [[65504, -65504]]
 
 
@@ -164,3 +165,35 @@ def test_features_of_another_width_are_refused(video: Video) -> None:
     with pytest.raises(ValueError, match="47"):
         store.open(video)
     assert files_of(store) == []
+
+
+class Several:
+    """A backbone with several outputs, which remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[object]] = []
+
+    def make(self, outputs: Sequence[object]) -> Callable[[np.ndarray], np.ndarray]:
+        self.asked.append(list(outputs))
+        return lambda frames: np.concatenate([describe(frames) + o for o in outputs], axis=1)
+
+
+def test_outputs_of_one_backbone_are_made_in_one_pass(video: Video) -> None:
+    backbone = Several()
+    stores = [
+        feature_store(backbone=backbone.make, backbone_key=f"plus {n}", output=n) for n in range(3)
+    ]
+    stores[1].ensure([video])
+    told: list[str] = []
+    ensure(stores, [video], on_video=lambda video: told.append(video.name))
+    assert (backbone.asked, told) == ([[1], [0, 2]], ["v"])
+    plain = describe(np.asarray(FrameStore().open(video, SIZE)))
+    for number, store in enumerate(stores):
+        assert np.array_equal(store.open(video), (plain + number).astype(np.float16))
+
+
+def test_outputs_of_other_pictures_are_made_apart(video: Video) -> None:
+    backbone = Several()
+    small = feature_store(backbone=backbone.make, output=1, size=(16, 64))
+    ensure([feature_store(backbone=backbone.make, output=0), small], [video])
+    assert backbone.asked == [[0], [1]]

@@ -67,7 +67,7 @@ if task == "stop in frames":
 videos = [open_video(Path(path).stem, Path(path), None) for path in paths]
 store = FeatureStore(
     FrameStore(), size=(32, 128), backbone_key="squares", num_features=48,
-    backbone=lambda: backbone, batch_size=64,
+    backbone=lambda outputs: backbone, batch_size=64,
 )
 if task == "share":
     print("ready", flush=True)

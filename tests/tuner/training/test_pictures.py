@@ -59,7 +59,7 @@ def test_both_streams_come_after_the_frames(source):
 def test_features_of_streams_are_those_of_each_alone_and_computed_once(source, monkeypatch):
     parts = [features(source, motion=kind)[:, WIDTH:] for kind in ("background", "previous")]
     expected = torch.cat([features(source), *parts], dim=1)
-    monkeypatch.setattr("data.stores.features.FeatureStore._compute", None)
+    monkeypatch.setattr("data.stores.features._compute", None)
     assert torch.equal(features(source, motion="both"), expected)
     assert torch.equal(features(source, motion="both", appearance=False), expected[:, WIDTH:])
 

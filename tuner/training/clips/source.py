@@ -38,21 +38,24 @@ def frame_clips(
     return FrameClips(videos=seen, video=video, index=index, labels=labels)
 
 
-def frame_numbers(config: ModelConfig, count: int, ends: np.ndarray | None) -> np.ndarray:
+def frame_numbers(config: ModelConfig, count: int, frames: np.ndarray | None) -> np.ndarray:
     """Which frames of a video, or which of its stored features, make up the clips of a model.
 
     Args:
         count: frames of the video.
-        ends: the frames that are classified, if these are not whole videos.
+        frames: those that are classified, if these are not whole videos.
 
     Returns:
-        int64 ``[M, L]``: a clip that ends at each of `ends`, or one row for the whole video.
+        int64 ``[M, L]``: the clip of each of `frames`, or one row for the whole video.
     """
     length, stride = models.clip_length(config), config.sequence_stride
     stored = models.uses_stored_features(config) and length > 1  # a feature is that of a clip
     if config.frames_per_video is None:
-        assert ends is not None
-        return clip_indices(ends, 1 if stored else config.sequence_length, stride)
+        assert frames is not None
+        if stored:
+            return clip_indices(frames, 1)
+        after = models.steps_after(config)
+        return clip_indices(frames, config.sequence_length, stride, after=after, count=count)
     if stored:
         return np.arange(config.frames_per_video)[None]
     return clip_indices(spread(count, config.frames_per_video), length, stride).reshape(1, -1)
@@ -117,7 +120,7 @@ class ClipSource:
         """The split's videos; video ``[M]``, frame numbers ``[M, L]`` and label ``[M]`` of clips."""
         frozen = models.uses_stored_features(config)
         length = (models.clip_length(config), config.sequence_length, config.sequence_stride)
-        key = (split, frozen, config.frames_per_video, *length)
+        key = (split, frozen, config.frames_per_video, *length, models.steps_after(config))
         if key not in self._numbered:
             self._numbered[key] = self._number(split, config)
         return self._numbered[key]
@@ -128,8 +131,8 @@ class ClipSource:
         for number, (name, rows) in enumerate(of_split.groupby("video", sort=False)):
             names.append(str(name))
             video.append(np.full(len(rows), number, np.int64))
-            ends = None if self.dataset.unit == "video" else rows["frame"].to_numpy()
-            index.append(frame_numbers(config, len(self.dataset.videos[str(name)]), ends))
+            frames = None if self.dataset.unit == "video" else rows["frame"].to_numpy()
+            index.append(frame_numbers(config, len(self.dataset.videos[str(name)]), frames))
             labels.append(self.task.encode(rows["label"]))
         parts = (torch.from_numpy(np.concatenate(part)) for part in (video, index))
         return names, *parts, torch.cat(labels)  # type: ignore[return-value]

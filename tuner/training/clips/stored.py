@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import torch
@@ -16,17 +15,19 @@ from data import FeatureStore, FrameStore, Video
 from data.files.shared import shared
 from data.prefetch import prefetched
 from data.stores.crops import CroppedStore
+from data.stores.features import ensure
 from data.stores.frames import sampled_frames
 from data.stores.motion import MotionFrames, open_motion
+from models.backbones.image import Backbone, outputs
 from models.backbones.specs import BackboneSpec, known_specs, remember_specs, spec
 from models.config import ModelConfig, Stream
 from models.registry import REGISTRY
 from tuner.config.sections import DataConfig
 from tuner.training.clips.augment import Augmentation
+from tuner.training.clips.backbone import Advance, MakeBackbone, backbone_callable, input_shape
 from tuner.training.device import backbone_precision, best_device
 
 _weights_keys: dict[tuple[str, bool, str | None], str] = {}
-Advance = Callable[[int], None]
 Known = tuple[dict[str, BackboneSpec], dict[tuple[str, bool, str | None], str]]
 
 
@@ -58,12 +59,13 @@ def open_stores(
     augmented: Augmentation | None = None,
     view: int = 0,
     precision: str | None = None,
-    backbone: torch.nn.Module | None = None,
+    backbone: Backbone | None = None,
     on_frames: Advance | None = None,
 ) -> list[FeatureStore]:
-    """The stored features that a frozen model needs, one store for each of `models.streams`.
+    """The stored features that a frozen model needs: for each of `models.streams` one store, or two
+    with both poolings.
 
-    They share one backbone, which is built only if some features are missing.
+    The backbone is built only if some features are missing.
 
     Args:
         view: 0 are the frames as they are; any other is one draw of `augmented`, the same for all
@@ -72,8 +74,7 @@ def open_stores(
         backbone: that of a model's file; None is loaded by its name.
         on_frames: told the number of frames that have gone through the backbone.
     """
-    device = best_device()
-    precision = precision or backbone_precision(device)
+    precision = precision or backbone_precision(best_device())
     name = config.pretrained_model_name
     assert name is not None  # as ModelConfig has checked
     known_as = spec(name)
@@ -81,33 +82,34 @@ def open_stores(
         augmented = replace(
             augmented, time_jitter=0, frame_drop=0
         )  # these change clips, not frames
-    transform = augmented.transform(view) if view and augmented else None
-
-    @cache
-    def build() -> Callable[[np.ndarray], np.ndarray]:
-        from models.backbones.load import load_backbone
-
-        network = backbone or load_backbone(
-            name,
-            pooling=config.pooling,
-            pretrained=config.pretrained,
-            weights_path=config.model_weights_path,
-        )
-        quick = _folded(network.cpu().eval(), config)
-        return backbone_callable(quick, device, transform, precision=precision, on_frames=on_frames)
-
+    shown = augmented if view else None
     weights = _weights_key(config) if backbone is None else _digest(backbone)
-    key = f"{known_as.timm_name}:{weights}:{config.pooling}:folded"
-    if precision != "fp32":
-        key += f":{precision}"
+    make = MakeBackbone(
+        name=name,
+        pretrained=config.pretrained,
+        weights_path=config.model_weights_path,
+        shape=input_shape(config),
+        precision=precision,
+        augmented=shown,
+        view=view if shown else 0,
+        network=backbone,
+        on_frames=on_frames,
+    )
+    ending = "folded" if precision == "fp32" else f"folded:{precision}"
+    if shown:
+        ending += f":view {view} of {shown}"
+    stage = config.backbone_stage
+    known_by = f"{known_as.timm_name}:{weights}" + (f":{stage}" if stage != "last" else "")
+    given = outputs(stage, config.pooling)[: 1 if known_as.video else None]
     return [
         FeatureStore(
             frame_store(config, data, stream),
             size=models.frame_size(config),
-            backbone_key=f"{key}:view {view} of {augmented}" if transform else key,
-            num_features=known_as.num_features,
-            backbone=build,
-            window=(config.sequence_length, config.sequence_stride) if known_as.video else None,
+            backbone_key=f"{known_by}:{output.pooling}:{ending}",
+            num_features=known_as.width(stage),
+            backbone=make,
+            output=output,
+            window=_window(config) if known_as.video else None,
             places=config.frames_per_video if known_as.video else None,
             motion=None if stream == "frames" else stream,
             direct=data.frames == "direct",
@@ -115,7 +117,13 @@ def open_stores(
             shared=shared(data.shared_cache, "features"),
         )
         for stream in models.streams(config)
+        for output in given
     ]
+
+
+def _window(config: ModelConfig) -> tuple[int, ...]:
+    after = models.steps_after(config)
+    return config.sequence_length, config.sequence_stride, *([after] if after else [])
 
 
 def _digest(network: torch.nn.Module) -> str:
@@ -127,24 +135,16 @@ def _digest(network: torch.nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _folded(network: torch.nn.Module, config: ModelConfig) -> torch.nn.Module:
-    """A backbone, made quicker for the frames or clips that a model takes."""
-    from models.backbones.folding import folded
-
-    assert config.pretrained_model_name is not None
-    clip = (config.sequence_length,) if spec(config.pretrained_model_name).video else ()
-    return folded(network, (1, *clip, 3, *models.frame_size(config)))
-
-
 def stored_features(
     stores: Sequence[FeatureStore], videos: Sequence[Video], config: ModelConfig
 ) -> tuple[Tensor, dict[str, int]]:
     """A model's features of `videos` in one float16 tensor ``[N, F]``, and where each video begins.
 
     Args:
-        stores: of `open_stores`; F is the sum of their widths, one stream after the other.
+        stores: of `open_stores`; F is the sum of their widths.
         config: says whether they are relative to their video's median.
     """
+    ensure(stores, videos)
     parts = [load_features(store, videos) for store in stores]
     _, offsets = parts[0]
     each = [part for part, _ in parts]
@@ -190,7 +190,9 @@ def extractor(
     if REGISTRY[model.config.architecture].backbone != "image":
         return None
     assert model.backbone is not None
-    backbone = _folded(model.backbone.cpu().eval(), model.config)
+    from models.backbones.folding import folded
+
+    backbone = folded(model.backbone.cpu().eval(), input_shape(model.config))
     run = backbone_callable(backbone, best_device(), on_frames=on_frames)
     return lambda video: _computed_features(run, model.config, data, video)
 
@@ -227,34 +229,6 @@ def load_features(store: FeatureStore, videos: Sequence[Video]) -> tuple[Tensor,
         offsets[video.name] = int(end) - len(array)
         features[offsets[video.name] : end] = array
     return torch.from_numpy(features), offsets
-
-
-def backbone_callable(
-    network: torch.nn.Module,
-    device: torch.device,
-    transform: Callable[[Tensor], Tensor] | None = None,
-    *,
-    precision: str = "fp32",
-    on_frames: Advance | None = None,
-) -> Callable[[np.ndarray], np.ndarray]:
-    """`network` over uint8 frames ``[n, (L,) H, W, 3]``, giving float32 ``[n, F]``."""
-    network = network.eval().to(device)
-
-    def run(frames: np.ndarray) -> np.ndarray:
-        # The transposed view of [n, H, W, 3] is channels_last as it stands: nothing is copied.
-        images = torch.from_numpy(frames.copy()).movedim(-1, -3).to(device)
-        autocast = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
-        with torch.inference_mode():
-            if transform:
-                shape = images.shape
-                images = transform(images.reshape(-1, *shape[-3:])).view(shape)
-            with autocast:
-                features = network(images).float().cpu().numpy()
-        if on_frames:
-            on_frames(len(frames))
-        return features
-
-    return run
 
 
 def pictures(
