@@ -9,6 +9,7 @@ from data import Dataset
 from data.console import Output
 from data.errors import DataError, some
 from tuner.config.load import Config
+from tuner.config.sections import ValidationConfig
 from tuner.study.halving.rungs import Rungs
 
 
@@ -28,7 +29,8 @@ def deal(
     if validation is None:
         return {}
     try:
-        splits = dataset.folds(validation.folds, config.search.seed, validation.by)
+        by = _by(validation, dataset)
+        splits = dataset.folds(validation.folds, config.search.seed, by)
     except DataError as error:
         raise DataError([f"search.validation: {problem}" for problem in error.problems]) from error
     dealt = {
@@ -45,7 +47,12 @@ def tell(config: Config, dataset: Dataset, dealt: Mapping[str, int], output: Out
     validation = config.search.validation
     if validation is None:
         return
-    by = validation.by or dataset.by
+    by = _by(validation, dataset)
+    if by != (validation.by or dataset.by):
+        output.warn(
+            f"warning: outside test there are fewer {dataset.by}s than folds ({validation.folds}): folds"
+            f" are by video, so they don't show how a {dataset.by} never seen will do"
+        )
     group_of = _groups(config, dataset, dealt)
     groups = "" if by == "video" else f" ({len(set(group_of.values()))} {by}s)"
     line = f"validation: {validation.folds} folds by {by}{groups}: {len(dealt)} videos"
@@ -59,10 +66,19 @@ def tell(config: Config, dataset: Dataset, dealt: Mapping[str, int], output: Out
         output.warn(f"warning: {warning}")
 
 
+def _by(validation: ValidationConfig, dataset: Dataset) -> str:
+    """What folds don't part: as asked for, else as the splits, if there are enough of these groups."""
+    if validation.by:
+        return validation.by
+    outside = dataset.table.loc[dataset.table["split"] != "test", "video"].unique()
+    groups = {dataset.groups.get(video, video) for video in outside}
+    return dataset.by if len(groups) >= validation.folds else "video"
+
+
 def _groups(config: Config, dataset: Dataset, videos: Iterable[str]) -> dict[str, str]:
     """The group of each video, which folds don't part."""
     validation = config.search.validation
-    alone = validation is not None and validation.by == "video"
+    alone = validation is not None and _by(validation, dataset) == "video"
     return {video: video if alone else dataset.groups.get(video, video) for video in videos}
 
 

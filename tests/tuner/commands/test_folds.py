@@ -145,7 +145,7 @@ def test_folds_that_can_t_be_are_said_before_anything_is_decoded(
     folded: Path, tmp_path: Path, command, ray_session, monkeypatch
 ) -> None:
     monkeypatch.setattr("tuner.preparation.cluster.decode", lambda *args: pytest.fail("decoded"))
-    status, out, err = command("search", folded, "--set", "search.validation={folds: 5}")
+    status, out, err = command("search", folded, "--set", "search.validation={folds: 5, by: site}")
     assert status == 2 and "search.validation: 5 folds need as many groups" in err, out + err
 
 
@@ -164,7 +164,10 @@ def test_a_dry_run_says_the_folds_and_what_they_lack(folded: Path, command) -> N
 @pytest.mark.parametrize(
     ("setting", "problem"),
     [
-        ("search.validation={folds: 5}", "search.validation: 5 folds need as many groups"),
+        (
+            "search.validation={folds: 5, by: site}",
+            "search.validation: 5 folds need as many groups",
+        ),
         ("search.validation={folds: 3, by: date}", "set data.splits.by: date"),
         ("search.validation={folds: 1}", "search.validation.folds: "),
         ("space.architecture=[c3dsmall]", "search.validation needs frozen models: c3dsmall"),

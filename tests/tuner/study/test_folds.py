@@ -63,8 +63,16 @@ def test_a_class_that_one_fold_alone_has_is_said(tmp_path):
 
 
 def test_too_few_groups_are_a_mistake_of_search_validation(tmp_path):
+    by_site = {"folds": 3, "by": "site"}
     with pytest.raises(DataError, match=r"search\.validation: 3 folds need as many groups"):
-        dealt(a_config(tmp_path), videos(4))
+        dealt(a_config(tmp_path, validation=by_site), videos(4))
+
+
+def test_fewer_sites_than_folds_are_dealt_by_video_and_told(tmp_path):
+    folds, (warning, line, *_) = dealt(a_config(tmp_path, validation={"folds": 3}), videos(4))
+    assert sorted(folds.values()) in ([1, 1, 2, 3], [1, 2, 2, 3], [1, 2, 3, 3])
+    assert "fewer sites than folds (3): folds are by video" in warning
+    assert line.startswith("validation: 3 folds by video: 4 videos")
 
 
 def test_a_search_that_goes_on_keeps_its_folds(tmp_path):

@@ -13,7 +13,8 @@ def describe(params: dict[str, Any]) -> str:
     if params.get("frames_per_video"):
         words.append(f"{params['frames_per_video']} frames")
     elif params.get("sequence_length", 1) > 1:
-        words.append(f"L={params['sequence_length']}")
+        around = "-around" if params.get("labelled_frame") == "middle" else ""
+        words.append(f"L={params['sequence_length']}{around}")
     words += [*_pictures(params), *_layers(params, "/")]
     return " ".join(word for word in words if word)
 
@@ -26,8 +27,9 @@ def run_name(number: int, params: dict[str, Any]) -> str:
 
 
 def _pictures(params: dict[str, Any]) -> list[str]:
-    """What is seen of each frame, where it is not just the frame."""
-    motion, words = params.get("motion") or "none", []
+    """What is seen of each frame, where it is not just the frame's last features."""
+    motion = params.get("motion") or "none"
+    words = ["middle"] if params.get("backbone_stage") == "middle" else []
     if motion != "none":
         words.append(f"motion-{motion}" + ("" if params.get("appearance", True) else "-alone"))
     return words + [name for name in ("crop", "relative") if params.get(name, "none") != "none"]
