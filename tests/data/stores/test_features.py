@@ -78,10 +78,8 @@ def describe_clips(clips: np.ndarray) -> np.ndarray:
     return (squares * weights[None, :, None]).mean(axis=1)
 
 
-@pytest.mark.parametrize("window", [(1, 1), (3, 1), (5, 2), (7, 30)])
-def test_features_of_the_clip_that_ends_at_each_frame(
-    window: tuple[int, int], video: Video
-) -> None:
+@pytest.mark.parametrize("window", [(1, 1), (3, 1), (5, 2), (7, 30), (5, 2, 2)])
+def test_features_of_the_clip_of_each_frame(window: tuple[int, ...], video: Video) -> None:
     shapes: list[tuple[int, ...]] = []
 
     def backbone(clips: np.ndarray) -> np.ndarray:
@@ -91,7 +89,9 @@ def test_features_of_the_clip_that_ends_at_each_frame(
 
     features = feature_store(backbone=lambda _: backbone, window=window, batch_size=12).open(video)
     frames = np.asarray(FrameStore().open(video, SIZE))
-    expected = describe_clips(frames[clip_indices(np.arange(20), *window)])
+    length, stride, *after = window
+    clips = clip_indices(np.arange(20), length, stride, after=sum(after), count=20)
+    expected = describe_clips(frames[clips])
     assert np.array_equal(features, expected.astype(np.float16))
     assert {shape[1:] for shape in shapes} == {(window[0], *SIZE, 3)}
     assert sum(shape[0] for shape in shapes) == 20

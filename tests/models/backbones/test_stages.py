@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -121,3 +122,23 @@ def test_networks_over_clips_give_their_last_stage_only() -> None:
         ValueError, match=r"backbone_stage \(middle\) must be last for video_3d_frozen"
     ):
         ModelConfig(architecture="video_3d_frozen", sequence_length=16, backbone_stage="middle")
+
+
+@pytest.mark.parametrize("stage", ["last", "middle"])
+def test_a_model_with_such_a_backbone_is_read_back(stage: str, tmp_path: Path) -> None:
+    config = ModelConfig(
+        architecture="image_mlp_frozen",
+        pretrained_model_name="test_resnet",
+        pretrained=False,
+        backbone_stage=stage,
+        pooling="both",
+        motion="background",
+    )
+    model = models.build(config, ["seal", "noseal"]).eval()
+    models.save(model, tmp_path / "model.pt")
+    again = models.load(tmp_path / "model.pt")
+    clips = torch.randint(256, (2, 2, 3, 64, 64), dtype=torch.uint8)
+    assert torch.allclose(again(clips), model(clips), atol=1e-5)
+    features = model.extract(clips)
+    assert features.shape == (2, 1, 4 * spec("test_resnet").width(stage))
+    assert torch.allclose(model(features), model(clips), atol=1e-5)

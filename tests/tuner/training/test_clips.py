@@ -12,7 +12,7 @@ from tuner.config.parameters import TrainingConfig
 from tuner.config.sections import DataConfig
 from tuner.preparation.one_machine import load_dataset
 from tuner.training.clips.batches import FeatureClips
-from tuner.training.clips.source import ClipSource
+from tuner.training.clips.source import ClipSource, frame_numbers
 from tuner.training.device import backbone_precision
 
 CONFIG = ModelConfig(
@@ -141,3 +141,17 @@ def test_motion_comes_after_the_frames_and_is_stored_likewise(sources, motion):
         seen = network.extract(both[:1]).half()
     expected = features[sources[0].clips(frozen, "valid").index[:1]]
     assert torch.allclose(seen.float(), expected.float(), atol=0.05)
+
+
+@pytest.mark.parametrize("architecture", ["video_lrcnn_frozen", "video_lrcnn_trainable"])
+def test_a_clip_may_lie_around_its_frame(architecture):
+    values = {"architecture": architecture, "sequence_model": "GRU", "sequence_length": 5}
+    around = ModelConfig(**values, labelled_frame="middle")
+    assert frame_numbers(around, 10, np.array([0, 5, 9])).tolist() == [
+        [0, 0, 0, 1, 2],
+        [3, 4, 5, 6, 7],
+        [7, 8, 9, 9, 9],
+    ]
+    assert frame_numbers(ModelConfig(**values), 10, np.array([5])).tolist() == [[1, 2, 3, 4, 5]]
+    whole = ModelConfig(**values, labelled_frame="middle", frames_per_video=2)
+    assert frame_numbers(whole, 10, None).tolist() == [[2, 7]]
