@@ -11,6 +11,7 @@ import torch
 import models
 from data.console import output
 from models import ModelConfig
+from models.backbones import load
 from tuner.analysis.new_videos import predict_new
 from tuner.analysis.prediction import steps
 from tuner.config.messages import ConfigError
@@ -20,6 +21,7 @@ from tuner.preparation.checks import check_models
 from tuner.preparation.one_machine import load_dataset
 from tuner.training.clips.batches import all_logits
 from tuner.training.clips.source import ClipSource, fit_normalisation
+from tuner.training.clips.stored import extractor
 from tuner.training.device import backbone_precision, best_device
 
 WIDTH = 1280
@@ -62,6 +64,21 @@ def test_features_of_streams_are_those_of_each_alone_and_computed_once(source, m
     monkeypatch.setattr("data.stores.features._compute", None)
     assert torch.equal(features(source, motion="both"), expected)
     assert torch.equal(features(source, motion="both", appearance=False), expected[:, WIDTH:])
+
+
+def test_one_backbone_serves_videos_that_come_one_by_one(source, monkeypatch):
+    loaded, load_backbone = [], load.load_backbone
+
+    def counted(*args, **options):
+        loaded.append(args)
+        return load_backbone(*args, **options)
+
+    monkeypatch.setattr(load, "load_backbone", counted)
+    model = models.build(of(motion="both", frame_size=40), ["a", "b"], with_backbone=False)
+    give = extractor(model, source.config)
+    for video in source.dataset.videos.values():
+        assert give(video).shape == (len(video), 3 * WIDTH)
+    assert len(loaded) == 1
 
 
 def test_only_the_frames_are_cropped_whether_stored_or_not(source):

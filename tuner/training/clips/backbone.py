@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from tuner.training.clips.augment import Augmentation
 from tuner.training.device import best_device
 
 Advance = Callable[[int], None]
+Run = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,7 @@ class MakeBackbone:
         shape: of what it is given at a time, ``(1, [L,] 3, H, W)``.
         network: that of a model's file; None is loaded by its name.
         on_frames: told the number of frames that have gone through it.
+        made: what it has made, by its outputs: videos come one by one.
     """
 
     name: str
@@ -38,8 +40,16 @@ class MakeBackbone:
     view: int
     network: Backbone | None
     on_frames: Advance | None
+    made: dict[tuple[Output, ...], Run] = field(default_factory=dict, compare=False, repr=False)
 
-    def __call__(self, wanted: Sequence[Output]) -> Callable[[np.ndarray], np.ndarray]:
+    def __call__(self, wanted: Sequence[Output]) -> Run:
+        """Return what gives these outputs of frames, one after the other."""
+        outputs = tuple(wanted)
+        if outputs not in self.made:
+            self.made[outputs] = self._make(outputs)
+        return self.made[outputs]
+
+    def _make(self, wanted: Sequence[Output]) -> Run:
         from models.backbones.folding import folded
 
         if (network := self.network) is None:
@@ -74,7 +84,7 @@ def backbone_callable(
     *,
     precision: str = "fp32",
     on_frames: Advance | None = None,
-) -> Callable[[np.ndarray], np.ndarray]:
+) -> Run:
     """`network` over uint8 frames ``[n, (L,) H, W, 3]``, giving float32 ``[n, F]``."""
     network = network.eval().to(device)
 
