@@ -58,7 +58,7 @@ class MakeBackbone:
             stages = {output.stage for output in wanted}
             network = load_backbone(
                 self.name,
-                pooling="max",
+                pooling=wanted[0].pooling,  # a network over clips has one output, pooled within
                 stage="last" if "last" in stages else "middle",
                 pretrained=self.pretrained,
                 weights_path=self.weights_path,
