@@ -105,12 +105,23 @@ NOTHING_BESIDE_FRAMES = Unused(
         " to be seen"
     ),
 )
-NOTHING_TO_CROP = Unused(
-    after=lambda params: params.get("appearance") is False,
-    reads=("appearance",),
-    refused=lambda params: (
-        f"crop ({params['crop']}) must be none without the frames (appearance: false): motion images"
-        " are of the whole frame"
+CUTS_WHAT_IS_SEEN = Limit(
+    allows=lambda value, params: (
+        value == "none"
+        or (value == "motion" and params.get("appearance") is not False)
+        or (value == "all" and params.get("motion", "none") != "none")
+    ),
+    reads=("motion", "appearance"),
+    broken=lambda params: (
+        "crop (motion) cuts the frames, which are not seen with appearance: false; all cuts the"
+        " motion images"
+        if params["crop"] == "motion"
+        else "crop (all) cuts motion images, too, and there are none with motion: none; motion cuts"
+        " the frames"
+    ),
+    none_left=lambda params: (
+        f"nothing is left with motion {params.get('motion')} and appearance"
+        f" {params.get('appearance')}; add none"
     ),
 )
 NO_STORED_FEATURES = Unused(

@@ -17,6 +17,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from models.backbone_rules import BACKBONES_OF_ITS_KIND
 from models.backbones.names import DEFAULT_BACKBONES, backbone_name
 from models.conditions import (
+    CUTS_WHAT_IS_SEEN,
     FROM_SCRATCH,
     MOTION_BY_ITSELF,
     NEEDS_SEQUENCE_MODEL,
@@ -29,7 +30,6 @@ from models.conditions import (
     NOT_OVER_IMAGES,
     NOT_SEQUENTIAL,
     NOTHING_BESIDE_FRAMES,
-    NOTHING_TO_CROP,
     NOTHING_TO_POOL,
     ONE_FRAME,
     ONE_STAGE,
@@ -118,9 +118,11 @@ class ModelParameters(BaseModel):
     ] = "none"
     # whether the frames themselves are seen beside their motion images
     appearance: Annotated[bool, Row(unused=(NOTHING_BESIDE_FRAMES,), shapes="features")] = True
-    # motion: the frames are cut to the square around what moves; motion images are of the whole frame
+    # motion: the frames are cut to the square around what moves, and motion images are of the whole
+    # frame; all: these are cut, too
     crop: Annotated[
-        Literal["none", "motion"], Row(unused=(NOTHING_TO_CROP,), shapes="features")
+        Literal["none", "motion", "all"],
+        Row(limits=(CUTS_WHAT_IS_SEEN,), brought_by="appearance", shapes="features"),
     ] = "none"
     # features less their median over the video
     relative: Annotated[

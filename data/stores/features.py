@@ -18,8 +18,9 @@ from data.clips.index import clip_indices
 from data.files.shared import Shared
 from data.files.store import Store, make_key
 from data.prefetch import prefetched
+from data.stores.crops import open_pictures
 from data.stores.frames import FrameStore, sampled_frames
-from data.stores.motion import MotionFrames, Reference, open_motion
+from data.stores.motion import Reference
 from data.videos.times import spread
 from data.videos.video import Video
 
@@ -118,9 +119,7 @@ class FeatureStore:
     def _stored(self, video: Video) -> Iterator[np.ndarray]:
         """The backbone's inputs for each frame of `video`, in batches."""
         step = self._step()
-        frames: np.ndarray | MotionFrames = self.frames.open(video, self.size)
-        if self.motion:
-            frames = open_motion(self.frames, video, self.size, self.motion)
+        frames = open_pictures(self.frames, video, self.size, self.motion)
         if self.window is None:
             for start in range(0, len(frames), step):
                 yield np.asarray(frames[start : start + step])

@@ -25,6 +25,11 @@ class FrameStore:
     def __init__(self, *, folder: Path | None = None, limit_bytes: int | None = None) -> None:
         self.store = Store(self.kind, folder=folder, limit_bytes=limit_bytes)
 
+    @property
+    def what(self) -> str:
+        """What is stored, in words."""
+        return self.kind
+
     def key(self, video: Video, size: tuple[int, int]) -> str:
         return make_key(video.key, _FORMAT, video.info.decoder, *size)
 

@@ -37,10 +37,13 @@ def test_a_model_that_would_see_nothing() -> None:
     assert "appearance" in errors(architecture="c3d", appearance=False)
 
 
-def test_motion_images_are_not_cropped() -> None:
+def test_only_what_is_seen_is_cropped() -> None:
     seen = {"architecture": "image_mlp_frozen", "motion": "both", "appearance": False}
     found = errors(**seen, crop="motion")
-    assert set(found) == {"crop"} and "of the whole frame" in found["crop"]
+    assert set(found) == {"crop"} and "which are not seen" in found["crop"]
+    assert ModelConfig(**seen, crop="all").crop == "all"
+    found = errors(architecture="image_mlp_frozen", crop="all")
+    assert set(found) == {"crop"} and "there are none with motion: none" in found["crop"]
 
 
 @pytest.mark.parametrize("name", ["image_mlp_trainable", "c3d", "video_3d_trainable"])

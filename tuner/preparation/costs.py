@@ -108,19 +108,21 @@ def need(
         return Need([], features, [Decoding(v, times[v.name], [], []) for v in left])
     pictures: list[Part] = []
     missing: dict[tuple[str, str], list[Size]] = {}
-    for store, sizes in frame_stores(searched, config):
+    kinds = frame_stores(searched, config)
+    for store, sizes in kinds:
         for size in sizes:
             absent = [video for video in left if not store.has(video, size)]
             for video in absent:
-                missing.setdefault((video.name, store.kind), []).append(size)
-            what = f"{store.kind} {size[0]}x{size[1]}"
+                missing.setdefault((video.name, store.what), []).append(size)
+            what = f"{store.what} {size[0]}x{size[1]}"
             bytes_each = size[0] * size[1] * _PIXEL_BYTES
             pictures.append(Part(store.kind, what, _count(videos), _count(absent), bytes_each))
     decodings = []
     for video in left:
-        whole, crops = (missing.get((video.name, kind), []) for kind in ("frames", "crops"))
-        if passes := bool(whole) + bool(crops):
-            decodings.append(Decoding(video, passes, whole, crops))
+        wanted_of = [missing.get((video.name, store.what), []) for store, _ in kinds]
+        if passes := sum(map(bool, wanted_of)):
+            whole, *crops = wanted_of
+            decodings.append(Decoding(video, passes, whole, [size for of in crops for size in of]))
     return Need(pictures, features, decodings)
 
 

@@ -11,6 +11,7 @@ from data import FrameStore
 from data.console import Output
 from data.errors import VideoError
 from data.stores.crops import CroppedStore
+from data.stores.motion import Reference
 from data.videos.decode import read_frames
 from data.videos.rejects import Reject
 from data.videos.video import Video
@@ -42,7 +43,7 @@ def decode(
 def decode_one(video: Video, stores: Stores, config: DataConfig) -> Reject | None:
     """Bring the frames of a video into the stores of this machine.
 
-    It is decoded once for all sizes, and once more for all that are cropped.
+    It is decoded once for all sizes, and once more for each kind of crops.
     With ``frames: direct`` nothing is stored; it is decoded only to see whether it can be.
 
     Returns:
@@ -63,9 +64,19 @@ def decode_one(video: Video, stores: Stores, config: DataConfig) -> Reject | Non
 def frame_stores(searched: Iterable[ModelConfig], config: DataConfig) -> Stores:
     """The stores that the models' pictures come from, and every frame size that they take of each."""
     searched = list(searched)
-    cropped = [model for model in searched if model.crop == "motion"]
-    whole = FrameStore(limit_bytes=config.limit_bytes), _sizes(searched)
-    return [whole, (CroppedStore(limit_bytes=config.limit_bytes), _sizes(cropped))]
+    cut: dict[Reference | None, list[ModelConfig]] = {None: []}
+    for model in searched:
+        if model.crop != "none":
+            cut[None].append(model)
+        if model.crop == "all":
+            for stream in models.streams(model):
+                if stream != "frames":
+                    cut.setdefault(stream, []).append(model)
+    limit = config.limit_bytes
+    return [
+        (FrameStore(limit_bytes=limit), _sizes(searched)),
+        *((CroppedStore(of, limit_bytes=limit), _sizes(cropped)) for of, cropped in cut.items()),
+    ]
 
 
 def _sizes(of: Iterable[ModelConfig]) -> list[tuple[int, int]]:

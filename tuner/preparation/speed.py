@@ -16,7 +16,7 @@ from data.clips.transforms import resize
 from data.console import Output
 from data.errors import VideoError
 from data.files.video_cache import missing_chunks
-from data.stores.crops import boxes
+from data.stores.boxes import boxes
 from data.stores.motion import background, difference
 from data.videos.decode import read_frames
 from data.videos.times import spread

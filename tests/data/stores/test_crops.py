@@ -13,7 +13,8 @@ import data.stores.frames
 from data import FrameStore, Video
 from data.clips.transforms import resize
 from data.errors import VideoError
-from data.stores.crops import CroppedStore, boxes, video_boxes
+from data.stores.boxes import boxes, video_boxes
+from data.stores.crops import CroppedStore
 from data.stores.motion import background
 from data.videos.decode import read_frames
 from data.videos.video import open_video

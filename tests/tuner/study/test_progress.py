@@ -40,6 +40,8 @@ def test_models_that_see_other_things_have_other_names():
     assert run_name(7, seen) == "007 mlp motion-both-alone relative 256"
     words = "image_mlp_frozen efficientnet_lite0 motion-background crop 256"
     assert describe({**plain, "motion": "background", "crop": "motion"}) == words
+    cut = describe({**plain, "motion": "background", "crop": "all"})
+    assert cut == words.replace("crop", "crop-all")
     around = {**plain, "backbone_stage": "middle", "sequence_length": 5, "labelled_frame": "middle"}
     assert "L=5-around middle" in describe(around)
 

@@ -186,14 +186,14 @@ def test_pictures_are_varied_only_where_they_make_a_difference():
         "architecture": ["image_mlp_frozen", "image_mlp_trainable", "c3dsmall"],
         "motion": ["none", "both"],
         "appearance": [True, False],
-        "crop": ["none", "motion"],
+        "crop": ["none", "motion", "all"],
         "relative": ["none", "video"],
     }
     names = ("motion", "appearance", "crop", "relative")
     found = Space(parse({"name": "a", "space": space}, "x")).values("architecture", *names)
     cut = ("none", "motion")
     seen = [(motion, True, crop) for motion in ("none", "both") for crop in cut]
-    seen.append(("both", False, "none"))
+    seen += [("both", True, "all"), ("both", False, "none"), ("both", False, "all")]
     expected = [("image_mlp_frozen", *of, kind) for of in seen for kind in ("none", "video")]
     expected += [("image_mlp_trainable", *of, "none") for of in seen]
     expected += [("c3dsmall", "none", True, crop, "none") for crop in cut]

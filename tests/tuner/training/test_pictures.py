@@ -93,6 +93,23 @@ def test_only_the_frames_are_cropped_whether_stored_or_not(source):
     assert not torch.equal(features(source, crop="motion"), features(source))
 
 
+def test_motion_images_are_cut_where_their_frames_are(source):
+    cut = pictures(source, motion="both", crop="all")
+    frames = pictures(source, motion="both", crop="motion")
+    assert torch.equal(cut[:, 0], frames[:, 0])
+    boxed = (frames[:, 0] != pictures(source)[:, 0]).flatten(1).any(dim=1)
+    for stream in (1, 2):
+        differs = (cut[:, stream] != frames[:, stream]).flatten(1).any(dim=1)
+        assert torch.equal(differs, boxed) or differs[boxed].float().mean() > 0.9
+        # In its box the square is larger: more of the picture moves.
+        moving = [(many[:, stream].float() - 128).abs().gt(8).float() for many in (cut, frames)]
+        assert moving[0][boxed].mean() > 2 * moving[1][boxed].mean() > 0
+    assert not torch.equal(
+        features(source, motion="background", appearance=False, crop="all"),
+        features(source, motion="background", appearance=False),
+    )
+
+
 def test_relative_features_are_without_their_videos_median(source):
     plain = features(source, motion="previous").float()
     relative = features(source, motion="previous", relative="video")
@@ -142,6 +159,7 @@ SEEN = [
         for motion, crop in product(("none", "previous", "both"), ("none", "motion"))
     ),
     *({"motion": motion, "appearance": False} for motion in ("previous", "both")),
+    {"motion": "both", "crop": "all"},
 ]
 
 

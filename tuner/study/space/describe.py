@@ -32,7 +32,9 @@ def _pictures(params: dict[str, Any]) -> list[str]:
     words = ["middle"] if params.get("backbone_stage") == "middle" else []
     if motion != "none":
         words.append(f"motion-{motion}" + ("" if params.get("appearance", True) else "-alone"))
-    return words + [name for name in ("crop", "relative") if params.get(name, "none") != "none"]
+    if (crop := params.get("crop", "none")) != "none":
+        words.append("crop" if crop == "motion" else f"crop-{crop}")
+    return words + (["relative"] if params.get("relative", "none") != "none" else [])
 
 
 def _layers(params: dict[str, Any], between: str) -> list[str]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from data import Video
 from data.clips.direct import read_clips
 from data.prefetch import prefetched
-from data.stores.motion import MotionFrames
+from data.stores.crops import Pictures
 from models.layers.windows import Windows
 
 # From the frame numbers of clips [M, L] to those to train on: time jitter and the like.
@@ -129,7 +129,7 @@ class FrameClips(_Numbered):
         videos: what is seen of each: uint8 ``[N, H, W, 3]`` for each of S streams.
     """
 
-    videos: Sequence[Sequence[np.ndarray | MotionFrames]]
+    videos: Sequence[Sequence[Pictures]]
 
     def batches(
         self, order: Tensor, size: int, *, windows: Jitter | None = None
@@ -149,10 +149,10 @@ class FrameClips(_Numbered):
         clips = np.empty((count, streams, length, *shape), np.uint8)
         for clip, number, frames in zip(clips, video.tolist(), index.numpy(), strict=True):
             for part, pictures in zip(clip, self.videos[number], strict=True):
-                if isinstance(pictures, MotionFrames):
-                    part[:] = pictures[frames]
-                else:
+                if isinstance(pictures, np.ndarray):
                     np.take(pictures, frames, axis=0, out=part)
+                else:
+                    part[:] = pictures[frames]
         clips = clips.reshape(count, streams * length, *shape)
         return _to_device(torch.from_numpy(clips), self.device)
 

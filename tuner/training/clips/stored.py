@@ -14,10 +14,10 @@ import models
 from data import FeatureStore, FrameStore, Video
 from data.files.shared import shared
 from data.prefetch import prefetched
-from data.stores.crops import CroppedStore
+from data.stores.crops import CroppedStore, Pictures, open_pictures
 from data.stores.features import ensure
 from data.stores.frames import sampled_frames
-from data.stores.motion import MotionFrames, open_motion
+from data.stores.motion import Reference
 from models.backbones.image import Backbone, outputs
 from models.backbones.specs import BackboneSpec, known_specs, remember_specs, spec
 from models.config import ModelConfig, Stream
@@ -111,7 +111,7 @@ def open_stores(
             output=output,
             window=_window(config) if known_as.video else None,
             places=config.frames_per_video if known_as.video else None,
-            motion=None if stream == "frames" else stream,
+            motion=_motion(stream),
             direct=data.frames == "direct",
             limit_bytes=data.limit_bytes,
             shared=shared(data.shared_cache, "features"),
@@ -231,19 +231,20 @@ def load_features(store: FeatureStore, videos: Sequence[Video]) -> tuple[Tensor,
     return torch.from_numpy(features), offsets
 
 
-def pictures(
-    config: ModelConfig, data: DataConfig, video: Video
-) -> list[np.ndarray | MotionFrames]:
+def pictures(config: ModelConfig, data: DataConfig, video: Video) -> list[Pictures]:
     """What a model sees of a video: uint8 ``[N, H, W, 3]`` for each of `models.streams`."""
     size = models.frame_size(config)
-    stores = [(stream, frame_store(config, data, stream)) for stream in models.streams(config)]
     return [
-        store.open(video, size) if stream == "frames" else open_motion(store, video, size, stream)
-        for stream, store in stores
+        open_pictures(frame_store(config, data, stream), video, size, _motion(stream))
+        for stream in models.streams(config)
     ]
 
 
 def frame_store(config: ModelConfig, data: DataConfig, stream: Stream) -> FrameStore:
-    """Where the pictures of one of a model's streams come from: motion is that of whole frames."""
-    cropped = stream == "frames" and config.crop == "motion"
+    """Where the pictures of one of a model's streams come from."""
+    cropped = config.crop == "all" or (stream == "frames" and config.crop == "motion")
     return (CroppedStore if cropped else FrameStore)(limit_bytes=data.limit_bytes)
+
+
+def _motion(stream: Stream) -> Reference | None:
+    return None if stream == "frames" else stream
