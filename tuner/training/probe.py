@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from models.architectures.probe import LinearProbe
-from tuner.training.clips.batches import Clips
+from tuner.training.clips.batches import Clips, FeatureClips
 from tuner.training.loop import Training
 from tuner.training.state import trained_state
 
@@ -28,8 +28,9 @@ _NEVER = -30.0  # a logit
 class ProbeTraining(Training):
     """Multinomial logistic regression over pooled features, as one epoch.
 
-    Each of `STRENGTHS` is fitted to the train split, and the best on the valid split is kept. Classes
-    count as `class_weights` says. The fit is scikit-learn's LogisticRegression, by L-BFGS.
+    Each of `STRENGTHS` is fitted to the train split, in all its views, and the best on the valid split
+    is kept. Classes count as `class_weights` says. The fit is scikit-learn's LogisticRegression, by
+    L-BFGS.
     """
 
     def step(self) -> dict[str, Any]:
@@ -37,10 +38,13 @@ class ProbeTraining(Training):
         start = time.perf_counter()
         model = self.model
         assert isinstance(model, LinearProbe)  # as Run has seen
-        which = torch.arange(len(self.train))
+        train = self.train
+        if isinstance(train, FeatureClips) and train.views > 1:
+            train = train.every_view()
+        which = torch.arange(len(train))
         which = which[:: -(-len(which) // MOST_ROWS)]
-        inputs = torch.cat(list(self._inputs(model, self.train, which))).numpy()
-        labels = self.train.labels.cpu()[which]
+        inputs = torch.cat(list(self._inputs(model, train, which))).numpy()
+        labels = train.labels.cpu()[which]
         balanced = self.config.class_weights == "balanced"
         fits = list(_fits(inputs, labels.numpy(), len(model.classes), balanced))
         # All strengths at once: the clips are read once.

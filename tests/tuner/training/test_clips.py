@@ -14,6 +14,7 @@ from tuner.preparation.one_machine import load_dataset
 from tuner.training.clips.batches import FeatureClips
 from tuner.training.clips.source import ClipSource, frame_numbers
 from tuner.training.device import backbone_precision
+from tuner.training.run import Run
 
 CONFIG = ModelConfig(
     architecture="video_lrcnn_trainable",
@@ -96,6 +97,35 @@ def test_each_clip_of_a_batch_is_of_one_view():
     first = batch[:, :1, :1]
     assert (batch == first).all()  # not half of a clip from one view and half from another
     assert set(first.flatten().tolist()) == {0.0, 1.0, 2.0}
+
+
+def test_every_view_of_each_clip_is_there_once():
+    features = torch.cat([torch.full((4, 1), view) for view in range(3)]).half()
+    index, labels = torch.tensor([[0, 1], [2, 3]]), torch.tensor([5, 6])
+    clips = FeatureClips(features, index, labels, views=3).every_view()
+    windows, found = clips.batch(torch.arange(len(clips)))
+    assert windows.clips()[..., 0].tolist() == [[v, v] for v in (0, 0, 1, 1, 2, 2)]
+    assert found.tolist() == [5, 6] * 3 and clips.views == 1
+
+
+def test_a_probe_is_fitted_to_every_view(sources, monkeypatch, tmp_path):
+    from tuner.training import probe
+
+    fitted = []
+
+    def fits(inputs, labels, *rest):
+        fitted.append((len(inputs), len(labels)))
+        yield from before(inputs, labels, *rest)
+
+    before = probe._fits
+    monkeypatch.setattr(probe, "_fits", fits)
+    for views in (1, 3):
+        config = ModelConfig(architecture="linear_probe", frame_size=32)
+        training = TrainingConfig(views=views, flip=True, rotation=20.0)
+        folder = tmp_path / str(views)
+        Run(folder, config, training, sources[0], "valid_f1", 0, None).training.step()
+    (once, _), (rows, labels) = fitted
+    assert rows == labels == 3 * once
 
 
 def test_views_of_a_frozen_backbone_are_stored_and_differ(sources):

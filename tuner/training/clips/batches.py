@@ -73,6 +73,12 @@ class FeatureClips:
             labels=self.labels.to(device),
         )
 
+    def every_view(self) -> FeatureClips:
+        """The same with each clip once a view, all of the first view first."""
+        frames = len(self.features) // self.views
+        index = torch.cat([self.index + view * frames for view in range(self.views)])
+        return replace(self, index=index, labels=self.labels.repeat(self.views), views=1)
+
     def batches(
         self, order: Tensor, size: int, *, windows: Jitter | None = None
     ) -> Iterator[tuple[Windows, Tensor]]:
