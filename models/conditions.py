@@ -131,6 +131,15 @@ NO_STORED_FEATURES = Unused(
         " stored features: only those of a frozen backbone have a median over the video"
     ),
 )
+HAS_PLACES = Limit(
+    allows=lambda value, params: value != "place" or not not_over_images(params),
+    reads=("architecture",),
+    broken=lambda params: (
+        f"relative (place) is for networks over images, and {params['architecture']} has one over"
+        " clips: give video"
+    ),
+    none_left=lambda params: f"{params['architecture']} has no places; add none or video",
+)
 FROM_SCRATCH = Unused(
     after=no_backbone,
     refused=lambda params: (

@@ -19,6 +19,7 @@ from models.backbones.names import DEFAULT_BACKBONES, backbone_name
 from models.conditions import (
     CUTS_WHAT_IS_SEEN,
     FROM_SCRATCH,
+    HAS_PLACES,
     MOTION_BY_ITSELF,
     NEEDS_SEQUENCE_MODEL,
     NO_BACKBONE,
@@ -118,15 +119,15 @@ class ModelParameters(BaseModel):
     ] = "none"
     # whether the frames themselves are seen beside their motion images
     appearance: Annotated[bool, Row(unused=(NOTHING_BESIDE_FRAMES,), shapes="features")] = True
-    # motion: the frames are cut to the square around what moves, and motion images are of the whole
-    # frame; all: these are cut, too
+    # motion: frames are cut to the square around what moves; all: motion images, too
     crop: Annotated[
         Literal["none", "motion", "all"],
         Row(limits=(CUTS_WHAT_IS_SEEN,), brought_by="appearance", shapes="features"),
     ] = "none"
-    # features less their median over the video
+    # features less their median over the video; place: before, each place of the map less its own
     relative: Annotated[
-        Literal["none", "video"], Row(unused=(NO_STORED_FEATURES,), shapes="features")
+        Literal["none", "video", "place"],
+        Row(unused=(NO_STORED_FEATURES,), limits=(HAS_PLACES,), shapes="features"),
     ] = "none"
     # last stages of a backbone that is not frozen
     trainable_layers: Annotated[

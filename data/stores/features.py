@@ -5,6 +5,7 @@ An image backbone is given the frame, and a video backbone the clip that ends at
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,10 +25,30 @@ from data.stores.motion import Reference
 from data.videos.times import spread
 from data.videos.video import Video
 
+
+class OfVideo(ABC):
+    """A backbone whose features of a frame depend on the video's other frames."""
+
+    @abstractmethod
+    def features(
+        self, inputs: Callable[[], Iterator[np.ndarray]], count: int
+    ) -> Iterator[np.ndarray]:
+        """Yield the features ``[n, F]`` of a video in order.
+
+        Args:
+            inputs: gives what a `Backbone` is given, from the beginning, each time it is called.
+            count: of the video's frames.
+        """
+
+    def alone(self, inputs: np.ndarray) -> np.ndarray:
+        """Features ``[n, F]`` of frames as if they were a video."""
+        return np.concatenate(list(self.features(lambda: iter([inputs]), len(inputs))))
+
+
 # From uint8 frames [n, H, W, 3], or clips [n, L, H, W, 3] if the store has a window, to features [n, F].
 Backbone = Callable[[np.ndarray], np.ndarray]
 # From some of a backbone's outputs to what gives them, one after the other: F sums their widths
-MakeBackbone = Callable[[Sequence[Any]], Backbone]
+MakeBackbone = Callable[[Sequence[Any]], Backbone | OfVideo]
 
 
 class FeatureStore:
@@ -171,7 +192,7 @@ def ensure(
         on_video: told each video for each source, once its features are stored.
     """
     videos = list(videos)
-    backbones: dict[tuple[Any, ...], Backbone] = {}  # each is made once
+    backbones: dict[tuple[Any, ...], Backbone | OfVideo] = {}  # each is made once
     for group in together(stores):
         busy = []
         for video in videos:
@@ -196,7 +217,7 @@ def together(stores: Iterable[FeatureStore]) -> list[list[FeatureStore]]:
 def _ensure_one(
     group: Sequence[FeatureStore],
     video: Video,
-    backbones: dict[tuple[Any, ...], Backbone],
+    backbones: dict[tuple[Any, ...], Backbone | OfVideo],
     *,
     wait: bool,
 ) -> bool:
@@ -220,14 +241,18 @@ def _ensure_one(
     return True
 
 
-def _compute(stores: Sequence[FeatureStore], video: Video, backbone: Backbone) -> None:
+def _compute(stores: Sequence[FeatureStore], video: Video, backbone: Backbone | OfVideo) -> None:
     keys = [store.key(video) for store in stores]
     widths = [store.num_features for store in stores]
     shapes = {key: (width,) for key, width in zip(keys, widths, strict=True)}
     limit = np.finfo(np.float16).max
     with stores[0].store.writers(shapes, np.dtype(np.float16)) as writers:
-        for inputs in stores[0].inputs(video):
-            features = backbone(inputs)
+        source = stores[0]
+        if isinstance(backbone, OfVideo):
+            parts_of_video = backbone.features(lambda: source.inputs(video), len(video))
+        else:
+            parts_of_video = map(backbone, source.inputs(video))
+        for features in parts_of_video:
             # float16 ends at 65504; a feature beyond it would be stored as infinity.
             features = np.clip(features, -limit, limit).astype(np.float16)
             parts = np.split(features, np.cumsum(widths)[:-1], axis=1)

@@ -102,7 +102,7 @@ class VideoClassifier(nn.Module, ABC):
 
         Raises:
             ValueError: if the shape is another one, or pictures are given to a model that takes
-                features only: without a backbone, or with ``relative: video``.
+                features only: without a backbone, or with ``relative``.
         """
         width = self.num_features
         if isinstance(clips, Windows):

@@ -15,17 +15,23 @@ _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm
 
 
 class Output(NamedTuple):
-    """A feature map of a network, pooled over its places: ``max`` or ``avg``."""
+    """A feature map of a network, pooled over its places: ``max`` or ``avg``; ``none``: as it is.
+
+    With ``relative``, what each place has in most frames of the video is taken from it before: a
+    backbone that sees frames alone can't give it.
+    """
 
     stage: Stage
-    pooling: Literal["max", "avg"]
+    pooling: Literal["max", "avg", "none"]
+    relative: bool = False
 
 
-def outputs(stage: Stage, pooling: Pooling) -> tuple[Output, ...]:
+def outputs(stage: Stage, pooling: Pooling, relative: str = "none") -> tuple[Output, ...]:
     """Return what a model is given of a feature map, in the order of its features."""
+    of_places = relative == "place"
     if pooling == "both":
-        return Output(stage, "max"), Output(stage, "avg")
-    return (Output(stage, pooling),)
+        return Output(stage, "max", of_places), Output(stage, "avg", of_places)
+    return (Output(stage, pooling, of_places),)
 
 
 class Backbone(nn.Module):
@@ -74,7 +80,7 @@ class Backbone(nn.Module):
         self._check_size(images)
         images = self._normalise(images).contiguous(memory_format=self.memory_format)
         maps = self._maps(images)
-        pooled = [self._pool(maps[stage], stage, pooling) for stage, pooling in self.outputs]
+        pooled = [self._pool(maps[stage], stage, pooling) for stage, pooling, _ in self.outputs]
         return torch.cat(pooled, dim=1)
 
     def cut(self) -> Self:
@@ -131,6 +137,8 @@ class Backbone(nn.Module):
         if features.ndim == 2:
             return features
         dims = self.spec.spatial_dims if stage == "last" else (2, 3)
+        if pooling == "none":  # [N, F * places]
+            return features.movedim(dims, tuple(range(-len(dims), 0))).flatten(1)
         return features.amax(dims) if pooling == "max" else features.mean(dims)
 
     def freeze(self) -> Self:

@@ -17,6 +17,7 @@ from data.console import Output
 from data.errors import VideoError
 from data.files.video_cache import missing_chunks
 from data.stores.boxes import boxes
+from data.stores.features import OfVideo
 from data.stores.motion import background, difference
 from data.videos.decode import read_frames
 from data.videos.times import spread
@@ -194,7 +195,8 @@ def network_seconds(model: ModelConfig, config: DataConfig, *, motion: bool) -> 
     """
     plain = model.model_copy(update={"pretrained": False, "model_weights_path": None})
     store = open_stores(plain, config)[0]
-    run = store.make_backbone([store.output])
+    made = store.make_backbone([store.output])
+    run = made.alone if isinstance(made, OfVideo) else made
     clip = (store.window[0],) if store.window else ()
     count = max(1, store.batch_size // (clip[0] if clip else 1))
     frames = np.random.default_rng(0).integers(0, 256, (count, *clip, *store.size, 3), np.uint8)

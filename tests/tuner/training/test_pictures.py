@@ -12,6 +12,7 @@ import models
 from data.console import output
 from models import ModelConfig
 from models.backbones import load
+from models.backbones.image import Output
 from tuner.analysis.new_videos import predict_new
 from tuner.analysis.prediction import steps
 from tuner.config.messages import ConfigError
@@ -19,9 +20,11 @@ from tuner.config.parameters import TrainingConfig
 from tuner.config.sections import DataConfig
 from tuner.preparation.checks import check_models
 from tuner.preparation.one_machine import load_dataset
+from tuner.training.clips.backbone import OverPlaces
 from tuner.training.clips.batches import all_logits
 from tuner.training.clips.source import ClipSource, fit_normalisation
 from tuner.training.clips.stored import extractor
+from tuner.training.clips.stored import pictures as pictures_of
 from tuner.training.device import backbone_precision, best_device
 
 WIDTH = 1280
@@ -118,6 +121,51 @@ def test_relative_features_are_without_their_videos_median(source):
         median = torch.from_numpy(np.median(plain[video].numpy(), axis=0))
         assert torch.equal(relative[video], (plain[video] - median).half())
     assert torch.equal(features(source, motion="previous").float(), plain)  # not what is stored
+
+
+@pytest.mark.parametrize("count", [9, 64, 65, 200])
+def test_what_is_always_at_a_place_is_gone_and_what_comes_by_stays(count):
+    """Two features at three places: one place has much of a feature all the time, another once."""
+    maps = np.zeros((count, 2, 3), np.float32)
+    maps[:, 0, 1] = 5
+    maps[count // 3, 1, 2] = 3
+    maps[count // 3, 0, 1] = 9
+    taken = []
+
+    def run(numbers):
+        taken.append(len(numbers))
+        return maps[numbers].reshape(len(numbers), 6)
+
+    wanted = [Output("last", "max"), Output("last", "max", True), Output("last", "avg", True)]
+    over = OverPlaces(run, ["last"], [2], [6], wanted)
+    batches = np.split(np.arange(count), range(7, count, 7))
+    found = np.concatenate(list(over.features(lambda: iter(batches), count)))
+    assert found.shape == (count, 6)
+    assert sum(taken) == (count if count <= 64 else count + 64)
+    other = np.delete(np.arange(count), count // 3)
+    assert (found[other] == [5, 0, 0, 0, 0, 0]).all()
+    assert np.allclose(found[count // 3], [9, 3, 4, 3, 4 / 3, 1])
+
+
+def test_features_can_be_relative_to_their_place(source, monkeypatch):
+    from models.backbones.load import load_backbone
+    from tuner.training.clips import stored
+
+    monkeypatch.setattr(stored, "backbone_precision", lambda device: "fp32")
+
+    config = of(relative="place", frame_size=64)
+    found = features(source, relative="place", frame_size=64)[:24].float().numpy()
+    video = next(iter(source.clips(of(), "train") and source.dataset.videos.values()))
+    network = load_backbone(config.pretrained_model_name, pretrained=True, pooling="max").eval()
+    (frames,) = pictures_of(config, source.config, video)
+    images = torch.from_numpy(np.array(frames[:])).movedim(-1, 1)
+    with torch.inference_mode():
+        maps = network.giving([Output("last", "none")])(images).unflatten(1, (WIDTH, 4))
+    maps = (maps - maps.median(dim=0).values).amax(dim=2).numpy()
+    expected = maps - np.median(maps, axis=0)
+    assert np.abs(found - expected).max() < 0.02
+    whole = features(source, relative="video", frame_size=64)[:24].float().numpy()
+    assert np.abs(whole - expected).max() > 0.1
 
 
 def test_each_view_is_relative_to_itself(source):
@@ -228,6 +276,7 @@ def test_prepare_makes_the_crops_that_trials_read(command, write_config, monkeyp
         ({"frames": "direct"}, {"crop": "motion"}, "crop (motion) needs data.frames: stored"),
         ({"frames": "direct"}, {"motion": "both"}, "motion (both) needs data.frames: stored"),
         ({"max_frames": 1}, {"relative": "video"}, "relative (video) compares frames with others"),
+        ({"max_frames": 1}, {"relative": "place"}, "relative (place) compares frames"),
         ({"max_frames": 1}, {"crop": "motion"}, "but data.max_frames is 1: raise it"),
         ({"frames": "direct", "max_frames": 2}, {"relative": "video"}, None),
     ],

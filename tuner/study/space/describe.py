@@ -34,7 +34,9 @@ def _pictures(params: dict[str, Any]) -> list[str]:
         words.append(f"motion-{motion}" + ("" if params.get("appearance", True) else "-alone"))
     if (crop := params.get("crop", "none")) != "none":
         words.append("crop" if crop == "motion" else f"crop-{crop}")
-    return words + (["relative"] if params.get("relative", "none") != "none" else [])
+    if (relative := params.get("relative", "none")) != "none":
+        words.append("relative" if relative == "video" else f"relative-{relative}")
+    return words
 
 
 def _layers(params: dict[str, Any], between: str) -> list[str]:

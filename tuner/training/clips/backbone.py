@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 import models
-from models.backbones.image import Backbone, Output
+from data.stores.features import OfVideo
+from data.videos.times import spread
+from models.backbones.image import Backbone, Output, Stage
 from models.backbones.specs import spec
 from models.config import ModelConfig
 from tuner.training.clips.augment import Augmentation
@@ -18,6 +20,8 @@ from tuner.training.device import best_device
 
 Advance = Callable[[int], None]
 Run = Callable[[np.ndarray], np.ndarray]
+
+_SAMPLES = 64  # frames of a video, to see what is always at a place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,34 +44,100 @@ class MakeBackbone:
     view: int
     network: Backbone | None
     on_frames: Advance | None
-    made: dict[tuple[Output, ...], Run] = field(default_factory=dict, compare=False, repr=False)
+    made: dict[tuple[Output, ...], Run | OverPlaces] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
-    def __call__(self, wanted: Sequence[Output]) -> Run:
+    def __call__(self, wanted: Sequence[Output]) -> Run | OverPlaces:
         """Return what gives these outputs of frames, one after the other."""
         outputs = tuple(wanted)
         if outputs not in self.made:
             self.made[outputs] = self._make(outputs)
         return self.made[outputs]
 
-    def _make(self, wanted: Sequence[Output]) -> Run:
+    def _make(self, wanted: Sequence[Output]) -> Run | OverPlaces:
         from models.backbones.folding import folded
 
         if (network := self.network) is None:
             from models.backbones.load import load_backbone
 
-            stages = {output.stage for output in wanted}
+            asked = {output.stage for output in wanted}
             network = load_backbone(
                 self.name,
-                pooling=wanted[0].pooling,  # a network over clips has one output, pooled within
-                stage="last" if "last" in stages else "middle",
+                pooling="avg"
+                if wanted[0].pooling == "avg"
+                else "max",  # a network over clips has one output, pooled within
+                stage="last" if "last" in asked else "middle",
                 pretrained=self.pretrained,
                 weights_path=self.weights_path,
             )
-        quick = folded(network.giving(wanted).cpu().eval(), self.shape)
+        of_places = any(output.relative for output in wanted)
+        stages: list[Stage] = list(dict.fromkeys(output.stage for output in wanted))
+        given = [Output(stage, "none") for stage in stages] if of_places else wanted
+        quick = folded(network.giving(given).cpu().eval(), self.shape)
         transform = self.augmented.transform(self.view) if self.augmented else None
-        return backbone_callable(
+        run = backbone_callable(
             quick, best_device(), transform, precision=self.precision, on_frames=self.on_frames
         )
+        if not of_places:
+            return run
+        frame, still = torch.zeros(self.shape, dtype=torch.uint8), network.eval()
+        with torch.inference_mode():
+            sizes = [still.giving([output])(frame).shape[1] for output in given]
+        widths = [network.spec.width(stage) for stage in stages]
+        return OverPlaces(run, stages, widths, sizes, wanted)
+
+
+class OverPlaces(OfVideo):
+    """Pools feature maps, some less what each of their places has in most frames of the video.
+
+    What is always at a place, such as grass that sways, is thus no longer there, and what comes by is.
+    It is the median over up to 64 frames, spread over the video; of an even number, the lower one.
+
+    Args:
+        run: gives the maps ``[n, sum of sizes]`` of frames, one stage after the other.
+        stages, widths, sizes: of the maps; F of each, and F times its places.
+        wanted: what is made of the maps.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        stages: Sequence[Stage],
+        widths: Sequence[int],
+        sizes: Sequence[int],
+        wanted: Sequence[Output],
+    ) -> None:
+        self.run, self.stages, self.widths, self.sizes = run, stages, widths, list(sizes)
+        self.wanted = wanted
+
+    def features(
+        self, inputs: Callable[[], Iterator[np.ndarray]], count: int
+    ) -> Iterator[np.ndarray]:
+        """Yield the features of a video; one of more than 64 frames is gone through twice."""
+        picks = np.unique(spread(count, min(count, _SAMPLES)))
+        seen, begin = [], 0
+        for frames in inputs():
+            here = picks[(picks >= begin) & (picks < begin + len(frames))] - begin
+            if len(here):
+                seen.append(torch.from_numpy(self.run(frames[here])))
+            begin += len(frames)
+        maps = torch.cat(seen)
+        still = maps.T.contiguous().median(dim=1).values
+        if len(maps) == begin:
+            yield self._pooled(maps, still)
+            return
+        for frames in inputs():
+            yield self._pooled(torch.from_numpy(self.run(frames)), still)
+
+    def _pooled(self, maps: Tensor, still: Tensor) -> np.ndarray:
+        pooled = []
+        for stage, pooling, relative in self.wanted:
+            number = self.stages.index(stage)
+            of_stage = (maps - still if relative else maps).split(self.sizes, dim=1)[number]
+            places = of_stage.unflatten(1, (self.widths[number], -1))
+            pooled.append(places.amax(dim=2) if pooling == "max" else places.mean(dim=2))
+        return torch.cat(pooled, dim=1).numpy()
 
 
 def input_shape(config: ModelConfig) -> tuple[int, ...]:

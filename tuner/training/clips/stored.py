@@ -18,7 +18,7 @@ from data.stores.crops import CroppedStore, Pictures, open_pictures
 from data.stores.features import ensure
 from data.stores.frames import sampled_frames
 from data.stores.motion import Reference
-from models.backbones.image import Backbone, outputs
+from models.backbones.image import Backbone, Output, outputs
 from models.backbones.specs import BackboneSpec, known_specs, remember_specs, spec
 from models.config import ModelConfig, Stream
 from models.registry import REGISTRY
@@ -100,12 +100,12 @@ def open_stores(
         ending += f":view {view} of {shown}"
     stage = config.backbone_stage
     known_by = f"{known_as.timm_name}:{weights}" + (f":{stage}" if stage != "last" else "")
-    given = outputs(stage, config.pooling)[: 1 if known_as.video else None]
+    given = outputs(stage, config.pooling, config.relative)[: 1 if known_as.video else None]
     return [
         FeatureStore(
             frame_store(config, data, stream),
             size=models.frame_size(config),
-            backbone_key=f"{known_by}:{output.pooling}:{ending}",
+            backbone_key=f"{known_by}:{_name(output)}:{ending}",
             num_features=known_as.width(stage),
             backbone=make,
             output=output,
@@ -119,6 +119,10 @@ def open_stores(
         for stream in models.streams(config)
         for output in given
     ]
+
+
+def _name(output: Output) -> str:
+    return f"{output.pooling} of places" if output.relative else output.pooling
 
 
 def _window(config: ModelConfig) -> tuple[int, ...]:
@@ -149,7 +153,7 @@ def stored_features(
     _, offsets = parts[0]
     each = [part for part, _ in parts]
     features = each[0] if len(each) == 1 else torch.cat(each, dim=1)
-    if config.relative == "video":
+    if config.relative != "none":
         _subtract_medians(features, list(offsets.values()))
     return features, offsets
 
