@@ -8,6 +8,7 @@ import time
 from data.console import console, output
 from tuner import cli
 from tuner.config.load import Config
+from tuner.study.space.checks import searched_views
 from tuner.study.space.probes import networks
 from tuner.study.space.unit import searchable
 
@@ -40,7 +41,10 @@ def run(config: Config, *, strict: bool) -> int:
     config, space = searchable(config)
     searched = networks(config, space)
     with RaySession() as session:
-        dataset = prepare_all(config, searched, output, session, test=True, strict=strict)
+        views = searched_views(space)
+        dataset = prepare_all(
+            config, searched, output, session, test=True, views=views, strict=strict
+        )
     places = [
         str(default_folder()),
         *([config.data.shared_cache] if config.data.shared_cache else []),

@@ -11,11 +11,12 @@ from data import Dataset, FeatureStore
 from data.console import Output
 from data.files import patience
 from data.labels.splits import SPLITS_FILE
+from data.stores.features import ensure
 from data.videos.rejects import Reject
 from data.videos.video import Video
 from models.config import ModelConfig
 from tuner.config.load import Config
-from tuner.preparation.compute import feature_stores, features
+from tuner.preparation.compute import Views, feature_stores, features, stores_of_views
 from tuner.preparation.costs import need, tell
 from tuner.preparation.decode import decode, decode_one, frame_stores
 from tuner.preparation.one_machine import prepare
@@ -33,6 +34,7 @@ def prepare_all(
     session: RaySession,
     *,
     test: bool,
+    views: Views | None = None,
     strict: bool = False,
     check: Callable[[Dataset], object] = lambda dataset: None,
 ) -> Dataset:
@@ -43,6 +45,7 @@ def prepare_all(
 
     Args:
         test: compute the features of the test videos, too, which a search does not need.
+        views: of the videos to learn from, to compute as well.
         check: called with the data set before anything is decoded, to raise what is wrong with it.
     """
     spread = False
@@ -53,13 +56,17 @@ def prepare_all(
         names = _names(_wanted(dataset, test))
         videos = dataset.videos.values()
         unwanted = dataset.videos.keys() - names
-        tell(need(searched, videos, config.data, without_features=unwanted), config.data, output)
+        learnt = learnt_from(dataset, config)
+        needed = need(
+            searched, videos, config.data, without_features=unwanted, views=views, learnt=learnt
+        )
+        tell(needed, config.data, output)
         if session.joins:
             session.wait()
             spread = may_grow()
         if spread:
             check_machines(config, dataset)
-            return _on_all(config, searched, dataset, _wanted(dataset, test), output)
+            return _on_all(config, searched, dataset, _wanted(dataset, test), output, views)
         stores = feature_stores(searched, config.data)
         missing = [
             video
@@ -78,8 +85,15 @@ def prepare_all(
     )
     config.storage_folder.keep_file(config.folder / SPLITS_FILE)
     if not spread:
-        features(config.data, searched, _wanted(dataset, test), output)
+        wanted, learnt = _wanted(dataset, test), learnt_from(dataset, config)
+        features(config.data, searched, wanted, output, views=views, learnt=learnt)
     return dataset
+
+
+def learnt_from(dataset: Dataset, config: Config) -> set[str]:
+    """Names of the videos that models learn from: in folds also those that others validate on."""
+    splits = ["train"] if config.search.validation is None else ["train", "valid"]
+    return set(dataset.table.loc[dataset.table["split"].isin(splits), "video"])
 
 
 def _wanted(dataset: Dataset, test: bool) -> list[Video]:
@@ -104,7 +118,13 @@ def _complete(
 class Preparer:
     """A Ray actor that brings one video after another into the stores of its machine."""
 
-    def __init__(self, config: Config, searched: Sequence[ModelConfig], notices: Notices) -> None:
+    def __init__(
+        self,
+        config: Config,
+        searched: Sequence[ModelConfig],
+        views: Views | None,
+        notices: Notices,
+    ) -> None:
         import torch
 
         patience.tell(notices.say)
@@ -112,20 +132,25 @@ class Preparer:
         self.config, self.searched = config.data, searched
         self.frames = frame_stores(searched, config.data)
         self.stores = feature_stores(searched, config.data)
+        self.views = [store for store, _ in stores_of_views(searched, config.data, views)]
 
     def ready(self) -> None:
         """Return as soon as the actor runs."""
 
-    def prepare(self, video: Video, wanted: bool) -> Reject | None:
-        """Decode a video, and compute its features if `wanted`; returns why it does not decode."""
-        if wanted and _complete(video, self.searched, self.stores):
-            for store in self.stores:
+    def prepare(self, video: Video, wanted: bool, learnt: bool) -> Reject | None:
+        """Decode a video, and compute its features if `wanted`; returns why it does not decode.
+
+        Args:
+            learnt: whether its views are wanted, too.
+        """
+        stores = [*self.stores, *(self.views if learnt else [])]
+        if wanted and _complete(video, self.searched, stores):
+            for store in stores:
                 store.share(video)
             return None  # it has been decoded, by this machine or another
         reject = decode_one(video, self.frames, self.config)
         if reject is None and wanted:
-            for store in self.stores:
-                store.ensure([video])
+            ensure(stores, [video])
         return reject
 
 
@@ -135,6 +160,7 @@ def _on_all(
     dataset: Dataset,
     wanted: Sequence[Video],
     output: Output,
+    views: Views | None,
 ) -> list[Reject]:
     """Spread the videos over the cluster; a bar shows how many are done. Returns those left out.
 
@@ -145,6 +171,7 @@ def _on_all(
 
     resources = config.resources
     waiting, names = deque(dataset.videos.values()), _names(wanted)
+    learnt = learnt_from(dataset, config)
     cluster = capacity()
     gpus = resources.gpus_of(head=False, cluster=cluster)
     kind: Any = ray.remote(num_cpus=resources.cpus, num_gpus=gpus)(Preparer)
@@ -154,7 +181,7 @@ def _on_all(
     busy: dict[Any, tuple[Any, Video | None]] = {}
 
     def start() -> None:
-        actor = kind.remote(config, list(searched), notices)
+        actor = kind.remote(config, list(searched), views, notices)
         busy[actor.ready.remote()] = actor, None
 
     for _ in range(min(resources.workers(cluster, gpus), len(waiting))):
@@ -165,7 +192,8 @@ def _on_all(
         while waiting or any(video for _, video in busy.values()):
             while waiting and idle:
                 actor, video = idle.pop(), waiting.popleft()
-                busy[actor.prepare.remote(video, video.name in names)] = actor, video
+                name = video.name
+                busy[actor.prepare.remote(video, name in names, name in learnt)] = actor, video
             ready, _ = ray.wait(list(busy), timeout=1)
             notices.show(output.say)
             if not ready:

@@ -14,7 +14,7 @@ from data.files.store import default_folder
 from data.videos.video import Video
 from models.config import ModelConfig, Size
 from tuner.config.sections import DataConfig
-from tuner.preparation.compute import stores_of_models
+from tuner.preparation.compute import Views, stores_of_models, stores_of_views
 from tuner.preparation.decode import frame_stores
 
 _GB = 1e9
@@ -84,19 +84,26 @@ def need(
     config: DataConfig,
     *,
     without_features: Collection[str] = (),
+    views: Views | None = None,
+    learnt: Collection[str] = (),
 ) -> Need:
     """What the preparation of a search will store, beside what is stored already.
 
     Args:
         without_features: names of videos whose features are not computed ahead of the trials.
+        views: augmented ones, which are computed of the videos whose names are `learnt`.
     """
     searched, videos = list(searched), list(videos)
     wanted = [video for video in videos if video.name not in without_features]
-    stores = stores_of_models(searched, config)
-    lacking = [{video.name for video in wanted if not store.has(video)} for store, _ in stores]
+    taught = [video for video in wanted if video.name in learnt]
+    jobs = [
+        *((store, model, wanted) for store, model in stores_of_models(searched, config)),
+        *((store, model, taught) for store, model in stores_of_views(searched, config, views)),
+    ]
+    lacking = [{video.name for video in some if not store.has(video)} for store, _, some in jobs]
     features = [
-        _features(store, model, wanted, lacks)
-        for (store, model), lacks in zip(stores, lacking, strict=True)
+        _features(store, model, some, lacks)
+        for (store, model, some), lacks in zip(jobs, lacking, strict=True)
     ]
     # Videos whose features are all that is needed of them, and are there, are not decoded again.
     done = set[str]()

@@ -21,9 +21,11 @@ from data.videos.video import Video
 from models.config import ModelConfig
 from tuner.config.load import Config
 from tuner.config.parameters import TrainingConfig
+from tuner.preparation.cluster import learnt_from
 from tuner.preparation.costs import Need, gigabytes, lines, need, warnings
 from tuner.preparation.speed import Speed, measure
 from tuner.study.halving.rungs import Rungs, longest
+from tuner.study.space.checks import searched_views
 from tuner.study.space.space import Space, resolve
 from tuner.study.time_left import TimeLeft
 from tuner.training.clips.batches import Clips, FeatureClips, FrameClips
@@ -66,7 +68,14 @@ def say_costs(
     tested = set(table["video"]) - set(table.loc[table["split"] != "test", "video"])
 
     def needed(videos: Sequence[Video]) -> Need:
-        return need(searched, videos, config.data, without_features=tested)
+        return need(
+            searched,
+            videos,
+            config.data,
+            without_features=tested,
+            views=searched_views(space),
+            learnt=learnt_from(dataset, config),
+        )
 
     now = needed(videos)
     for line in lines(now):

@@ -18,7 +18,7 @@ from tuner.objective import Objective
 from tuner.preparation.cluster import prepare_all
 from tuner.runtime.session import RaySession
 from tuner.study.folds import deal, tell
-from tuner.study.space.checks import remarks
+from tuner.study.space.checks import remarks, searched_views
 from tuner.study.space.probes import networks
 from tuner.study.space.unit import fitting, searchable
 from tuner.study.store.results import COMMONEST, ResultsStore
@@ -73,6 +73,7 @@ def run_search(
             output,
             session,
             test=False,  # those videos wait for the best model
+            views=searched_views(space),
             strict=strict,
             check=lambda opened: deal(config, opened),  # before hours of preparing
         )

@@ -16,12 +16,13 @@ from models.config import ModelConfig
 from tuner.config.load import Config
 from tuner.config.sections import DataConfig
 from tuner.preparation import speed
-from tuner.preparation.compute import features
+from tuner.preparation.compute import Views, features, stores_of_views
 from tuner.preparation.costs import Decoding, Need, Part, gigabytes, lines, need, tell, warnings
 from tuner.preparation.one_machine import load_dataset
 from tuner.preparation.speed import DecodeRate, decode_rate
 from tuner.study import costs
 from tuner.study.costs import lower_rates, noise_clips, trial_seconds
+from tuner.training.clips.augment import Augmentation
 
 SIZE = (32, 32)
 SMALL = {"pretrained_model_name": "test_resnet", "pretrained": False, "frame_size": SIZE}
@@ -64,6 +65,14 @@ def test_each_kind_of_picture_has_features_and_crops_are_decoded_once_more() -> 
     assert [part.what for part in found.pictures] == ["frames 32x32", "crops 32x32"]
     assert found.decodings[0].passes == 2
     assert "  features of test_resnet: 4 x 100, " in "\n".join(lines(found))
+
+
+def test_views_are_features_of_the_videos_that_are_learnt_from() -> None:
+    views = Views(Augmentation(flip=True), 3)
+    videos = [video("a", 100), video("b", 50)]
+    found = need([model()], videos, DataConfig(), views=views, learnt={"b"})
+    assert [part.rows for part in found.features] == [150, 50, 50]
+    assert len({store.kind for store, _ in stores_of_views([model()], DataConfig(), views)}) == 2
 
 
 def test_a_few_frames_of_a_video_are_stored_and_all_are_decoded() -> None:

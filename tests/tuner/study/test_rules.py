@@ -14,8 +14,10 @@ from models.registry import ARCHITECTURES, SEQUENCE_MODELS
 from models.rules import broken_rules
 from tuner.config.load import parse
 from tuner.config.parameters import PARAMETERS, ROWS, TrainingConfig, shaping
-from tuner.study.space.checks import searched_models
+from tuner.preparation.compute import Views
+from tuner.study.space.checks import searched_models, searched_views
 from tuner.study.space.space import Space, resolve
+from tuner.training.clips.augment import Augmentation
 
 VALUES: dict[str, list[Any]] = {
     "architecture": list(ARCHITECTURES),
@@ -210,3 +212,18 @@ def test_each_network_is_prepared_once():
     }
     result = searched_models(Space(parse({"name": "a", "space": space}, "x")))
     assert len(result) == 4
+
+
+@pytest.mark.parametrize(
+    ("space", "expected"),
+    [
+        ({}, None),
+        ({"views": [1, 4], "flip": [True]}, Views(Augmentation(flip=True), 4)),
+        ({"views": [4], "rotation": [10, 20]}, None),  # two kinds: each trial makes its own
+        ({"views": [4], "rotation": {"low": 1.0, "high": 20.0}}, None),
+        ({"architecture": ["image_mlp_trainable"], "flip": [True]}, None),
+    ],
+)
+def test_views_are_prepared_if_all_trials_draw_the_same(space, expected):
+    space = {"architecture": ["image_mlp_frozen"], **space}
+    assert searched_views(Space(parse({"name": "a", "space": space}, "x"))) == expected

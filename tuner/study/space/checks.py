@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from models.registry import REGISTRY
 from tuner.config.load import Config
 from tuner.config.messages import ConfigError
 from tuner.config.parameters import shaping
+from tuner.preparation.compute import Views
 from tuner.study.space.space import Space
+from tuner.training.clips.augment import Augmentation
 
 
 def check(config: Config) -> Space:
@@ -82,6 +85,19 @@ def _unequal(space: Space, trained: str, twin: str) -> str | None:
         if values[trained].isdisjoint(values[twin]):
             return name
     return None
+
+
+def searched_views(space: Space) -> Views | None:
+    """The augmented views that its models train on; None if there are none, or several kinds."""
+    names = [field.name for field in fields(Augmentation)]
+    if set(names) & set(space.continuous()):
+        return None
+    found: dict[Augmentation, int] = {}
+    for count, *strengths in space.values("views", *names):
+        if count is not None and count > 1:
+            augmented = Augmentation(**dict(zip(names, strengths, strict=True)))
+            found[augmented] = max(count, found.get(augmented, 1))
+    return Views(*next(iter(found.items()))) if len(found) == 1 else None
 
 
 def searched_models(space: Space) -> list[ModelConfig]:
