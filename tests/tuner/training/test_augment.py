@@ -247,3 +247,11 @@ def test_windows_without_strengths_or_room():
 def test_strengths_out_of_range_are_named(name, value):
     with pytest.raises(ValueError, match=name):
         Augmentation(**{name: value})
+
+
+def test_of_few_views_every_other_one_is_mirrored():
+    frames = torch.arange(12, dtype=torch.uint8).reshape(1, 1, 3, 4).expand(1, 3, 3, 4)
+    plain = frames.float() / 255
+    for seed in range(1, 7):
+        found = Augmentation(flip=True).transform(seed)(frames)
+        assert torch.equal(found, plain.flip(-1) if seed % 2 else plain)

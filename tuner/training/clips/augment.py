@@ -83,9 +83,11 @@ class Augmentation:
     def transform(self, seed: int) -> Callable[[Tensor], Tensor]:
         """A view: a function that changes every frame ``[n, 3, H, W]`` by the same draw of `frames`.
 
-        What it makes of a frame does not depend on the other frames.
+        What it makes of a frame does not depend on the other frames. Views are few: with `flip`, those
+        of odd seeds are mirrored, and no others.
         """
         draws = _uniform((1, _DRAWS), torch.Generator().manual_seed(seed))
+        draws[:, 0] = float(seed % 2 == 0)  # below a half: mirrored
 
         def view(frames: Tensor) -> Tensor:
             return self._apply(frames.unsqueeze(1), draws.expand(len(frames), -1)).squeeze(1)

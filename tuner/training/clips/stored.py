@@ -97,7 +97,7 @@ def open_stores(
     )
     ending = "folded" if precision == "fp32" else f"folded:{precision}"
     if shown:
-        ending += f":view {view} of {shown}"
+        ending += f":view {view} of {shown}, mirrored in turn"
     stage = config.backbone_stage
     known_by = f"{known_as.timm_name}:{weights}" + (f":{stage}" if stage != "last" else "")
     given = outputs(stage, config.pooling, config.relative)[: 1 if known_as.video else None]
