@@ -133,6 +133,20 @@ def test_what_a_killed_process_began_is_deleted_whatever_its_key(
     assert names(store) == ["a.npy"]
 
 
+def test_a_large_folder_is_not_looked_through_for_each_array(tmp_path, monkeypatch) -> None:
+    """What would take hours with thousands of videos: every file's size, after every file."""
+    store, looks = Store("arrays", folder=tmp_path, limit_bytes=10**6), []
+    trim = Store.trim
+    monkeypatch.setattr(Store, "trim", lambda self, keep: looks.append(keep) or trim(self, keep))
+    for number in range(60):
+        put_array(store, f"a{number}", np.zeros((1000, 2), np.uint8))
+    assert 1 <= len(looks) <= 6
+    for number in range(600):  # 1.5 MB in all
+        put_array(store, f"b{number}", np.zeros((1000, 2), np.uint8))
+    assert sum(path.stat().st_size for path in store.folder.glob("*.npy")) <= 10**6
+    assert (store.folder / "b599.npy").exists() and not (store.folder / "a0.npy").exists()
+
+
 def test_what_is_being_written_is_no_leftover(store: Store) -> None:
     with store.writers({"a": (2,), "b": (2,)}, np.dtype(np.uint8)) as writers:
         for writer in writers.values():
