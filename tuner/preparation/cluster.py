@@ -160,7 +160,7 @@ def _on_all(
     dataset: Dataset,
     wanted: Sequence[Video],
     output: Output,
-    views: Views | None,
+    views: Views | None = None,
 ) -> list[Reject]:
     """Spread the videos over the cluster; a bar shows how many are done. Returns those left out.
 

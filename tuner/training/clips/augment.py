@@ -86,13 +86,17 @@ class Augmentation:
         What it makes of a frame does not depend on the other frames. Views are few: with `flip`, those
         of odd seeds are mirrored, and no others.
         """
-        draws = _uniform((1, _DRAWS), torch.Generator().manual_seed(seed))
+        draws = _view(seed)
         draws[:, 0] = float(seed % 2 == 0)  # below a half: mirrored
 
         def view(frames: Tensor) -> Tensor:
             return self._apply(frames.unsqueeze(1), draws.expand(len(frames), -1)).squeeze(1)
 
         return view
+
+    def unlike_before(self, seed: int) -> bool:
+        """Whether `transform` makes another view than version 0.1, which mirrored by chance, did."""
+        return self.flip and bool(_view(seed)[0, 0] < 0.5) != (seed % 2 == 1)
 
     def windows(self, index: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Move and repeat steps of clips; the last step, which the label is of, stays.
@@ -148,6 +152,10 @@ class Augmentation:
             factors = low + draws[:, 5:8] * (high - low)
             pictures = recolour(pictures, *factors.to(clips.device).unbind(dim=1))
         return pictures.to(result_type)
+
+
+def _view(seed: int) -> Tensor:
+    return _uniform((1, _DRAWS), torch.Generator().manual_seed(seed))
 
 
 def augmentation(config: TrainingConfig) -> Augmentation:

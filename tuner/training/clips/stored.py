@@ -97,7 +97,8 @@ def open_stores(
     )
     ending = "folded" if precision == "fp32" else f"folded:{precision}"
     if shown:
-        ending += f":view {view} of {shown}, mirrored in turn"
+        ending += f":view {view} of {shown}"
+        ending += ", mirrored in turn" if shown.unlike_before(view) else ""
     stage = config.backbone_stage
     known_by = f"{known_as.timm_name}:{weights}" + (f":{stage}" if stage != "last" else "")
     given = outputs(stage, config.pooling, config.relative)[: 1 if known_as.video else None]
