@@ -93,12 +93,12 @@ def test_all_machines_of_a_cluster_prepare(
 class Fragile(spread.Preparer):
     """Ends its process over one video each time, and over another one once."""
 
-    def prepare(self, video, wanted):
+    def prepare(self, video, wanted, learnt):
         once = Path(self.config.labels).parent / "once"
         if video.name == "a2" or (video.name == "a1" and not once.exists()):
             once.touch()
             os._exit(1)
-        return super().prepare(video, wanted)
+        return super().prepare(video, wanted, learnt)
 
 
 @pytest.mark.shared_cache
@@ -119,13 +119,13 @@ def test_a_video_that_ends_its_process_is_left_out_and_no_other(
 class Patient(spread.Preparer):
     """Waits for a service before each video."""
 
-    def prepare(self, video, wanted):
+    def prepare(self, video, wanted, learnt):
         def connect(again: bool) -> None:
             if not again:
                 raise ConnectionError("503")
 
         patience.patiently(connect, str, "the shared cache")
-        return super().prepare(video, wanted)
+        return super().prepare(video, wanted, learnt)
 
 
 @pytest.mark.shared_cache
