@@ -22,7 +22,7 @@ from models.config import ModelConfig
 from tuner.config.load import Config
 from tuner.config.parameters import TrainingConfig
 from tuner.preparation.cluster import learnt_from
-from tuner.preparation.costs import Need, gigabytes, lines, need, warnings
+from tuner.preparation.costs import Need, Part, gigabytes, lines, need, warnings
 from tuner.preparation.speed import Speed, measure
 from tuner.study.halving.rungs import Rungs, longest
 from tuner.study.space.checks import searched_views
@@ -97,10 +97,12 @@ def _times(need: Need, speed: Speed, trials: Trials) -> str:
     parts = []
     if need.decodings:
         parts.append(f"decoding {duration(speed.decoding(need))}")
-    by_backbone: dict[str, float] = {}
+    by_backbone: dict[str, list[Part]] = {}
     for part in need.features:
-        by_backbone[part.what] = by_backbone.get(part.what, 0.0) + speed.computing([part])
-    parts += [f"{what} {duration(seconds)}" for what, seconds in by_backbone.items() if seconds]
+        by_backbone.setdefault(part.what, []).append(part)
+    for what, alike in by_backbone.items():  # together: one pass may give several of them
+        if seconds := speed.computing(alike):
+            parts.append(f"{what} {duration(seconds)}")
     parts.append(
         f"trials {duration(trials.expected)} (at most {duration(trials.most)})"
         if trials.most
