@@ -6,9 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from data.stores.frames import FrameStore
-from data.stores.motion import (
-    video_background,
-)
+from data.stores.motion import video_background
 from data.videos.times import spread
 from data.videos.video import Video
 

@@ -68,11 +68,13 @@ def prepare_all(
             check_machines(config, dataset)
             return _on_all(config, searched, dataset, _wanted(dataset, test), output, views)
         stores = feature_stores(searched, config.data)
-        missing = [
-            video
-            for video in videos
-            if not (video.name in names and _complete(video, searched, stores))
-        ]
+        of_views = [store for store, _ in stores_of_views(searched, config.data, views)]
+
+        def complete(video: Video) -> bool:
+            needed = [*stores, *(of_views if video.name in learnt else [])]
+            return video.name in names and _complete(video, searched, needed)
+
+        missing = [video for video in videos if not complete(video)]
         return decode(missing, frame_stores(searched, config.data), config.data, output)
 
     dataset = prepare(

@@ -39,7 +39,7 @@ class ProbeTraining(Training):
         model = self.model
         assert isinstance(model, LinearProbe)  # as Run has seen
         train = self.train
-        if isinstance(train, FeatureClips) and train.views > 1:
+        if isinstance(train, FeatureClips):
             train = train.every_view()
         which = torch.arange(len(train))
         which = which[:: -(-len(which) // MOST_ROWS)]

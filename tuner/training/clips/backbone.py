@@ -12,7 +12,7 @@ from torch import Tensor
 import models
 from data.stores.features import OfVideo
 from data.videos.times import spread
-from models.backbones.image import Backbone, Output, Stage
+from models.backbones.image import Backbone, Output, Pooling, Stage
 from models.backbones.specs import spec
 from models.config import ModelConfig
 from tuner.training.clips.augment import Augmentation
@@ -62,54 +62,54 @@ class MakeBackbone:
             from models.backbones.load import load_backbone
 
             asked = {output.stage for output in wanted}
+            # A network over clips has one output, and pools within.
+            within: Pooling = "avg" if wanted[0].pooling == "avg" else "max"
             network = load_backbone(
                 self.name,
-                pooling="avg"
-                if wanted[0].pooling == "avg"
-                else "max",  # a network over clips has one output, pooled within
+                pooling=within,
                 stage="last" if "last" in asked else "middle",
                 pretrained=self.pretrained,
                 weights_path=self.weights_path,
             )
-        of_places = any(output.relative for output in wanted)
-        stages: list[Stage] = list(dict.fromkeys(output.stage for output in wanted))
-        given = [Output(stage, "none") for stage in stages] if of_places else wanted
+        # What is not relative is pooled by the network as ever: it is the same whatever it is made with.
+        stages = list(dict.fromkeys(output.stage for output in wanted if output.relative))
+        given = [Output(stage, "none") for stage in stages]
+        given += [output for output in wanted if not output.relative]
         quick = folded(network.giving(given).cpu().eval(), self.shape)
         transform = self.augmented.transform(self.view) if self.augmented else None
         run = backbone_callable(
             quick, best_device(), transform, precision=self.precision, on_frames=self.on_frames
         )
-        if not of_places:
+        if not stages:
             return run
-        frame, still = torch.zeros(self.shape, dtype=torch.uint8), network.eval()
+        frame, network = torch.zeros(self.shape, dtype=torch.uint8), network.eval()
         with torch.inference_mode():
-            sizes = [still.giving([output])(frame).shape[1] for output in given]
-        widths = [network.spec.width(stage) for stage in stages]
-        return OverPlaces(run, stages, widths, sizes, wanted)
+            sizes = [network.giving([output])(frame).shape[1] for output in given]
+        widths = {stage: network.spec.width(stage) for stage in stages}
+        return OverPlaces(run, dict(zip(given, sizes, strict=True)), widths, wanted)
 
 
 class OverPlaces(OfVideo):
-    """Pools feature maps, some less what each of their places has in most frames of the video.
+    """Pools feature maps, less what each of their places has in most frames of the video.
 
     What is always at a place, such as grass that sways, is thus no longer there, and what comes by is.
     It is the median over up to 64 frames, spread over the video; of an even number, the lower one.
 
     Args:
-        run: gives the maps ``[n, sum of sizes]`` of frames, one stage after the other.
-        stages, widths, sizes: of the maps; F of each, and F times its places.
-        wanted: what is made of the maps.
+        run: gives the outputs of `sizes` of frames, one after the other: maps, and what is not relative.
+        sizes: of each; a map's is F times its places.
+        widths: F of each map.
+        wanted: what to yield.
     """
 
     def __init__(
         self,
         run: Run,
-        stages: Sequence[Stage],
-        widths: Sequence[int],
-        sizes: Sequence[int],
+        sizes: dict[Output, int],
+        widths: dict[Stage, int],
         wanted: Sequence[Output],
     ) -> None:
-        self.run, self.stages, self.widths, self.sizes = run, stages, widths, list(sizes)
-        self.wanted = wanted
+        self.run, self.sizes, self.widths, self.wanted = run, sizes, widths, wanted
 
     def features(
         self, inputs: Callable[[], Iterator[np.ndarray]], count: int
@@ -122,22 +122,28 @@ class OverPlaces(OfVideo):
             if len(here):
                 seen.append(torch.from_numpy(self.run(frames[here])))
             begin += len(frames)
-        maps = torch.cat(seen)
-        still = maps.T.contiguous().median(dim=1).values
-        if len(maps) == begin:
-            yield self._pooled(maps, still)
+        picked = torch.cat(seen)
+        still = picked.T.contiguous().median(dim=1).values
+        if len(picked) == begin:
+            yield self._pooled(picked, still)
             return
         for frames in inputs():
             yield self._pooled(torch.from_numpy(self.run(frames)), still)
 
-    def _pooled(self, maps: Tensor, still: Tensor) -> np.ndarray:
-        pooled = []
-        for stage, pooling, relative in self.wanted:
-            number = self.stages.index(stage)
-            of_stage = (maps - still if relative else maps).split(self.sizes, dim=1)[number]
-            places = of_stage.unflatten(1, (self.widths[number], -1))
-            pooled.append(places.amax(dim=2) if pooling == "max" else places.mean(dim=2))
-        return torch.cat(pooled, dim=1).numpy()
+    def _pooled(self, given: Tensor, still: Tensor) -> np.ndarray:
+        widths = list(self.sizes.values())
+        plain = dict(zip(self.sizes, given.split(widths, dim=1), strict=True))
+        median = dict(zip(self.sizes, still.split(widths), strict=True))
+        result = []
+        for output in self.wanted:
+            if output.relative:
+                of_stage = Output(output.stage, "none")
+                moving = plain[of_stage] - median[of_stage]
+                places = moving.unflatten(1, (self.widths[output.stage], -1))
+                result.append(places.amax(dim=2) if output.pooling == "max" else places.mean(dim=2))
+            else:
+                result.append(plain[output])
+        return torch.cat(result, dim=1).numpy()
 
 
 def input_shape(config: ModelConfig) -> tuple[int, ...]:
