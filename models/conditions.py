@@ -119,10 +119,7 @@ CUTS_WHAT_IS_SEEN = Limit(
         else "crop (all) cuts motion images, too, and there are none with motion: none; motion cuts"
         " the frames"
     ),
-    none_left=lambda params: (
-        f"nothing is left with motion {params.get('motion')} and appearance"
-        f" {params.get('appearance')}; add none"
-    ),
+    none_left=lambda params: "cuts pictures that are not seen; add none, or all for motion images",
 )
 NO_STORED_FEATURES = Unused(
     after=lambda params: not stored_features(params),

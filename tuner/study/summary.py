@@ -65,7 +65,10 @@ def _beside(store: ResultsStore) -> str:
     parts = []
     probes = [r for r in store.ranking() if r.params.get("architecture") == PROBE]
     if probes:
-        parts.append(f"the best linear probe {probes[0].value:.3f} (model {probes[0].number})")
+        best = probes[0]
+        # A probe has one epoch: it is pruned only between folds.
+        of = ", pruned: not of all folds" if best.state == "pruned" else ""
+        parts.append(f"the best linear probe {best.value:.3f} (model {best.number}{of})")
     if note := store.notes(COMMONEST).get(COMMONEST):
         parts.append(f"always naming '{note[0]}' {note[1]:.3f}")
     return "; ".join(parts)
