@@ -46,13 +46,15 @@ class Controller:
         self.objective, self.epochs, self.remaining = Objective(config.search.metric), epochs, 0
         self.trials: list[SimpleNamespace] = []
 
-    def add(self, qualities: list[float]):
-        self.trials = [
-            SimpleNamespace(
-                trial_id=f"tune{n}", config={"model_id": n}, quality=q, epoch=0, status="PENDING"
+    def add(self, qualities: list[float], probes: int = 0):
+        for n, quality in enumerate(qualities):
+            architecture = "linear_probe" if n < probes else "image_mlp_frozen"
+            config = {"model_id": n, "params": {"architecture": architecture}}
+            self.trials.append(
+                SimpleNamespace(
+                    trial_id=f"tune{n}", config=config, quality=quality, epoch=0, status="PENDING"
+                )
             )
-            for n, q in enumerate(qualities)
-        ]
         return self
 
     def result(self, epoch: int, value: float) -> dict:
@@ -106,6 +108,22 @@ def test_of_two_trials_the_better_one_goes_on(tmp_path):
     assert make(toy_config(tmp_path)).add([0.3, 0.5]).run() == [1, 9]
 
 
+def test_a_probe_goes_on_however_it_does_and_the_others_are_compared_with_it(tmp_path):
+    def run(*qualities):
+        name = f"toy{len(qualities)}"
+        return make(toy_config(tmp_path / name)).add(list(qualities), probes=2).run()
+
+    assert run(0.1, 0.7, 0.5, 0.6, 0.9) == [9, 9, 1, 1, 9]
+    assert run(0.1, 0.9, 0.5, 0.6, 0.7, 0.4) == [
+        9,
+        9,
+        1,
+        1,
+        3,
+        1,
+    ]  # at the next rung, a probe was better
+
+
 def test_a_lower_loss_is_better(tmp_path):
     controller = make(toy_config(tmp_path, metric="valid_loss"))
     assert controller.add([0.1, 0.9, 0.5]).run() == [9, 1, 1]
@@ -132,7 +150,9 @@ def test_a_resumed_trial_is_judged_once_a_rung(tmp_path):
     store.report(number, {1: 0.5})
     controller = make(config, resume=True)
     scheduler = controller.scheduler
-    trial = SimpleNamespace(trial_id="new", config={"model_id": number}, status="RUNNING")
+    controller.add([0.9])
+    (trial,) = controller.trials
+    trial.config["model_id"], trial.status = number, "RUNNING"
     scheduler.on_trial_result(controller, trial, controller.result(2, 0.9))
     assert scheduler.rungs.reached[0] == {number: (0.5, -float("inf"))}
     assert trial.status == "PAUSED"

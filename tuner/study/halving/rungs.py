@@ -61,11 +61,12 @@ class Rungs:
             if max(epochs) > level:
                 self.promoted[rung].add(number)
 
-    def report(self, number: int, epoch: int, score: Score) -> bool:
+    def report(self, number: int, epoch: int, score: Score, *, sure: bool = False) -> bool:
         """Whether a trial may go on after an epoch; if not, it waits.
 
         Args:
             score: of the trial so far. At a rung the first report counts.
+            sure: it goes on however it does; the others are compared with it all the same.
         """
         rung = -1
         for rung_number, level in enumerate(self.levels):
@@ -75,7 +76,7 @@ class Rungs:
             self.reached[rung].setdefault(number, score)
         if rung < 0 or number in self.promoted[rung]:
             return True
-        if number in self._best(rung, self._places(rung)):
+        if sure or number in self._best(rung, self._places(rung)):
             self.promoted[rung].add(number)
             return True
         self.waiting[number] = rung
