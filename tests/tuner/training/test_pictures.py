@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import models
+from data import FeatureStore
 from data.console import output
 from models import ModelConfig
 from models.backbones import load
@@ -164,17 +165,14 @@ def test_each_view_is_relative_to_itself(source):
 
 
 def test_relative_features_forget_what_all_frames_of_a_video_share(source, monkeypatch):
-    from tuner.training.clips import stored
-
-    plain, load = features(source), stored.load_features
+    plain, load = features(source), FeatureStore.open
     before = features(source, relative="video")
+    first = next(iter(source.dataset.videos))
 
-    def shifted(store, videos):
-        values, begins = load(store, videos)
-        values[:24] += 4
-        return values, begins
+    def shifted(store, video):
+        return load(store, video) + np.float16(4 * (video.name == first))
 
-    monkeypatch.setattr(stored, "load_features", shifted)
+    monkeypatch.setattr(FeatureStore, "open", shifted)
     again = ClipSource(source.dataset, source.config)
     assert torch.allclose(features(again)[:24], plain[:24] + 4, atol=0.01)
     assert torch.allclose(features(again, relative="video"), before, atol=0.01)

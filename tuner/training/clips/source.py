@@ -61,9 +61,10 @@ def frame_numbers(config: ModelConfig, count: int, frames: np.ndarray | None) ->
     return clip_indices(spread(count, config.frames_per_video), length, stride).reshape(1, -1)
 
 
+_AT_ONCE = (
+    2**23
+)  # numbers that are made exact: all features of thousands of videos would take 10 GB
 _Numbers = tuple[list[str], Tensor, Tensor, Tensor]
-
-
 _Features = tuple[Tensor, dict[str, int]]  # as of `stored_features`
 
 
@@ -72,15 +73,23 @@ class Held:
 
     def __init__(self) -> None:
         self._backbone: str | None = None
-        self._features: dict[str, _Features] = {}
+        self._features: dict[tuple[str, int, str], _Features] = {}
 
-    def of(self, backbone: str, key: str, make: Callable[[], _Features]) -> _Features:
-        """The features of this key, made if they are not held."""
+    def of(
+        self, backbone: str, splits: str, views: int, changes: str, make: Callable[[], _Features]
+    ) -> _Features:
+        """The features of so many views, made if they are not held.
+
+        Args:
+            changes: how all views but the first are changed. The first is the same with any.
+        """
         if backbone != self._backbone:
             self._features, self._backbone = {}, backbone
-        if key not in self._features:
-            self._features[key] = make()
-        return self._features[key]
+        for (held, count, changed), (features, begins) in self._features.items():
+            if held == splits and (views == 1 or (count, changed) == (views, changes)):
+                return features[: len(features) * views // count], begins
+        self._features[splits, views, changes] = made = make()
+        return made
 
 
 class ClipSource:
@@ -146,30 +155,24 @@ class ClipSource:
     ) -> FeatureClips:
         names, video, index, labels = windows
         views = training.views if training else 1
-        parts = []
-        for view in range(views):
-            features, offsets = self._split(config, split, training, view)
-            parts.append(features)
-        begin = torch.tensor([offsets[name] for name in names])
-        features = parts[0] if views == 1 else torch.cat(parts)
-        return FeatureClips(features, index + begin[video][:, None], labels, views)
-
-    def _split(
-        self, config: ModelConfig, split: str, training: TrainingConfig | None, view: int
-    ) -> tuple[Tensor, dict[str, int]]:
-        augmented = augmentation(training) if training and view else None
+        augmented = augmentation(training) if training and views > 1 else None
         # A video is in the train split of one fold and in the valid split of another.
         splits = ["train", "valid"] if self._shared and split != "test" else [split]
 
+        def stores(view: int) -> list[FeatureStore]:
+            shown = augmented if view else None
+            return open_stores(config, self.config, augmented=shown, view=view)
+
         def make() -> _Features:
             table = self.dataset.table
-            names = table.loc[table["split"].isin(splits), "video"].unique()
-            videos = [self.dataset.videos[name] for name in names]
-            stores = open_stores(config, self.config, augmented=augmented, view=view)
-            return stored_features(stores, videos, config)
+            of_splits = table.loc[table["split"].isin(splits), "video"].unique()
+            videos = [self.dataset.videos[name] for name in of_splits]
+            return stored_features([stores(view) for view in range(views)], videos, config)
 
-        family = _identity(open_stores(config, self.config), config)
-        return self._held.of(family, f"{splits}:{view}:{augmented}", make)
+        family = _identity(stores(0), config)
+        features, begins = self._held.of(family, f"{splits}", views, f"{augmented}", make)
+        begin = torch.tensor([begins[name] for name in names])
+        return FeatureClips(features, index + begin[video][:, None], labels, views)
 
 
 def _identity(stores: Sequence[FeatureStore], config: ModelConfig) -> str:
@@ -184,10 +187,13 @@ def fit_normalisation(model: models.VideoClassifier, clips: Clips) -> None:
     """
     if not isinstance(clips, FeatureClips):
         return
-    index = clips.index
-    if clips.views > 1:
-        frames = len(clips.features) // clips.views
-        index = index + frames * torch.arange(clips.views, device=index.device).view(-1, 1, 1)
-    features = clips.features[torch.unique(index)]
-    deviation, mean = torch.std_mean(features.double(), dim=0, correction=0)
-    model.norm.fit(mean.float(), deviation.float())
+    used = torch.unique(clips.every_view().index)
+    features, width = clips.features, clips.features.shape[1]
+    parts = used.split(max(1, _AT_ONCE // width))
+    total = torch.zeros(width, dtype=torch.float64, device=features.device)
+    for part in parts:
+        total += features[part].double().sum(dim=0)
+    mean, squares = total / len(used), torch.zeros_like(total)
+    for part in parts:
+        squares += (features[part].double() - mean).square().sum(dim=0)
+    model.norm.fit(mean.float(), (squares / len(used)).sqrt().float())

@@ -141,22 +141,32 @@ def _digest(network: torch.nn.Module) -> str:
 
 
 def stored_features(
-    stores: Sequence[FeatureStore], videos: Sequence[Video], config: ModelConfig
+    views: Sequence[Sequence[FeatureStore]], videos: Sequence[Video], config: ModelConfig
 ) -> tuple[Tensor, dict[str, int]]:
-    """A model's features of `videos` in one float16 tensor ``[N, F]``, and where each video begins.
+    """A model's features of `videos` in one float16 tensor ``[V * N, F]``, and where each video begins.
+
+    Each file is read to its place and closed: of thousands of videos there is no room for a second
+    copy, and a process may not have so many files open.
 
     Args:
-        stores: of `open_stores`; F is the sum of their widths.
+        views: the stores of each view, as of `open_stores`, all of the first view first; F is the sum
+            of their widths.
         config: says whether they are relative to their video's median.
     """
-    ensure(stores, videos)
-    parts = [load_features(store, videos) for store in stores]
-    _, offsets = parts[0]
-    each = [part for part, _ in parts]
-    features = each[0] if len(each) == 1 else torch.cat(each, dim=1)
-    if config.relative != "none":
-        _subtract_medians(features, list(offsets.values()))
-    return features, offsets
+    ensure(views[0], videos)
+    ends = np.cumsum([len(views[0][0].open(video)) for video in videos])
+    begins = [0, *ends[:-1].tolist()]
+    width = sum(store.num_features for store in views[0])
+    features = torch.empty((len(views) * int(ends[-1]), width), dtype=torch.float16)
+    for stores, rows in zip(views, features.split(int(ends[-1])), strict=True):
+        ensure(stores, videos)
+        columns = rows.split([store.num_features for store in stores], dim=1)
+        for store, part in zip(stores, columns, strict=True):
+            for video, begin, end in zip(videos, begins, ends, strict=True):
+                part.numpy()[begin:end] = store.open(video)
+        if config.relative != "none":
+            _subtract_medians(rows, begins)
+    return features, {video.name: begin for video, begin in zip(videos, begins, strict=True)}
 
 
 def _subtract_medians(features: Tensor, begins: Sequence[int]) -> None:
@@ -191,7 +201,7 @@ def extractor(
         stores = open_stores(
             model.config, data, precision=precision, backbone=model.backbone, on_frames=on_frames
         )
-        return lambda video: stored_features(stores, [video], model.config)[0]
+        return lambda video: stored_features([stores], [video], model.config)[0]
     if REGISTRY[model.config.architecture].backbone != "image":
         return None
     assert model.backbone is not None
@@ -221,19 +231,6 @@ def _computed_features(
         for frames in pictures(config, data, video)
     ]
     return torch.from_numpy(np.concatenate(parts, axis=1))
-
-
-def load_features(store: FeatureStore, videos: Sequence[Video]) -> tuple[Tensor, dict[str, int]]:
-    """Features of `videos` in one float16 tensor ``[N, F]``, and where each video begins in it."""
-    store.ensure(videos)
-    arrays = [store.open(video) for video in videos]
-    ends = np.cumsum([len(array) for array in arrays])
-    features = np.empty((int(ends[-1]), store.num_features), np.float16)
-    offsets = {}
-    for video, array, end in zip(videos, arrays, ends, strict=True):
-        offsets[video.name] = int(end) - len(array)
-        features[offsets[video.name] : end] = array
-    return torch.from_numpy(features), offsets
 
 
 def pictures(config: ModelConfig, data: DataConfig, video: Video) -> list[Pictures]:
