@@ -1,0 +1,1 @@
+"""Whether what a search chooses is good on videos that it has not seen, beside the simplest model."""

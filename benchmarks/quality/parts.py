@@ -1,0 +1,85 @@
+"""What does each part of the product do for the test figure?
+
+    python -m benchmarks.quality.parts [--seals FOLDER] [--seeds 909 1010] [--folder FOLDER]
+
+For each part the shipped configuration is searched as it is, and with that part turned the other way,
+on the same videos. The figures are of the ensemble that the file asks for, or where that is the part, of
+the best model alone. Every test figure is looked at once.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.quality.chosen import arguments, cases
+from benchmarks.quality.searches import difference, run
+from benchmarks.report import report
+from tuner.runtime.session import RaySession
+
+VIEWS = {"views": 3, "flip": True, "rotation": 8, "shift": 0.12, "zoom": 0.25, "colour": 0.2}
+ANY_VIEWS = {f"training__{key}": value for key, value in VIEWS.items()}
+# Of each set: the part, whether the file has it, and what turns it the other way.
+PARTS = {
+    "traps": {
+        "probes": (True, {"search__probes": 0}),
+        "unit: video": (True, {"data__unit": "frame"}),
+        "motion": (True, {"space__motion": ["none"], "space__appearance": [True]}),
+        "appearance as well": (True, {"space__appearance": [False]}),
+        "relative": (True, {"space__relative": ["none"]}),
+        "crop": (False, {"space__crop": ["none", "all"]}),
+        "validation by site": (True, {"search__validation": {"folds": 3, "by": "video"}}),
+        "validation by folds": (True, {"search__validation": None}),
+        "views": (True, {"training__views": 0}),
+    },
+    "seals": {
+        "probes": (True, {"search__probes": 0}),
+        "motion": (True, {"space__motion": ["none"]}),
+        "relative": (True, {"space__relative": ["none"]}),
+        "crop": (False, {"space__crop": ["none", "motion"]}),
+        "views": (False, ANY_VIEWS),
+    },
+}
+PARTS["sample"] = PARTS["seals"]
+
+
+def main() -> None:
+    args = arguments(__doc__, [909, 1010])
+    found: list[pd.DataFrame] = []
+    with tempfile.TemporaryDirectory() as temporary, RaySession() as session:
+        folder = (args.folder or Path(temporary)).absolute()
+        for name, seed, case in cases(args, folder):
+            base = run(case, folder, f"{name}-{seed}-base", session).assign(seed=seed)
+            keys = ["video", "frame", "label", "part", "seed"]
+            turned = {"ensemble": (True, base.set_index(keys)["alone"])}
+            for number, (part, (has, change)) in enumerate(PARTS[name].items()):
+                other = run(case, folder, f"{name}-{seed}-{number}", session, **change)
+                turned[part] = has, other.assign(seed=seed).set_index(keys)["chosen"]
+            for part, (has, predictions) in turned.items():
+                both = base.set_index(keys)[["chosen"]].assign(other=predictions).reset_index()
+                names = ("with", "without") if has else ("without", "with")
+                both = both.rename(columns=dict(zip(("chosen", "other"), names, strict=True)))
+                found.append(both.assign(effect_of=part, default=has))
+                print(part, seed, f"{difference(both, 'with', 'without')}", flush=True)
+    ratios = {}
+    print(
+        "\n| test | part | in the file | with | without | effect (95 % interval) |\n"
+        + "|---" * 6
+        + "|"
+    )
+    for (part, effect_of), rows in pd.concat(found).groupby(["part", "effect_of"], sort=False):
+        share = {one: (rows[one] == rows["label"]).mean() for one in ("with", "without")}
+        gain, low, high = difference(rows, "with", "without")
+        has = "yes" if rows["default"].iloc[0] else "no"
+        print(
+            f"| {part} | {effect_of} | {has} | {share['with']:.3f} | {share['without']:.3f} "
+            f"| {gain:+.3f} ({low:+.3f} to {high:+.3f}) |"
+        )
+        ratios[f"{part}: {effect_of}, {'in' if has == 'yes' else 'not in'} the file"] = (gain, "-")
+    report("parts", ratios, {"seeds": len(args.seeds)})
+
+
+if __name__ == "__main__":
+    main()
