@@ -19,7 +19,8 @@ from tuner.training.state import trained_state
 
 # How little the weights are held back: the inverse of the penalty on their squares, strong to weak.
 STRENGTHS = tuple(10.0**power for power in range(-5, 2))
-MOST_ROWS = 10_000  # to learn from: neighbouring frames are nearly the same, so more add time alone
+# To learn from: neighbouring frames are nearly the same, and time grows with the square of the rows.
+MOST_ROWS = 5_000
 _ITERATIONS = 100
 _BATCH = 512  # clips
 _NEVER = -30.0  # a logit
@@ -28,9 +29,9 @@ _NEVER = -30.0  # a logit
 class ProbeTraining(Training):
     """Multinomial logistic regression over pooled features, as one epoch.
 
-    Each of `STRENGTHS` is fitted to the train split, in all its views, and the best on the valid split
-    is kept. Classes count as `class_weights` says. The fit is scikit-learn's LogisticRegression, by
-    L-BFGS.
+    Each of `STRENGTHS` is fitted to the train split, in all its views if there is room for them in
+    `MOST_ROWS`, and the best on the valid split is kept. Classes count as `class_weights` says. The
+    fit is scikit-learn's LogisticRegression, by L-BFGS.
     """
 
     def step(self) -> dict[str, Any]:
@@ -40,7 +41,7 @@ class ProbeTraining(Training):
         assert isinstance(model, LinearProbe)  # as Run has seen
         train = self.train
         if isinstance(train, FeatureClips):
-            train = train.every_view()
+            train = train.every_view(MOST_ROWS)
         which = torch.arange(len(train))
         which = which[:: -(-len(which) // MOST_ROWS)]
         inputs = torch.cat(list(self._inputs(model, train, which))).numpy()

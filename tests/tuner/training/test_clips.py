@@ -102,10 +102,12 @@ def test_each_clip_of_a_batch_is_of_one_view():
 def test_every_view_of_each_clip_is_there_once():
     features = torch.cat([torch.full((4, 1), view) for view in range(3)]).half()
     index, labels = torch.tensor([[0, 1], [2, 3]]), torch.tensor([5, 6])
-    clips = FeatureClips(features, index, labels, views=3).every_view()
+    stored = FeatureClips(features, index, labels, views=3)
+    clips = stored.every_view()
     windows, found = clips.batch(torch.arange(len(clips)))
     assert windows.clips()[..., 0].tolist() == [[v, v] for v in (0, 0, 1, 1, 2, 2)]
     assert found.tolist() == [5, 6] * 3 and clips.views == 1
+    assert [len(stored.every_view(most)) for most in (1, 3, 4, 5, 100)] == [2, 2, 4, 4, 6]
 
 
 def test_a_probe_is_fitted_to_every_view(sources, monkeypatch, tmp_path):

@@ -73,11 +73,17 @@ class FeatureClips:
             labels=self.labels.to(device),
         )
 
-    def every_view(self) -> FeatureClips:
-        """The same with each clip once a view, all of the first view first."""
-        frames = len(self.features) // self.views
-        index = torch.cat([self.index + view * frames for view in range(self.views)])
-        return replace(self, index=index, labels=self.labels.repeat(self.views), views=1)
+    def every_view(self, most: int | None = None) -> FeatureClips:
+        """The same with each clip once a view, all of the first view first.
+
+        Args:
+            most: clips; later views than the first are left out where there would be more.
+        """
+        frames, views = len(self.features) // self.views, self.views
+        if most is not None:
+            views = min(views, max(1, most // len(self)))
+        index = torch.cat([self.index + view * frames for view in range(views)])
+        return replace(self, index=index, labels=self.labels.repeat(views), views=1)
 
     def batches(
         self, order: Tensor, size: int, *, windows: Jitter | None = None
