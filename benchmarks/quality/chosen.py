@@ -27,7 +27,9 @@ def arguments(doc: str, seeds: list[int]) -> argparse.Namespace:
     parser.add_argument("--sets", nargs="+", default=["sample", "traps", "seals"])
     parser.add_argument("--seals", type=Path, help="real videos of seals, with a labels.csv")
     parser.add_argument("--seeds", type=int, nargs="+", default=seeds)
-    parser.add_argument("--folder", type=Path, help="keeps the searches and the drawn videos")
+    parser.add_argument(
+        "--folder", type=Path, help="keeps searches and drawn videos, to go on from"
+    )
     return parser.parse_args()
 
 

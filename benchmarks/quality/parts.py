@@ -25,14 +25,14 @@ ANY_VIEWS = {f"training__{key}": value for key, value in VIEWS.items()}
 PARTS = {
     "traps": {
         "probes": (True, {"search__probes": 0}),
-        "unit: video": (True, {"data__unit": "frame"}),
         "motion": (True, {"space__motion": ["none"], "space__appearance": [True]}),
         "appearance as well": (True, {"space__appearance": [False]}),
         "relative": (True, {"space__relative": ["none"]}),
-        "crop": (False, {"space__crop": ["none", "all"]}),
         "validation by site": (True, {"search__validation": {"folds": 3, "by": "video"}}),
         "validation by folds": (True, {"search__validation": None}),
-        "views": (True, {"training__views": 0}),
+        "views": (True, {"training__views": 1}),
+        "crop": (False, {"space__crop": ["none", "all"]}),
+        "unit: video": (True, {"data__unit": "frame"}),
     },
     "seals": {
         "probes": (True, {"search__probes": 0}),
@@ -45,39 +45,47 @@ PARTS = {
 PARTS["sample"] = PARTS["seals"]
 
 
+def line(test: str, rows: pd.DataFrame) -> str:
+    """A line of the table: one part on some test videos."""
+    share = {one: (rows[one] == rows["label"]).mean() for one in ("with", "without")}
+    gain, low, high = difference(rows, "with", "without")
+    effect_of, has = rows["effect_of"].iloc[0], "yes" if rows["default"].iloc[0] else "no"
+    return (
+        f"| {test} | {effect_of} | {has} | {share['with']:.3f} | {share['without']:.3f} "
+        f"| {gain:+.3f} ({low:+.3f} to {high:+.3f}) |"
+    )
+
+
 def main() -> None:
     args = arguments(__doc__, [909, 1010])
     found: list[pd.DataFrame] = []
     with tempfile.TemporaryDirectory() as temporary, RaySession() as session:
         folder = (args.folder or Path(temporary)).absolute()
         for name, seed, case in cases(args, folder):
-            base = run(case, folder, f"{name}-{seed}-base", session).assign(seed=seed)
-            keys = ["video", "frame", "label", "part", "seed"]
-            turned = {"ensemble": (True, base.set_index(keys)["alone"])}
-            for number, (part, (has, change)) in enumerate(PARTS[name].items()):
-                other = run(case, folder, f"{name}-{seed}-{number}", session, **change)
-                turned[part] = has, other.assign(seed=seed).set_index(keys)["chosen"]
-            for part, (has, predictions) in turned.items():
-                both = base.set_index(keys)[["chosen"]].assign(other=predictions).reset_index()
+            base = run(case, folder, f"{name}-{seed}-base", session)
+            keys = ["video", "frame", "label", "part"]
+            base = base.set_index(keys)
+            parts = {"ensemble": (True, None)} | PARTS[name]
+            for number, (effect_of, (has, change)) in enumerate(parts.items()):
+                other = base["alone"]
+                if change is not None:
+                    table = run(case, folder, f"{name}-{seed}-{number}", session, **change)
+                    other = table.set_index(keys)["chosen"]
                 names = ("with", "without") if has else ("without", "with")
+                both = base[["chosen"]].assign(other=other).reset_index()
                 both = both.rename(columns=dict(zip(("chosen", "other"), names, strict=True)))
-                found.append(both.assign(effect_of=part, default=has))
-                print(part, seed, f"{difference(both, 'with', 'without')}", flush=True)
-    ratios = {}
+                found.append(both.assign(effect_of=effect_of, default=has, seed=seed))
+                for part, rows in found[-1].groupby("part"):
+                    print(line(f"{part}, seed {seed}", rows), flush=True)
     print(
         "\n| test | part | in the file | with | without | effect (95 % interval) |\n"
         + "|---" * 6
         + "|"
     )
+    ratios = {}
     for (part, effect_of), rows in pd.concat(found).groupby(["part", "effect_of"], sort=False):
-        share = {one: (rows[one] == rows["label"]).mean() for one in ("with", "without")}
-        gain, low, high = difference(rows, "with", "without")
-        has = "yes" if rows["default"].iloc[0] else "no"
-        print(
-            f"| {part} | {effect_of} | {has} | {share['with']:.3f} | {share['without']:.3f} "
-            f"| {gain:+.3f} ({low:+.3f} to {high:+.3f}) |"
-        )
-        ratios[f"{part}: {effect_of}, {'in' if has == 'yes' else 'not in'} the file"] = (gain, "-")
+        print(line(part, rows))
+        ratios[f"{part}: {effect_of}"] = (difference(rows, "with", "without")[0], "-")
     report("parts", ratios, {"seeds": len(args.seeds)})
 
 

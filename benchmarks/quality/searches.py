@@ -22,13 +22,12 @@ DRAWS = 2000
 BLOCK = 20  # labelled frames that are drawn together where the test is one video
 
 
-def tested(store: ResultsStore, ensemble: Ensemble) -> pd.Series:
-    """What models say of each labelled row of the test, by video and frame."""
+def tested(store: ResultsStore, ensemble: Ensemble, unit: str) -> pd.Series:
+    """What models say of each labelled row of the test, by video and frame (0 of whole videos)."""
     folder = evaluate(store, ensemble, output=output).folder
     frames = pd.read_csv(folder / "frame_predictions.csv")
     videos = pd.read_csv(folder / "video_predictions.csv")
-    whole = store.config.data.unit == "video"
-    table = videos.assign(frame=0) if whole else frames
+    table = videos.assign(frame=0) if unit == "video" else frames
     table = table[(table["split"] == "test") & table["label"].notna()]
     return table.set_index(["video", "frame", "label"])["prediction"]
 
@@ -46,12 +45,14 @@ def run(case: Case, folder: Path, name: str, session: RaySession, **more: Any) -
     changes = {**case.changes, "name": name, "storage": str(folder / "runs")}
     changes |= {key.replace("__", "."): value for key, value in more.items()}
     config = Config.load(case.config, changes)
-    found = tuner.search(config, output=output, session=session)
+    found = tuner.search(config, resume=True, output=output, session=session)
     store = ResultsStore.open(config.results_url, name)
     best = Ensemble.of(with_weights(store, store.ranking()[:1]))
     columns = {
-        "chosen": tested(store, best_ensemble(store, config.search.ensemble, output=output)),
-        "alone": tested(store, best),
+        "chosen": tested(
+            store, best_ensemble(store, config.search.ensemble, output=output), case.unit
+        ),
+        "alone": tested(store, best, case.unit),
     }
     table = pd.DataFrame(columns).reset_index()
     table["part"] = table["video"].map(case.part)
@@ -73,10 +74,10 @@ def probed(case: Case, folder: Path, name: str, session: RaySession) -> pd.Serie
         "search.keep_models": 1000,
     }
     config = Config.load(case.config, changes)
-    tuner.search(config, output=output, session=session)
+    tuner.search(config, resume=True, output=output, session=session)
     store = ResultsStore.open(config.results_url, name)
     probes = [one for one in store.ranking() if one.params["architecture"] == "linear_probe"]
-    return tested(store, Ensemble.of(with_weights(store, probes[:1])))
+    return tested(store, Ensemble.of(with_weights(store, probes[:1])), case.unit)
 
 
 def difference(table: pd.DataFrame, one: str, other: str) -> tuple[float, float, float]:

@@ -24,11 +24,13 @@ class Case(NamedTuple):
         config: a shipped file.
         changes: of its values, as of ``--set``.
         part: of a test video's name, the part of the test that it belongs to.
+        unit: what the figures are of, frames or videos.
     """
 
     config: Path
     changes: dict[str, Any]
     part: Callable[[str], str]
+    unit: str = "frame"
 
 
 def sample(seed: int, folder: Path) -> Case:
@@ -66,11 +68,11 @@ def traps(seed: int, folder: Path) -> Case:
         "search.seed": seed,
     }
     config = ROOT / "configs/cameratraps.yaml"
-    return Case(
-        config,
-        changes,
-        lambda v: "traps, sites seen" if v.split("/")[0] in seen else "traps, new sites",
-    )
+
+    def part(video: str) -> str:
+        return "traps, sites seen" if video.split("/")[0] in seen else "traps, new sites"
+
+    return Case(config, changes, part, unit="video")
 
 
 def seals(videos: Path) -> Callable[[int, Path], Case]:
