@@ -20,25 +20,25 @@ from benchmarks.report import report
 from tuner.runtime.session import RaySession
 
 VIEWS = {"views": 3, "flip": True, "rotation": 8, "shift": 0.12, "zoom": 0.25, "colour": 0.2}
-ANY_VIEWS = {f"training__{key}": value for key, value in VIEWS.items()}
+ANY_VIEWS = {f"training.{key}": value for key, value in VIEWS.items()}
 # Of each set: the part, whether the file has it, and what turns it the other way.
 PARTS = {
     "traps": {
-        "probes": (True, {"search__probes": 0}),
-        "motion": (True, {"space__motion": ["none"], "space__appearance": [True]}),
-        "appearance as well": (True, {"space__appearance": [False]}),
-        "relative": (True, {"space__relative": ["none"]}),
-        "validation by site": (True, {"search__validation": {"folds": 3, "by": "video"}}),
-        "validation by folds": (True, {"search__validation": None}),
-        "views": (True, {"training__views": 1}),
-        "crop": (False, {"space__crop": ["none", "all"]}),
-        "unit: video": (True, {"data__unit": "frame"}),
+        "probes": (True, {"search.probes": 0}),
+        "motion": (True, {"space.motion": ["none"], "space.appearance": [True]}),
+        "appearance as well": (True, {"space.appearance": [False]}),
+        "relative": (True, {"space.relative": ["none"]}),
+        "validation by site": (True, {"search.validation": {"folds": 3, "by": "video"}}),
+        "validation by folds": (True, {"search.validation": None}),
+        "views": (True, {"training.views": 1}),
+        "crop": (False, {"space.crop": ["none", "all"]}),
+        "unit: video": (True, {"data.unit": "frame"}),
     },
     "seals": {
-        "probes": (True, {"search__probes": 0}),
-        "motion": (True, {"space__motion": ["none"]}),
-        "relative": (True, {"space__relative": ["none"]}),
-        "crop": (False, {"space__crop": ["none", "motion"]}),
+        "probes": (True, {"search.probes": 0}),
+        "motion": (True, {"space.motion": ["none"]}),
+        "relative": (True, {"space.relative": ["none"]}),
+        "crop": (False, {"space.crop": ["none", "motion"]}),
         "views": (False, ANY_VIEWS),
     },
 }
@@ -69,7 +69,7 @@ def main() -> None:
             for number, (effect_of, (has, change)) in enumerate(parts.items()):
                 other = base["alone"]
                 if change is not None:
-                    table = run(case, folder, f"{name}-{seed}-{number}", session, **change)
+                    table = run(case, folder, f"{name}-{seed}-{number}", session, change)
                     other = table.set_index(keys)["chosen"]
                 names = ("with", "without") if has else ("without", "with")
                 both = base[["chosen"]].assign(other=other).reset_index()

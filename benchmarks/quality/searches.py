@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -32,20 +34,25 @@ def tested(store: ResultsStore, ensemble: Ensemble, unit: str) -> pd.Series:
     return table.set_index(["video", "frame", "label"])["prediction"]
 
 
-def run(case: Case, folder: Path, name: str, session: RaySession, **more: Any) -> pd.DataFrame:
+def run(
+    case: Case,
+    folder: Path,
+    name: str,
+    session: RaySession,
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> pd.DataFrame:
     """Search, and test the models that were chosen, each looked at once.
 
     Args:
-        more: changes of the configuration's values, dots written as two underscores.
+        more: changes of the configuration's values, as of ``--set``.
 
     Returns:
         A row a labelled row of the test: ``video, frame, label, part``, and the predictions ``chosen``
         (what the file's ``search.ensemble`` gives), ``alone`` (the best model).
     """
-    changes = {**case.changes, "name": name, "storage": str(folder / "runs")}
-    changes |= {key.replace("__", "."): value for key, value in more.items()}
+    changes = {**case.changes, **more, "name": name, "storage": str(folder / "runs")}
     config = Config.load(case.config, changes)
-    found = tuner.search(config, resume=True, output=output, session=session)
+    tuner.search(config, resume=True, output=output, session=session)
     store = ResultsStore.open(config.results_url, name)
     best = Ensemble.of(with_weights(store, store.ranking()[:1]))
     columns = {
@@ -56,7 +63,6 @@ def run(case: Case, folder: Path, name: str, session: RaySession, **more: Any) -
     }
     table = pd.DataFrame(columns).reset_index()
     table["part"] = table["video"].map(case.part)
-    table["seconds"] = found.seconds
     return table
 
 

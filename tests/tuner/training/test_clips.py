@@ -12,7 +12,7 @@ from tuner.config.parameters import TrainingConfig
 from tuner.config.sections import DataConfig
 from tuner.preparation.one_machine import load_dataset
 from tuner.training.clips.batches import FeatureClips
-from tuner.training.clips.source import ClipSource, frame_numbers
+from tuner.training.clips.source import ClipSource, Held, frame_numbers
 from tuner.training.device import backbone_precision
 from tuner.training.run import Run
 
@@ -108,6 +108,23 @@ def test_every_view_of_each_clip_is_there_once():
     assert windows.clips()[..., 0].tolist() == [[v, v] for v in (0, 0, 1, 1, 2, 2)]
     assert found.tolist() == [5, 6] * 3 and clips.views == 1
     assert [len(stored.every_view(most)) for most in (1, 3, 4, 5, 100)] == [2, 2, 4, 4, 6]
+
+
+def test_the_first_view_is_that_of_held_views_and_other_views_are_made():
+    held, made = Held(), []
+
+    def of(views, changes, backbone="b"):
+        def make():
+            made.append((views, changes))
+            return torch.arange(2 * views), {"v": 0}
+
+        return held.of(backbone, "train", views, changes, make)[0].tolist()
+
+    assert of(3, "flip") == of(3, "flip") == [0, 1, 2, 3, 4, 5]
+    assert of(1, "None") == [0, 1]
+    assert made == [(3, "flip")]
+    of(3, "turn"), of(2, "flip"), of(1, "None", backbone="c")
+    assert made[1:] == [(3, "turn"), (2, "flip"), (1, "None")]
 
 
 def test_a_probe_is_fitted_to_every_view(sources, monkeypatch, tmp_path):

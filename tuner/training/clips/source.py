@@ -61,9 +61,8 @@ def frame_numbers(config: ModelConfig, count: int, frames: np.ndarray | None) ->
     return clip_indices(spread(count, config.frames_per_video), length, stride).reshape(1, -1)
 
 
-_AT_ONCE = (
-    2**23
-)  # numbers that are made exact: all features of thousands of videos would take 10 GB
+# Numbers that are made exact at a time: all features of thousands of videos would take 10 GB.
+_AT_ONCE = 2**23
 _Numbers = tuple[list[str], Tensor, Tensor, Tensor]
 _Features = tuple[Tensor, dict[str, int]]  # as of `stored_features`
 
