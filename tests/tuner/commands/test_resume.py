@@ -52,7 +52,8 @@ def test_a_killed_search_is_resumed_without_loss(write_config, tmp_path):
         search={"trials": 3, "scheduler": "none"},
     )
     line = [sys.executable, "-m", "tuner.search", str(path), "--resume"]
-    log = (tmp_path / "log").open("w")
+    said = tmp_path / "log"
+    log = said.open("w")
     first = subprocess.Popen(line, cwd=ROOT, stdout=log, stderr=log)
 
     def trials() -> list:
@@ -61,7 +62,10 @@ def test_a_killed_search_is_resumed_without_loss(write_config, tmp_path):
         except (KeyError, Exception):  # the database isn't there yet
             return []
 
-    wait_until(lambda: any(trial.intermediate_values for trial in trials()), first)
+    def epochs() -> int:
+        return sum(len(trial.intermediate_values) for trial in trials())
+
+    wait_until(lambda: epochs() > 0, first, said)
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
     before = trials()
@@ -71,7 +75,7 @@ def test_a_killed_search_is_resumed_without_loss(write_config, tmp_path):
 
     second = subprocess.Popen(line, cwd=ROOT, stdout=log, stderr=log)
     reached = sum(len(trial.intermediate_values) for trial in before)
-    wait_until(lambda: sum(len(t.intermediate_values) for t in trials()) > reached + 3, second)
+    wait_until(lambda: epochs() > reached + 3, second, said)
     assert counts_of(path)["running"] > 0
     os.kill(second.pid, signal.SIGINT)  # Ctrl-C
     start = time.monotonic()
@@ -98,9 +102,9 @@ def test_a_killed_search_is_resumed_without_loss(write_config, tmp_path):
     assert all(after[number].params == params for number, params in params_before.items())
 
 
-def wait_until(condition, process: subprocess.Popen, seconds: float = 120) -> None:
+def wait_until(condition, process: subprocess.Popen, log: Path, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():
-        assert process.poll() is None, "the search ended too soon"
-        assert time.monotonic() < end, "the search does not get on"
+        assert process.poll() is None, f"the search ended too soon: {log.read_text()}"
+        assert time.monotonic() < end, f"the search does not get on: {log.read_text()}"
         time.sleep(0.2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import warnings
 from datetime import datetime
 from pathlib import Path
@@ -35,6 +36,7 @@ _TIMEOUTS = {
     "tcp_user_timeout": 60_000,
 }
 _LOCK, _TRANSACTION = 10, 30  # seconds
+_TRIES = 20  # to make the tables that another process makes too; each try finds more of them made
 
 
 def open_storage(url: str) -> optuna.storages.RDBStorage:
@@ -53,7 +55,7 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
     try:
         # SQLAlchemy's default is an older driver, which is not installed with us.
         full = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
-        storage = optuna.storages.RDBStorage(full, engine_kwargs=options)
+        storage = _with_tables(full, options)
     except ImportError as error:
         raise StoreError(
             f"results: {without_password(url)} needs a driver that is not installed "
@@ -68,6 +70,23 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
         sqlalchemy.event.listen(storage.engine, "connect", _let_go)
     storage.engine.dispose()  # connections that were opened before
     return storage
+
+
+def _with_tables(url: str, options: dict[str, Any]) -> optuna.storages.RDBStorage:
+    """The database with Optuna's tables, which another process may be making at the same moment.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: it can't be opened.
+    """
+    for _ in range(_TRIES):
+        try:
+            return optuna.storages.RDBStorage(url, engine_kwargs=options)
+        except sqlalchemy.exc.DBAPIError as error:
+            twice = isinstance(error, sqlalchemy.exc.IntegrityError)
+            if not twice and "already exists" not in str(error):
+                raise
+            time.sleep(0.1)
+    return optuna.storages.RDBStorage(url, engine_kwargs=options)
 
 
 def _let_go(connection: Any, _: Any) -> None:
