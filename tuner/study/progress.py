@@ -13,11 +13,21 @@ from rich.table import Table
 from rich.text import Text
 
 from data.console import Latest, duration
+from models.registry import PROBE
 from tuner.runtime.failures import reason_of
 from tuner.runtime.notices import Notices
 from tuner.study.space.describe import describe
 from tuner.study.store.results import ResultsStore
 from tuner.study.time_left import TimeLeft
+
+
+def _is_probe(trial: Any) -> bool:
+    """Probes take seconds, so nothing follows from them about the time of others."""
+    return trial.config["params"]["architecture"] == PROBE
+
+
+def _speed(rate: float, steps: str) -> str:
+    return f"{rate:.1f} {steps}/s" if rate >= 0.1 else f"{60 * rate:.1f} {steps}/min"
 
 
 class NoReports(ProgressReporter):
@@ -98,7 +108,8 @@ class Progress(Callback):
         self.running.setdefault(number, {"params": trial.config["params"]}).update(result)
         if "best_value" not in result:
             return
-        self.left.trained(len(result["report"].epochs), time.monotonic())
+        if not _is_probe(trial):
+            self.left.trained(len(result["report"].epochs), time.monotonic())
         self.epochs[number] = result["epoch"]
         value, objective = result["best_value"], self.store.objective
         place = objective.place(
@@ -112,7 +123,7 @@ class Progress(Callback):
             self._end(trial, "failed", result.get("failed", "no epoch"))
             return
         state = "finished" if result["finished"] else "pruned"
-        if result["finished"]:
+        if result["finished"] and not _is_probe(trial):
             self.left.finished(result["epoch"])
         steps = self.store.objective.step if result["epoch"] == 1 else self.steps
         text = f"{self.metric} {result['best_value']:.3f} after {result['epoch']} {steps}"
@@ -164,7 +175,7 @@ class Progress(Callback):
         return (
             f"[{duration(now - self.start)}] {left} left, {self.ended}/{self.total} trials, "
             f"{len(self._busy())} running, {len(self.waiting)} waiting, "
-            f"{self.left.rate(now, self.start):.1f} {self.steps}/s",
+            f"{_speed(self.left.rate(now, self.start), self.steps)}",
             f"{best}, {counts['pruned']} pruned, {counts['finished']} finished, "
             f"{counts['failed']} failed",
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 _WINDOW = 60.0  # seconds: how fast a search is now, not how fast it was
+_FEWEST = 8  # reports; of slow networks a minute has none or two, which say nothing
 
 
 class TimeLeft:
@@ -28,6 +30,7 @@ class TimeLeft:
         # As a first guess, early stopping ends a training half way.
         self._finished = [longest / 2]
         self._epochs: deque[tuple[float, int]] = deque()
+        self._since = -math.inf  # the time of the last report that is no longer counted
         self.count = 0  # epochs that have been trained
 
     @property
@@ -49,16 +52,14 @@ class TimeLeft:
         self._finished.append(epochs)
 
     def rate(self, now: float, start: float) -> float:
-        """Epochs a second, over the last minute.
+        """Epochs a second, over the last minute, or the last reports if they are fewer.
 
         Args:
             start: when the trials began.
         """
-        while self._epochs and self._epochs[0][0] < now - _WINDOW and len(self._epochs) > 1:
-            self._epochs.popleft()
-        if not self._epochs:
-            return 0.0
-        since = max(start, min(now - _WINDOW, self._epochs[0][0]))
+        while len(self._epochs) > _FEWEST and self._epochs[0][0] < now - _WINDOW:
+            self._since, _ = self._epochs.popleft()
+        since = max(start, self._since)
         return sum(count for _, count in self._epochs) / max(now - since, 1e-9)
 
     def epochs(self, *, running: Iterable[int], waiting: Iterable[int], ended: int) -> float:

@@ -82,7 +82,7 @@ def test_a_search_is_readable_on_a_terminal_and_in_a_file(tmp_path, terminal):
         assert "? left" not in first
         progress.on_trial_complete(0, [], trial)
         line = " ".join(progress.lines())
-    for words in ("1/4 trials", "0 running", "1 pruned", "0 failed", "epochs/s", "left"):
+    for words in ("1/4 trials", "0 running", "1 pruned", "0 failed", " epochs/", "left"):
         assert words in line
     shown = " ".join(text.getvalue().split())
     assert "model 0 pruned valid_f1 0.750 after 3 epochs" in shown
@@ -96,6 +96,8 @@ def test_on_a_terminal_of_80_columns_nothing_is_cut_within_a_word(tmp_path):
     progress.total = progress.left.total = 4000
     progress.counts |= {"pruned": 2000, "finished": 1000, "failed": 100}
     progress.start -= 200_000
+    for before in range(200_000, 0, -1000):
+        progress.left.trained(200, time.monotonic() - before)
     with progress:
         progress.on_trial_start(0, [], trial)
         trial.last_result = result()
@@ -104,6 +106,16 @@ def test_on_a_terminal_of_80_columns_nothing_is_cut_within_a_word(tmp_path):
         progress.on_trial_complete(0, [], trial)
     words = text.getvalue().split()
     assert {"image_mlp_frozen", "efficientnet_lite0", "pruned"} <= set(words)
+
+
+def test_a_probe_says_nothing_of_the_time_that_others_take(tmp_path):
+    trial, progress = a_search(tmp_path, Console(file=io.StringIO(), width=80))
+    trial.config["params"]["architecture"] = "linear_probe"
+    trial.last_result = result(epoch=1, finished=True)
+    progress.on_trial_start(0, [], trial)
+    progress.on_trial_result(0, [], trial, trial.last_result)
+    progress.on_trial_complete(0, [], trial)
+    assert "? left, 1/4 trials" in progress.lines()[0]
 
 
 def test_the_time_left_is_at_most_that_of_the_budget(tmp_path):

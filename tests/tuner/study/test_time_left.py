@@ -40,6 +40,17 @@ def test_the_rate_is_that_of_late():
     assert left.rate(100.0, 0.0) == pytest.approx(1, abs=0.05)
 
 
+def test_of_epochs_longer_than_a_minute_it_does_not_jump():
+    left = TimeLeft(16, levels=[], factor=3, longest=24)
+    for minute in range(0, 30, 3):
+        left.trained(1, 60.0 * minute)
+    said = [
+        left.seconds(27 * 60.0 + late, -180.0, running=[10], waiting=[], ended=0)
+        for late in (1.0, 61.0, 119.0)
+    ]
+    assert said == pytest.approx([(15 * 12 + 2) * 180.0] * 3, rel=0.1)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_through_a_whole_search_it_is_about_right(seed):
     """24 trials on two workers, halved at 4 and 12 epochs, ending by themselves after 15 to 25."""
