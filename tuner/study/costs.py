@@ -24,7 +24,7 @@ from tuner.config.parameters import TrainingConfig
 from tuner.preparation.cluster import learnt_from
 from tuner.preparation.costs import Need, Part, gigabytes, lines, need, warnings
 from tuner.preparation.speed import Speed, measure
-from tuner.study.halving.rungs import Rungs, longest
+from tuner.study.halving.rungs import Rungs, most_epochs, usual, usual_epochs
 from tuner.study.space.checks import searched_views
 from tuner.study.space.space import Space, resolve
 from tuner.study.time_left import TimeLeft
@@ -153,14 +153,18 @@ def lower_rates(rate: float) -> list[int]:
 
 def trial_seconds(config: Config, trials: int, epoch: float, workers: int) -> Trials:
     """How long the trials take, by the seconds of an `epoch` and the odds of successive halving."""
-    search, most = config.search, longest(config)
-    asha = most if search.scheduler == "asha" else 0
-    rungs = Rungs(grace=search.grace_period, factor=search.reduction_factor, longest=asha)
-    left = TimeLeft(trials, levels=rungs.levels, factor=search.reduction_factor, longest=most)
+    search = config.search
+    step = epoch if search.validation is None else epoch * usual_epochs(config)
+    rungs = Rungs.of(config)
+    left = TimeLeft(
+        trials, levels=rungs.levels, factor=search.reduction_factor, first_guess=usual(config)
+    )
     at_once = min(workers, trials) or 1
-    epochs = left.epochs(running=[], waiting=[], ended=0)
+    steps = left.epochs(running=[], waiting=[], ended=0)
+    most = epoch * most_epochs(config)
+    most *= 1 if search.validation is None else search.validation.folds
     limit = math.inf if search.time_budget is None else search.time_budget
-    return Trials(min(limit, epochs * epoch / at_once), min(limit, trials * most * epoch / at_once))
+    return Trials(min(limit, steps * step / at_once), min(limit, trials * most / at_once))
 
 
 def epoch_seconds(config: Config, space: Space, dataset: Dataset, unknown: list[str]) -> float:
@@ -178,7 +182,7 @@ def epoch_seconds(config: Config, space: Space, dataset: Dataset, unknown: list[
         for name, share in shares.items():
             model, training = next(pair for pair in drawn if pair[0].architecture == name)
             try:
-                total += share * _epoch(model, training, dataset, config.search.metric)
+                total += share * _epoch(model, training, dataset, config)
                 counted += share
             except (OutOfMemory, Diverged) as error:
                 unknown.append(f"trials of {name} are not measured ({error})")
@@ -187,10 +191,14 @@ def epoch_seconds(config: Config, space: Space, dataset: Dataset, unknown: list[
     return total / counted if counted else 0.0
 
 
-def _epoch(model: ModelConfig, settings: TrainingConfig, dataset: Dataset, metric: str) -> float:
+def _epoch(model: ModelConfig, settings: TrainingConfig, dataset: Dataset, config: Config) -> float:
     """Seconds of an epoch of one model, over all clips of the data set."""
     splits = dataset.table["split"].value_counts()
-    train, valid = int(splits["train"]), int(splits["valid"])
+    train, valid = int(splits.get("train", 0)), int(splits.get("valid", 0))
+    if (validation := config.search.validation) is not None:
+        learnt = train + valid
+        valid = max(1, learnt // validation.folds)
+        train = learnt - valid
     device = best_device()
     stored = models.uses_stored_features(model)
     count = settings.batch_size * settings.accumulate
@@ -206,7 +214,7 @@ def _epoch(model: ModelConfig, settings: TrainingConfig, dataset: Dataset, metri
         noise_clips(model, checked, len(dataset.classes)),
         config=settings,
         task=Multiclass(dataset.classes),
-        metric=metric,
+        metric=config.search.metric,
         device=device,
     )
     if stored or device.type == "cuda":

@@ -22,13 +22,14 @@ class TimeLeft:
         total: trials of the search.
         levels: epochs of the rungs; none if no trial is stopped.
         factor: one of so many trials at a rung goes on.
-        longest: epochs of a training that nothing stops.
+        first_guess: epochs of a training that nobody stops, until some have finished.
     """
 
-    def __init__(self, total: int, *, levels: Sequence[int], factor: float, longest: int) -> None:
+    def __init__(
+        self, total: int, *, levels: Sequence[int], factor: float, first_guess: float
+    ) -> None:
         self.total, self.levels, self.factor = total, list(levels), factor
-        # As a first guess, early stopping ends a training half way.
-        self._finished = [longest / 2]
+        self._finished = [first_guess]
         self._epochs: deque[tuple[float, int]] = deque()
         self._since = -math.inf  # the time of the last report that is no longer counted
         self.count = 0  # epochs that have been trained

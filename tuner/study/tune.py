@@ -102,7 +102,7 @@ def _fit(
     from ray import tune
 
     from tuner.study.context import SearchContext
-    from tuner.study.halving.rungs import longest
+    from tuner.study.halving.rungs import usual
     from tuner.study.halving.schedule import (
         TimeBudget,
         decisions,
@@ -142,7 +142,7 @@ def _fit(
         searcher.total,
         levels=rungs.levels,
         factor=config.search.reduction_factor,
-        longest=longest(config),
+        first_guess=usual(config),
     )
     with Progress(
         store,

@@ -174,6 +174,21 @@ def test_trials_take_what_successive_halving_leaves_them(write_config) -> None:
     assert trial_seconds(short, 6, 2.0, 2) == (5, 5)
 
 
+def test_a_fall_of_the_rate_is_trained_to_its_end(write_config) -> None:
+    training = {"schedule": "cosine", "epochs": 9}
+    config = Config.load(write_config(training=training, search={"scheduler": "none"}))
+    assert trial_seconds(config, 6, 2.0, 2) == (6 * 9 * 2 / 2, 6 * 9 * 2 / 2)
+
+
+def test_a_fold_is_a_whole_training(write_config) -> None:
+    training = {"schedule": "cosine", "epochs": 9}
+    config = Config.load(write_config(training=training, search={"validation": {"folds": 3}}))
+    found = trial_seconds(config, 6, 2.0, 2)
+    assert found.most == 6 * 3 * 9 * 2 / 2
+    factor = config.search.reduction_factor  # after one fold, one of so many goes on to the others
+    assert found.expected == pytest.approx(6 * (1 + 2 / factor) * 9 * 2 / 2)
+
+
 def test_videos_that_can_not_be_read_are_named() -> None:
     unknown: list[str] = []
     assert decode_rate([video("gone", 9)], [SIZE], unknown, cropped=False) is None

@@ -55,7 +55,7 @@ def a_search(tmp_path, console, **options):
     trial = SimpleNamespace(
         config={"model_id": number, "params": params}, last_result=None, status="RUNNING"
     )
-    left = TimeLeft(4, levels=[4, 12], factor=3, longest=60)
+    left = TimeLeft(4, levels=[4, 12], factor=3, first_guess=30)
     return trial, Progress(store, left, console=console, every=0, **options)
 
 

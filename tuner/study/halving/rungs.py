@@ -47,6 +47,15 @@ class Rungs:
         """
         return cls(grace=1, factor=factor, longest=2 * folds // 3 + 1)
 
+    @classmethod
+    def of(cls, config: Config) -> Rungs:
+        """The rungs of a search's trials; without ASHA there are none."""
+        search = config.search
+        if search.scheduler == "asha" and search.validation is not None:
+            return cls.of_folds(search.validation.folds, factor=search.reduction_factor)
+        most = longest(config) if search.scheduler == "asha" else 0
+        return cls(grace=search.grace_period, factor=search.reduction_factor, longest=most)
+
     def remember(self, number: int, epochs: Mapping[int, float], objective: Objective) -> None:
         """Take over what a trial of an earlier run of the search reached at each rung.
 
@@ -130,11 +139,27 @@ class Rungs:
 
 def longest(config: Config) -> int:
     """Steps of the longest trial in the space: folds, or epochs."""
-    if config.search.validation is not None:
-        return config.search.validation.folds
+    validation = config.search.validation
+    return most_epochs(config) if validation is None else validation.folds
+
+
+def usual(config: Config) -> float:
+    """Steps of a trial that nobody stops, as a first guess."""
+    validation = config.search.validation
+    return usual_epochs(config) if validation is None else validation.folds
+
+
+def most_epochs(config: Config) -> int:
+    """Epochs of the longest training in the space."""
     most_epochs = config.training.max_epochs
     for name in ("rounds", "epochs"):
         for domain in config.space.get(name, []):
             most = max(domain.choices) if domain.choices else domain.high
             most_epochs = most_epochs * int(most or 1) // getattr(config.training, name)
     return most_epochs
+
+
+def usual_epochs(config: Config) -> float:
+    """Epochs of a training, as a first guess: without better validation, rounds end about half way."""
+    most = most_epochs(config)
+    return most / 2 if config.training.schedule == "rounds" else most

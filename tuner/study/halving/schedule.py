@@ -103,13 +103,8 @@ class Paused(Callback):
 
 
 def make_rungs(config: Config, store: ResultsStore) -> Rungs:
-    """The rungs of a search, with what trials of its earlier runs reached; without ASHA it has none."""
-    search = config.search
-    factor, epochs = search.reduction_factor, longest(config) if search.scheduler == "asha" else 0
-    if epochs and search.validation is not None:
-        rungs = Rungs.of_folds(search.validation.folds, factor=factor)
-    else:
-        rungs = Rungs(grace=search.grace_period, factor=factor, longest=epochs)
+    """The rungs of a search, with what trials of its earlier runs reached."""
+    rungs = Rungs.of(config)
     for record in store.records():
         rungs.remember(record.number, record.epochs, store.objective)
     return rungs
