@@ -41,7 +41,7 @@ def run(
     session: RaySession,
     more: Mapping[str, Any] = MappingProxyType({}),
 ) -> pd.DataFrame:
-    """Search, and test the models that were chosen, each looked at once.
+    """Search, and test the models that were chosen, each looked at once; the table is kept beside them.
 
     Args:
         more: changes of the configuration's values, as of ``--set``.
@@ -51,6 +51,9 @@ def run(
         (what the file's ``search.ensemble`` gives), ``alone`` (the best model).
     """
     changes = {**case.changes, **more, "name": name, "storage": str(folder / "runs")}
+    kept = folder / "runs" / name / "predictions.csv"
+    if kept.exists():
+        return pd.read_csv(kept)
     config = Config.load(case.config, changes)
     tuner.search(config, resume=True, output=output, session=session)
     store = ResultsStore.open(config.results_url, name)
@@ -63,6 +66,7 @@ def run(
     }
     table = pd.DataFrame(columns).reset_index()
     table["part"] = table["video"].map(case.part)
+    table.to_csv(kept, index=False)
     return table
 
 
