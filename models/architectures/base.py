@@ -73,6 +73,17 @@ class VideoClassifier(nn.Module, ABC):
             Tensor: shape ``[B, C]``.
         """
 
+    def alone(self, features: Tensor) -> Tensor:
+        """Return what each step says by itself: the logits of a clip that is that step throughout.
+
+        Args:
+            features (Tensor): normalised, shape ``[B, F]``.
+
+        Returns:
+            Tensor: shape ``[B, C]``.
+        """
+        return self.classify(features[:, None].expand(-1, self.steps, -1))
+
     def weigh(self, features: Tensor) -> Tensor | None:
         """Return how much each step counts for the answer.
 

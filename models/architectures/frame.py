@@ -41,6 +41,10 @@ class Frame(VideoClassifier):
         """
         return self.logits(self.pool(self.dense(features)))
 
+    def alone(self, features: Tensor) -> Tensor:
+        """Return the logits of each step; of equal steps, every pooling gives one of them."""
+        return self.classify(features[:, None])
+
     def weigh(self, features: Tensor) -> Tensor:
         """Return how much each step counts, arguments and shapes as ``VideoClassifier.weigh``."""
         return self.pool.shares(self.dense(features))

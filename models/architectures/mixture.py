@@ -44,6 +44,10 @@ class Mixture(VideoClassifier):
             )
         )
 
+    def alone(self, features: Tensor) -> Tensor:
+        """Return the same of each step by itself."""
+        return self._mean(lambda member: member.alone(member.norm(features)))
+
     def weigh(self, features: Tensor) -> Tensor | None:
         """Return the mean of the members' weights, if they tell them."""
         each = [member.weigh(member.norm(features)) for member in members(self)]

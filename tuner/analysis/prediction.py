@@ -23,7 +23,7 @@ from tuner.training.device import best_device
 from tuner.training.task import Multiclass, Task
 
 PREDICTIONS = "frame_predictions.csv"
-_FEATURES_AT_ONCE, _FRAMES_AT_ONCE = 512, 32
+_FEATURES_AT_ONCE, _FRAMES_AT_ONCE, _STEPS_AT_ONCE = 512, 32, 64
 
 
 @dataclass(frozen=True)
@@ -154,14 +154,23 @@ def _seen(
     whole = frame_numbers(model.config, count, None)
     if features is None:  # the clips of a network that is trained, each as if it were all of them
         stored, alone = None, np.tile(whole.reshape(places, -1), (1, places))
+        clips = _clips(model, None, video, config, np.concatenate([whole, alone]))
+        probabilities = _probabilities(task, model, clips, tell)
+        answer, each = probabilities[0], probabilities[1:]
     else:
         stored = features(video)
-        alone = np.tile(np.arange(len(stored))[:, None], (1, places))
-    clips = _clips(model, stored, video, config, np.concatenate([whole, alone]))
-    probabilities = _probabilities(task, model, clips, tell)
-    answer, each = probabilities[0], probabilities[1:]
+        answer = _probabilities(task, model, _clips(model, stored, video, config, whole), tell)[0]
+        each = _alone(task, model, stored)
     part = np.arange(count) * len(each) // count  # the clip, or the frame itself, of each frame
     return _Seen(each[part], answer, _weights(model, stored, part))
+
+
+def _alone(task: Task, model: VideoClassifier, stored: Tensor) -> np.ndarray:
+    """What each step says by itself, float64 ``[N, C]``."""
+    with torch.inference_mode():
+        features = model.norm(stored.float().to(model.norm.mean.device))
+        logits = torch.cat([model.alone(some) for some in features.split(_STEPS_AT_ONCE)])
+    return task.probabilities(logits.double().cpu()).numpy()
 
 
 def _weights(model: VideoClassifier, stored: Tensor | None, part: np.ndarray) -> np.ndarray | None:

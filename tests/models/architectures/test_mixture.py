@@ -42,6 +42,32 @@ def test_it_answers_with_the_mean_of_the_probabilities(kind: dict[str, Any]) -> 
     assert torch.allclose(mixture(windows), mixture(windows.clips()), atol=1e-5)
 
 
+FRAMES: dict[str, Any] = {"architecture": "image_mlp_frozen", "frames_per_video": 4}
+OVER_FRAMES = {
+    "architecture": "video_lrcnn_frozen",
+    "sequence_model": "LSTM",
+    "frames_per_video": 4,
+}
+POOLINGS = ["MeanPooling", "MaxPooling", "LogSumExpPooling", "AttentionPooling"]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *({**FRAMES, "video_pooling": pooling, "layer_1_size": 8} for pooling in POOLINGS),
+        {"architecture": "linear_probe", "frames_per_video": 4},
+        {"architecture": "linear_probe", "frames_per_video": 1},
+        OVER_FRAMES,
+    ],
+)
+def test_a_step_alone_is_judged_as_a_video_that_shows_nothing_else(kind: dict[str, Any]) -> None:
+    members = several(2, **kind)
+    features = torch.randn(6, members[0].num_features)
+    for model in (members[0], Mixture(members).eval()):
+        alike = model(features[:, None].expand(-1, model.steps, -1))
+        assert torch.allclose(model.alone(model.norm(features)), alike, atol=1e-5)
+
+
 def test_it_weighs_as_its_members_do_on_average() -> None:
     members = several(2, **WHOLE)
     features = torch.randn(5, 4, members[0].num_features)
