@@ -51,11 +51,11 @@ def run(
         (what the file's ``search.ensemble`` gives), ``alone`` (the best model).
     """
     changes = {**case.changes, **more, "name": name, "storage": str(folder / "runs")}
-    kept = folder / "runs" / name / "predictions.csv"
-    if kept.exists():
-        return pd.read_csv(kept)
     config = Config.load(case.config, changes)
     tuner.search(config, resume=True, output=output, session=session)
+    kept = config.folder / "predictions.csv"
+    if kept.exists():
+        return pd.read_csv(kept)
     store = ResultsStore.open(config.results_url, name)
     best = Ensemble.of(with_weights(store, store.ranking()[:1]))
     columns = {

@@ -21,15 +21,6 @@ from tuner.study.store.results import ResultsStore
 from tuner.study.time_left import TimeLeft
 
 
-def _is_probe(trial: Any) -> bool:
-    """Probes take seconds, so nothing follows from them about the time of others."""
-    return trial.config["params"]["architecture"] == PROBE
-
-
-def _speed(rate: float, steps: str) -> str:
-    return f"{rate:.1f} {steps}/s" if rate >= 0.1 else f"{60 * rate:.1f} {steps}/min"
-
-
 class NoReports(ProgressReporter):
     """In place of Tune's own table, which in a notebook would delete all that was shown before."""
 
@@ -175,7 +166,7 @@ class Progress(Callback):
         return (
             f"[{duration(now - self.start)}] {left} left, {self.ended}/{self.total} trials, "
             f"{len(self._busy())} running, {len(self.waiting)} waiting, "
-            f"{_speed(self.left.rate(now, self.start), self.steps)}",
+            + _speed(self.left.rate(now, self.start), self.steps),
             f"{best}, {counts['pruned']} pruned, {counts['finished']} finished, "
             f"{counts['failed']} failed",
         )
@@ -225,3 +216,12 @@ class Progress(Callback):
         left = self.left.epochs(running=running, waiting=waiting, ended=self.ended)
         done = self.left.count
         return done / max(done + left, 1e-9)
+
+
+def _is_probe(trial: Any) -> bool:
+    """Probes take seconds, so nothing follows from them about the time of others."""
+    return trial.config["params"]["architecture"] == PROBE
+
+
+def _speed(rate: float, steps: str) -> str:
+    return f"{rate:.1f} {steps}/s" if rate >= 0.1 else f"{60 * rate:.1f} {steps}/min"

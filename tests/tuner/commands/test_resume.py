@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from tuner.config.messages import StoreError
 from tuner.study.store.results import ResultsStore
 
 ROOT = Path(__file__).parents[3]
@@ -58,8 +59,8 @@ def test_a_killed_search_is_resumed_without_loss(write_config, tmp_path):
 
     def trials() -> list:
         try:
-            return study_of(path).trials
-        except (KeyError, Exception):  # the database isn't there yet
+            return ResultsStore.open(url_of(path), "small").study.trials
+        except StoreError:  # it isn't there yet
             return []
 
     def epochs() -> int:

@@ -151,12 +151,12 @@ def usual(config: Config) -> float:
 
 def most_epochs(config: Config) -> int:
     """Epochs of the longest training in the space."""
-    most_epochs = config.training.max_epochs
+    epochs = config.training.max_epochs
     for name in ("rounds", "epochs"):
         for domain in config.space.get(name, []):
             most = max(domain.choices) if domain.choices else domain.high
-            most_epochs = most_epochs * int(most or 1) // getattr(config.training, name)
-    return most_epochs
+            epochs = epochs * int(most or 1) // getattr(config.training, name)
+    return epochs
 
 
 def usual_epochs(config: Config) -> float:

@@ -82,8 +82,8 @@ def _with_tables(url: str, options: dict[str, Any]) -> optuna.storages.RDBStorag
         try:
             return optuna.storages.RDBStorage(url, engine_kwargs=options)
         except sqlalchemy.exc.DBAPIError as error:
-            twice = isinstance(error, sqlalchemy.exc.IntegrityError)
-            if not twice and "already exists" not in str(error):
+            row_is_there = isinstance(error, sqlalchemy.exc.IntegrityError)
+            if not row_is_there and "already exists" not in str(error):
                 raise
             time.sleep(0.1)
     return optuna.storages.RDBStorage(url, engine_kwargs=options)
