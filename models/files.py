@@ -38,6 +38,7 @@ def save(model: VideoClassifier, path: str | Path, extra: dict[str, Any] | None 
     content = {
         "format": FORMAT_OF_SEVERAL if isinstance(model, Mixture) else FORMAT,
         "members": len(members(model)),
+        "refit": isinstance(model, Mixture) and model.refit is not None,
         "config": model.config.model_dump(mode="json"),
         "classes": model.classes,
         "num_features": model.num_features,
@@ -77,15 +78,18 @@ def load(path: str | Path) -> VideoClassifier:
         )
     config = ModelConfig(**content["config"])
     count = content["members"] if written == FORMAT_OF_SEVERAL else 1
+    refit = content.get("refit", False)  # earlier versions have none
     each = [
         family(config.architecture)(
             config=config.model_copy(update={"pretrained": False, "model_weights_path": None}),
             classes=content["classes"],
             num_features=content["num_features"],
         )
-        for _ in range(count)
+        for _ in range(count + refit)
     ]
-    model = Mixture(each) if written == FORMAT_OF_SEVERAL else each[0]
+    model = each[0]
+    if written == FORMAT_OF_SEVERAL:
+        model = Mixture(each[:count], each[count] if refit else None)
     if content["has_backbone"]:
         attach_backbone(model)
     model.load_state_dict(content["state"])

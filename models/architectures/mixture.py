@@ -1,4 +1,4 @@
-"""Several models of one architecture that answer together, such as those of cross-validation."""
+"""Several models of one architecture in one, such as those of cross-validation."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,18 +11,22 @@ from models.layers.windows import Windows
 
 
 class Mixture(VideoClassifier):
-    """Answers with the mean of its members' probabilities, as their logarithms.
+    """Answers with the mean of its members' probabilities, as their logarithms, or as `refit` does.
 
     Members have the same configuration and classes, and normalise features themselves. They have no
     backbone: one is shared, and its features are the same for all.
 
     Args:
         members (Sequence[VideoClassifier]): one or more.
+        refit (VideoClassifier | None): trained on all that the members have learnt from, each a part
+            of it: it answers in their place. None: they answer together.
     """
 
-    def __init__(self, members: Sequence[VideoClassifier]) -> None:
+    def __init__(
+        self, members: Sequence[VideoClassifier], refit: VideoClassifier | None = None
+    ) -> None:
         first = members[0]
-        for other in members:
+        for other in [*members, *([refit] if refit else [])]:
             if (other.config, other.classes) != (first.config, first.classes):
                 raise ValueError("models that answer together must have one configuration")
             if other.backbone is not None:
@@ -31,6 +35,12 @@ class Mixture(VideoClassifier):
             config=first.config, classes=first.classes, num_features=first.num_features
         )
         self.members = nn.ModuleList(members)
+        self.refit = refit
+
+    @property
+    def answering(self) -> list[VideoClassifier]:
+        """The models whose mean it answers with."""
+        return members(self) if self.refit is None else [self.refit]
 
     def classify(self, features: Tensor) -> Tensor:
         """Return the log of the members' mean probabilities; shapes as of the base class."""
@@ -50,15 +60,15 @@ class Mixture(VideoClassifier):
 
     def weigh(self, features: Tensor) -> Tensor | None:
         """Return the mean of the members' weights, if they tell them."""
-        each = [member.weigh(member.norm(features)) for member in members(self)]
+        each = [member.weigh(member.norm(features)) for member in self.answering]
         told = [weights for weights in each if weights is not None]
         return torch.stack(told).mean(dim=0) if told else None
 
     def _mean(self, logits: Callable[[VideoClassifier], Tensor]) -> Tensor:
-        each = torch.stack([logits(member).log_softmax(dim=1) for member in members(self)])
+        each = torch.stack([logits(member).log_softmax(dim=1) for member in self.answering])
         return each.logsumexp(dim=0) - math.log(len(each))
 
 
 def members(model: VideoClassifier) -> list[VideoClassifier]:
-    """Return the models that answer together; a model of another kind answers alone."""
+    """Return the models of a mixture, without `refit`; a model of another kind is the only one."""
     return list(model.members) if isinstance(model, Mixture) else [model]  # type: ignore[arg-type]

@@ -118,6 +118,7 @@ class ValidationConfig(Section):
 
     folds: int = Field(default=5, ge=2, le=20)
     by: str | None = None  # video; None: as data.splits.by
+    refit: bool = True  # on all that validates: that model answers for new videos, not the folds'
 
 
 class SearchConfig(Section):

@@ -12,7 +12,7 @@ from tuner.runtime.failures import forgive_lost_machine, reason_of
 from tuner.study.context import OUT_OF_TIME, SearchContext
 from tuner.study.store.record import UNFINISHED
 from tuner.study.store.results import ResultsStore
-from tuner.training.folds import remove_fold
+from tuner.training.folds.run import REFIT, remove_parts
 from tuner.training.run import BEST, LAST
 
 
@@ -109,4 +109,4 @@ class Recorder(Callback):
         for record in self.store.records():
             if record.state not in UNFINISHED and len(record.epochs) < validation.folds:
                 folder = self.context.model_folder(record.number)
-                remove_fold(self.context.storage, folder, len(record.epochs) + 1)
+                remove_parts(self.context.storage, folder, len(record.epochs) + 1, REFIT)

@@ -16,7 +16,7 @@ from tuner.study.space.space import resolve
 from tuner.training.clips.source import ClipSource
 from tuner.training.clips.stored import remember
 from tuner.training.device import OutOfMemory
-from tuner.training.folds import FoldedRun, fold_sources
+from tuner.training.folds.run import FoldedRun, FoldSources
 from tuner.training.loop import Diverged, OutOfTime
 from tuner.training.run import Run
 
@@ -39,10 +39,10 @@ class Trial(tune.Trainable):
         self.reported = 0  # steps
         torch.set_num_threads(max(1, int(context.config.resources.cpus)))
         dataset, data = context.dataset, context.config.data
-        self.sources = (
-            fold_sources(dataset, data, context.folds)
+        self.source = (
+            FoldSources.of(dataset, data, context.folds)
             if context.folds
-            else [ClipSource(dataset, data)]
+            else ClipSource(dataset, data)
         )
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -122,9 +122,11 @@ class Trial(tune.Trainable):
             "deadline": self.context.deadline,
             "events": self.context.events_folder(model_id, params),
         }
-        if self.context.folds:
-            return FoldedRun(sources=self.sources, **common)
-        return Run(source=self.sources[0], milestones=self.context.rungs, **common)
+        if isinstance(self.source, FoldSources):
+            assert config.search.validation is not None  # as there are folds
+            refit = config.search.validation.refit
+            return FoldedRun(sources=self.source, refit=refit, **common)
+        return Run(source=self.source, milestones=self.context.rungs, **common)
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """Nothing more: the trial's folder has it all."""

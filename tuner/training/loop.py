@@ -128,12 +128,9 @@ class Training:
         }
         trained, waited = self._train_epoch()
         result |= trained
-        with self.evaluated():
-            logits, labels = self.predict(self.valid)
-        figures = self.task.epoch_figures(logits, labels)
-        result |= {f"valid_{name}": value for name, value in figures.items()}
+        judged = self._judge(result)
         for name in ("train_loss", "valid_loss"):
-            if not math.isfinite(result[name]):
+            if not math.isfinite(result.get(name, 0.0)):
                 raise Diverged(
                     f"{name} is {result[name]} in epoch {result['epoch']} at learning rate "
                     f"{result['learning_rate']:g}: a smaller learning_rate may help"
@@ -141,14 +138,32 @@ class Training:
         result["seconds"] = time.perf_counter() - start
         result["data_wait"] = waited / result["seconds"]
         self.history.append(result)
-        if self.best_epoch == 0 or self.objective.better(result, self.best):
-            self.best_epoch = self.epoch
-            with self.evaluated():
-                self.best_weights = copy.deepcopy(trained_state(self.model))
-            self.best_confusion = self.task.confusion(logits, labels).tolist()
-            self.best_valid = logits, labels
+        self._keep_if_best(judged)
         self._end_round_if_due()
         return result
+
+    def _judge(self, result: dict[str, Any]) -> tuple[Tensor, Tensor] | None:
+        """Add the valid split's figures to an epoch's result; returns its logits and labels."""
+        with self.evaluated():
+            logits, labels = self.predict(self.valid)
+        figures = self.task.epoch_figures(logits, labels)
+        result |= {f"valid_{name}": value for name, value in figures.items()}
+        return logits, labels
+
+    def _keep_if_best(self, judged: tuple[Tensor, Tensor] | None) -> None:
+        """Keep the weights of the latest epoch, if it is the best; `judged` as of `_judge`."""
+        assert judged is not None
+        result = self.history[-1]
+        if self.best_epoch == 0 or self.objective.better(result, self.best):
+            self._keep()
+            self.best_confusion = self.task.confusion(*judged).tolist()
+            self.best_valid = judged
+
+    def _keep(self) -> None:
+        """Make the latest epoch the best."""
+        self.best_epoch = self.epoch
+        with self.evaluated():
+            self.best_weights = copy.deepcopy(trained_state(self.model))
 
     def valid_at_best(self) -> tuple[Tensor, Tensor]:
         """Logits ``[M, C]`` and labels ``[M]`` of the valid split at the best epoch, on the CPU."""
@@ -239,8 +254,11 @@ class Training:
         if self.round == self.config.rounds:
             self.finished = True
             return
-        self.round, self.round_start = self.round + 1, self.epoch
         load_trained_state(self.model, self.best_weights)
+        self._begin_round(self.round + 1)
+
+    def _begin_round(self, number: int) -> None:
+        self.round, self.round_start = number, self.epoch
         self.optimizer = make_optimizer(self.model, self.config)
         self.average = Average(self.config.ema) if self.config.ema else None
 

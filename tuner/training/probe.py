@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from torch import Tensor
 from models.architectures.probe import LinearProbe
 from tuner.training.clips.batches import Clips, FeatureClips
 from tuner.training.loop import Training
-from tuner.training.state import trained_state
 
 # How little the weights are held back: the inverse of the penalty on their squares, strong to weak.
 STRENGTHS = tuple(10.0**power for power in range(-5, 2))
@@ -37,53 +35,68 @@ class ProbeTraining(Training):
     def step(self) -> dict[str, Any]:
         """Fit and evaluate it; the figures are those of `Training.step`."""
         start = time.perf_counter()
-        model = self.model
-        assert isinstance(model, LinearProbe)  # as Run has seen
+        weight, bias, seen, labels = self._fit(STRENGTHS)
+        every = torch.arange(len(self.valid))
+        parts = [part @ weight.mT + bias for part in self._inputs(self.valid, every)]
+        valid, valid_labels = torch.cat(parts, dim=1), self.valid.labels.cpu()
+        results = []
+        for strength, logits, others in zip(STRENGTHS, seen, valid, strict=True):
+            figures = self.task.epoch_figures(others, valid_labels)
+            result = self._result(strength, logits, labels)
+            results.append(result | {f"valid_{name}": value for name, value in figures.items()})
+        best = self.objective.best(results)
+        self.best_confusion = self.task.confusion(valid[best], valid_labels).tolist()
+        self.best_valid = valid[best], valid_labels
+        return self._end(results[best], weight[best], bias[best, 0], start)
+
+    def _fit(self, strengths: Sequence[float]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Weights ``[S, C, W]`` and biases ``[S, 1, C]`` of each strength, and what they make of the
+        rows that they are fitted to: logits ``[S, N, C]`` and labels ``[N]``."""
         train = self.train
         if isinstance(train, FeatureClips):
             train = train.every_view(MOST_ROWS)
         which = torch.arange(len(train))
         which = which[:: -(-len(which) // MOST_ROWS)]
-        inputs = torch.cat(list(self._inputs(model, train, which))).numpy()
+        inputs = torch.cat(list(self._inputs(train, which))).numpy()
         labels = train.labels.cpu()[which]
         balanced = self.config.class_weights == "balanced"
-        fits = list(_fits(inputs, labels.numpy(), len(model.classes), balanced))
+        classes = len(self.model.classes)
+        fits = list(_fits(inputs, labels.numpy(), classes, balanced, strengths))
         # All strengths at once: the clips are read once.
-        weight = torch.from_numpy(np.stack([weight for _, weight, _ in fits]))
-        bias = torch.from_numpy(np.stack([bias for _, _, bias in fits]))[:, None]
-        seen = torch.from_numpy(inputs) @ weight.mT + bias
-        every = torch.arange(len(self.valid))
-        parts = [part @ weight.mT + bias for part in self._inputs(model, self.valid, every)]
-        valid, valid_labels = torch.cat(parts, dim=1), self.valid.labels.cpu()
-        results = []
-        for (strength, _, _), logits, others in zip(fits, seen, valid, strict=True):
-            figures = self.task.epoch_figures(others, valid_labels)
-            results.append(
-                {
-                    "epoch": 1,
-                    "round": 1,
-                    "learning_rate": 0.0,
-                    "strength": strength,
-                    "train_loss": self.task.epoch_figures(logits, labels)["loss"],
-                    "train_accuracy": float(self.task.count_right(logits, labels) / len(labels)),
-                    **{f"valid_{name}": value for name, value in figures.items()},
-                }
-            )
-        best = self.objective.best(results)
+        weight = torch.from_numpy(np.stack([weight for weight, _ in fits]))
+        bias = torch.from_numpy(np.stack([bias for _, bias in fits]))[:, None]
+        return weight, bias, torch.from_numpy(inputs) @ weight.mT + bias, labels
+
+    def _result(self, strength: float, logits: Tensor, labels: Tensor) -> dict[str, Any]:
+        return {
+            "epoch": 1,
+            "round": 1,
+            "learning_rate": 0.0,
+            "strength": strength,
+            "train_loss": self.task.epoch_figures(logits, labels)["loss"],
+            "train_accuracy": float(self.task.count_right(logits, labels) / len(labels)),
+        }
+
+    def _end(
+        self, result: dict[str, Any], weight: Tensor, bias: Tensor, start: float
+    ) -> dict[str, Any]:
+        """Take over the weights ``[C, W]`` and biases ``[C]``: the only epoch is done."""
+        model = self._probe()
         with torch.no_grad():
-            model.logits.weight.copy_(weight[best])
-            model.logits.bias.copy_(bias[best, 0])
-        self.best_confusion = self.task.confusion(valid[best], valid_labels).tolist()
-        self.best_valid = valid[best], valid_labels
-        self.best_weights = copy.deepcopy(trained_state(model))
-        seconds = time.perf_counter() - start
-        self.history.append(results[best] | {"seconds": seconds, "data_wait": 0.0})
-        self.best_epoch, self.finished = 1, True
+            model.logits.weight.copy_(weight)
+            model.logits.bias.copy_(bias)
+        self.history.append(result | {"seconds": time.perf_counter() - start, "data_wait": 0.0})
+        self._keep()
+        self.finished = True
         return self.history[-1]
 
-    def _inputs(self, model: LinearProbe, clips: Clips, which: Tensor) -> Iterator[Tensor]:
+    def _probe(self) -> LinearProbe:
+        assert isinstance(self.model, LinearProbe)  # as Run has seen
+        return self.model
+
+    def _inputs(self, clips: Clips, which: Tensor) -> Iterator[Tensor]:
         """What the linear layer is given ``[B, W]``, some clips at a time."""
-        model.eval()
+        model = self._probe().eval()
         for batch, _ in clips.batches(which, _BATCH):
             self._check_time()
             features = batch if isinstance(batch, Tensor) else batch.clips()
@@ -92,9 +105,13 @@ class ProbeTraining(Training):
 
 
 def _fits(
-    inputs: np.ndarray, labels: np.ndarray, classes: int, balanced: bool
-) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
-    """Yield each strength with its weights float32 ``[C, W]`` and biases ``[C]``."""
+    inputs: np.ndarray,
+    labels: np.ndarray,
+    classes: int,
+    balanced: bool,
+    strengths: Sequence[float],
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield for each strength the weights float32 ``[C, W]`` and biases ``[C]``."""
     # Imported late: it takes two seconds.
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -110,7 +127,7 @@ def _fits(
         rows = left[:, kept] * size
     weigh = "balanced" if balanced else None
     fit = LogisticRegression(class_weight=weigh, max_iter=_ITERATIONS, warm_start=True)
-    for strength in STRENGTHS:
+    for strength in strengths:
         fit.set_params(C=strength)
         with warnings.catch_warnings():  # a weak penalty need not be fitted to the last digit
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -126,4 +143,4 @@ def _fits(
         weight = np.zeros((classes, found.shape[1]), np.float32)
         bias = np.full(classes, _NEVER, np.float32)
         weight[fit.classes_], bias[fit.classes_] = found, offset - found @ mean
-        yield strength, weight, bias
+        yield weight, bias

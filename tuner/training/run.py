@@ -23,6 +23,7 @@ from models.registry import PROBE
 from tuner.config.parameters import TrainingConfig
 from tuner.training.clips.source import ClipSource, fit_normalisation
 from tuner.training.device import backbone_precision, best_device
+from tuner.training.folds.refit import Plan, ProbeRefit, Refit
 from tuner.training.loop import Training
 from tuner.training.probe import ProbeTraining
 from tuner.training.state import load_trained_state, trained_state
@@ -52,6 +53,7 @@ class Run:
         storage: where `folder` and `events` are kept, if that is not this machine.
         events: folder of TensorBoard's event files, which shows its path as the training's name;
             None is `folder`.
+        plan: train as it says, and without validation.
     """
 
     folder: Path
@@ -65,30 +67,35 @@ class Run:
     storage: Storage | None = None
     deadline: float | None = None
     events: Path | None = None
+    plan: Plan | None = None
 
     def __post_init__(self) -> None:
         torch.manual_seed(self.seed)
         self.folder.mkdir(parents=True, exist_ok=True)
         task = self.source.task
         train = self.source.clips(self.config, "train", self.training_config)
-        valid = self.source.clips(self.config, "valid")
         self.model = models.build(self.config, task.classes, with_backbone=False)
         if self.training_config.warm_start is None:
             fit_normalisation(self.model, train)
         else:
             take_head(self.model, Path(self.training_config.warm_start))
-        kind = ProbeTraining if self.config.architecture == PROBE else Training
-        self.training = kind(
-            self.model,
-            train,
-            valid,
-            config=self.training_config,
-            task=task,
-            metric=self.metric,
-            seed=self.seed,
-            device=best_device(),
-            deadline=self.deadline,
-        )
+        common: dict[str, Any] = {
+            "config": self.training_config,
+            "task": task,
+            "metric": self.metric,
+            "seed": self.seed,
+            "device": best_device(),
+            "deadline": self.deadline,
+        }
+        probe = self.config.architecture == PROBE
+        self.training: Training
+        if self.plan is None:
+            valid = self.source.clips(self.config, "valid")
+            kind = ProbeTraining if probe else Training
+            self.training = kind(self.model, train, valid, **common)
+        else:
+            refit = ProbeRefit if probe else Refit
+            self.training = refit(self.model, train, train, plan=self.plan, **common)
         self.checkpoint_seconds = 0.0
         self.saved_at, self.best_saved, self.history_saved = time.monotonic(), 0, 0
         self.resumed_epochs = self._resume()
@@ -152,8 +159,9 @@ class Run:
             "epoch": training.best_epoch,
             "fps": data.fps,
             "max_frames": data.max_frames,
-            "temperature": training.temperature(),
         }
+        if self.plan is None:
+            extra["temperature"] = training.temperature()
         if models.uses_stored_features(self.config):
             extra["feature_precision"] = backbone_precision(best_device())
         with training.at_best():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -11,54 +10,20 @@ import torch
 
 import models
 from data.console import quiet
-from data.files.storage import Storage
-from models import ModelConfig
-from tuner.config.parameters import TrainingConfig
+from tests.tuner.training.folds.trial import FOLDS, GRU, PROBE, ended, make
 from tuner.config.sections import DataConfig
 from tuner.preparation.one_machine import load_dataset
 from tuner.training import run as runs
 from tuner.training.clips import source as sources_of
-from tuner.training.clips.source import ClipSource
-from tuner.training.folds import FoldedRun, fold_sources
+from tuner.training.folds.run import FoldedRun, FoldSources
 from tuner.training.loop import OutOfTime
 from tuner.training.run import BEST, HISTORY, Run
 
 pytestmark = pytest.mark.shared_cache
-FOLDS = {"a1": 1, "a2": 2, "b1": 3}
-GRU = {"architecture": "video_lrcnn_frozen", "sequence_model": "GRU", "sequence_length": 3}
-PROBE = {"architecture": "linear_probe"}
-
-
-@pytest.fixture(scope="module")
-def sources(drawn: Path) -> list[ClipSource]:
-    data = DataConfig(videos=str(drawn), labels=str(drawn / "labels.csv"))
-    return fold_sources(load_dataset(data, quiet), data, FOLDS)
-
-
-def make(folder: Path, sources: list[ClipSource], kind: dict = GRU, **rest) -> FoldedRun:
-    return FoldedRun(
-        folder=folder / "7",
-        config=ModelConfig(layer_1_size=8, frame_size=64, **kind),
-        training_config=TrainingConfig(epochs=4, patience=4, rounds=1, learning_rate=0.03),
-        sources=sources,
-        metric="valid_f1",
-        seed=3,
-        params={},
-        storage=Storage(folder),
-        events=folder / "007 GRU",
-        **rest,
-    )
-
-
-def ended(run: FoldedRun) -> FoldedRun:
-    while not run.training.finished:
-        run.step()
-    run.close()
-    return run
 
 
 def test_each_video_validates_once_and_never_what_was_trained_on_it(sources):
-    for number, source in enumerate(sources, 1):
+    for number, source in enumerate(sources.each, 1):
         table = source.dataset.table
         own = [video for video, fold in FOLDS.items() if fold == number]
         assert list(table.loc[table["split"] == "valid", "video"].unique()) == own
@@ -70,11 +35,11 @@ def test_each_video_validates_once_and_never_what_was_trained_on_it(sources):
 @pytest.mark.parametrize("kind", [GRU, PROBE])
 def test_the_figures_are_those_of_all_rows_that_were_held_out(tmp_path, sources, kind):
     run = ended(make(tmp_path, sources, kind))
-    training, task = run.training, sources[0].task
+    training, task = run.training, sources.together.task
     assert [len(labels) for _, labels in training.valid] == [24, 24, 24]
     network = models.load(tmp_path / "7" / BEST)
     logits, labels = [], []
-    for member, source in zip(models.members(network), sources, strict=True):
+    for member, source in zip(models.members(network), sources.each, strict=True):
         clips = source.clips(network.config, "valid")
         logits.append(runs_of(member, clips))
         labels.append(clips.labels)
@@ -98,7 +63,7 @@ def test_a_fold_is_the_training_that_it_would_be_alone(tmp_path, sources):
     run = ended(make(tmp_path, sources))
     history = pd.read_csv(tmp_path / "7" / HISTORY)
     alone = Run(
-        *(tmp_path / "alone", run.config, run.training_config, sources[0], "valid_f1", 3, None)
+        *(tmp_path / "alone", run.config, run.training_config, sources.each[0], "valid_f1", 3, None)
     )
     while not alone.training.finished:
         alone.step()
@@ -135,7 +100,8 @@ def test_a_fold_goes_on_from_where_it_broke_off_and_an_ended_one_is_not_repeated
     second = make(tmp_path / "parts", sources)
     assert second.training.epoch == 1 and second.resumed_folds == 1
     ended(second)
-    assert counted == ["fold2"] * 2 + ["fold3"] * 4
+    last = whole.training.refit
+    assert counted == ["fold2"] * 2 + ["fold3"] * 4 + ["refit"] * last
     for name, value in models.load(tmp_path / "whole" / "7" / BEST).state_dict().items():
         assert torch.equal(models.load(tmp_path / "parts" / "7" / BEST).state_dict()[name], value)
     timed = ("seconds", "data_wait")
@@ -155,7 +121,7 @@ def test_a_fold_that_ended_before_it_was_counted_is_counted(tmp_path, sources, m
     counted, step = [], Run.step
     monkeypatch.setattr(Run, "step", lambda run: (counted.append(run.folder.name), step(run))[1])
     again = ended(make(tmp_path / "parts", sources))
-    assert counted == ["fold2"] * 4 + ["fold3"] * 4
+    assert counted == ["fold2"] * 4 + ["fold3"] * 4 + ["refit"] * whole.training.refit
     assert again.training.best["valid_loss"] == whole.training.best["valid_loss"]
 
 
@@ -176,5 +142,5 @@ def test_features_are_read_once_for_all_folds(tmp_path, drawn, monkeypatch):
     monkeypatch.setattr(
         sources_of, "stored_features", lambda *args: (read.append(args), stored(*args))[1]
     )
-    ended(make(tmp_path, fold_sources(dataset, data, FOLDS)))
+    ended(make(tmp_path, FoldSources.of(dataset, data, FOLDS)))
     assert len(read) == 1
