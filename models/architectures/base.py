@@ -48,6 +48,8 @@ class VideoClassifier(nn.Module, ABC):
         self.norm = FeatureNorm(num_features=num_features)
         self.extra: dict[str, Any] = {}
 
+    logits: nn.Linear  # the last layer, of all architectures
+
     @classmethod
     def feature_width(cls, config: ModelConfig) -> int:
         """Return the ``num_features`` that a model of ``config`` is to be built with.
@@ -162,6 +164,14 @@ class VideoClassifier(nn.Module, ABC):
             features = torch.cat([backbone(part) for part in inputs.split(at_once)])
         by_stream = features.unflatten(0, (len(clips), self.streams, self.steps))
         return by_stream.transpose(1, 2).flatten(2)
+
+    def forget(self) -> None:
+        """Set the weights that give the logits to zero, as is best before training on few clips.
+
+        Of thousands of features the clips say nothing about many. Their weights would keep the chance
+        values that they began with, and speak on videos of another kind.
+        """
+        nn.init.zeros_(self.logits.weight)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return what training changes: the fine-tuned part of the ``backbone``, and the ``head``."""

@@ -77,6 +77,7 @@ class Run:
         self.model = models.build(self.config, task.classes, with_backbone=False)
         if self.training_config.warm_start is None:
             fit_normalisation(self.model, train)
+            self.model.forget()
         else:
             take_head(self.model, Path(self.training_config.warm_start))
         common: dict[str, Any] = {
