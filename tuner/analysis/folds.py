@@ -45,7 +45,7 @@ def predict_held_out(
     """As `predict`; a video that validated is predicted by the members that were not trained on it.
 
     Args:
-        folds: as of `held_out`; all other videos are predicted by all members together.
+        folds: as of `held_out`; all other videos are predicted as each network does by itself.
     """
     done, parts = folds_done(networks), []
     of: dict[int, list[Video]] = {}

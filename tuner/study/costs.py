@@ -162,7 +162,12 @@ def trial_seconds(config: Config, trials: int, epoch: float, workers: int) -> Tr
     at_once = min(workers, trials) or 1
     steps = left.epochs(running=[], waiting=[], ended=0)
     most = epoch * most_epochs(config)
-    most *= 1 if search.validation is None else search.validation.folds
+    if (validation := search.validation) is not None:
+        most *= validation.folds
+        if validation.refit:  # after the last fold, on the videos of all of them
+            longer = validation.folds / (validation.folds - 1)
+            most += longer * epoch * most_epochs(config)
+            steps += longer * trials / search.reduction_factor ** len(rungs.levels)
     limit = math.inf if search.time_budget is None else search.time_budget
     return Trials(min(limit, steps * step / at_once), min(limit, trials * most / at_once))
 

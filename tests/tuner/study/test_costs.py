@@ -180,13 +180,16 @@ def test_a_fall_of_the_rate_is_trained_to_its_end(write_config) -> None:
     assert trial_seconds(config, 6, 2.0, 2) == (6 * 9 * 2 / 2, 6 * 9 * 2 / 2)
 
 
-def test_a_fold_is_a_whole_training(write_config) -> None:
+@pytest.mark.parametrize("refit", [True, False])
+def test_a_fold_is_a_whole_training(write_config, refit: bool) -> None:
     training = {"schedule": "cosine", "epochs": 9}
-    config = Config.load(write_config(training=training, search={"validation": {"folds": 3}}))
+    validation = {"folds": 3, "refit": refit}
+    config = Config.load(write_config(training=training, search={"validation": validation}))
+    last = 1.5 if refit else 0  # of half as many videos more
     found = trial_seconds(config, 6, 2.0, 2)
-    assert found.most == 6 * 3 * 9 * 2 / 2
+    assert found.most == 6 * (3 + last) * 9 * 2 / 2
     factor = config.search.reduction_factor  # after one fold, one of so many goes on to the others
-    assert found.expected == pytest.approx(6 * (1 + 2 / factor) * 9 * 2 / 2)
+    assert found.expected == pytest.approx(6 * (1 + (2 + last) / factor) * 9 * 2 / 2)
 
 
 def test_videos_that_can_not_be_read_are_named() -> None:
