@@ -46,7 +46,7 @@ from models.registry import ARCHITECTURES, POOLING_MODELS, REGISTRY, SEQUENCE_MO
 from models.rules import Row, broken_rules, table
 
 Size = tuple[int, int]
-Stream = Literal["frames", "background", "previous"]
+Stream = Literal["frames", "background", "relit", "previous"]
 VideoPooling = Literal[POOLING_MODELS]  # type: ignore[valid-type]
 SequenceModel = Literal[SEQUENCE_MODELS]  # type: ignore[valid-type]
 
@@ -112,9 +112,9 @@ class ModelParameters(BaseModel):
         Literal["max", "avg", "both"],
         Row(unused=(NOT_OVER_IMAGES,), shapes="features"),
     ] = "max"
-    # motion images beside the frames
+    # motion images beside the frames; relit: against the background, in the same light
     motion: Annotated[
-        Literal["none", "background", "previous", "both"],
+        Literal["none", "background", "relit", "previous", "both"],
         Row(unused=(MOTION_BY_ITSELF,), shapes="features"),
     ] = "none"
     # whether the frames themselves are seen beside their motion images
@@ -285,7 +285,8 @@ def steps_after(config: ModelConfig) -> int:
 def streams(config: ModelConfig) -> tuple[Stream, ...]:
     """Return what a model sees of each frame, in the order of its features.
 
-    They are the frame itself, and its motion images against the background and the frame before.
+    They are the frame itself, and its motion images against the background (also `relit`, in the same
+    light) and the frame before.
     """
     if config.motion == "none":
         return ("frames",)

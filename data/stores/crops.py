@@ -22,6 +22,7 @@ from data.stores.motion import (
     background,
     difference,
     open_motion,
+    relit,
     video_background,
 )
 from data.videos.times import spread
@@ -64,8 +65,8 @@ class CroppedStore(FrameStore):
 
     def compared(self, mode: Reference) -> CroppedStore:
         """What these crops are compared with."""
-        folder = self.store.folder.parent
-        return CroppedStore(mode, folder=folder, limit_bytes=self.store.limit_bytes)
+        folder, of = self.store.folder.parent, "background" if mode == "relit" else mode
+        return CroppedStore(of, folder=folder, limit_bytes=self.store.limit_bytes)
 
     def _images(self, video: Video, sizes: list[tuple[int, int]]) -> Iterator[list[np.ndarray]]:
         shape = (video.info.height, video.info.width)
@@ -115,17 +116,19 @@ class CroppedMotion:
 
     Args:
         crops, compared: uint8 ``[N, H, W, 3]``.
+        light: bring the crops to the light of what they are compared with.
     """
 
-    def __init__(self, crops: np.ndarray, compared: np.ndarray) -> None:
-        self.crops, self.compared = crops, compared
+    def __init__(self, crops: np.ndarray, compared: np.ndarray, *, light: bool) -> None:
+        self.crops, self.compared, self.light = crops, compared, light
         self.shape = crops.shape
 
     def __len__(self) -> int:
         return len(self.crops)
 
     def __getitem__(self, index: np.ndarray | slice) -> np.ndarray:
-        return difference(self.crops[index], self.compared[index])
+        crops, compared = self.crops[index], self.compared[index]
+        return difference(relit(crops, compared) if self.light else crops, compared)
 
 
 Pictures = np.ndarray | MotionFrames | CroppedMotion
@@ -142,7 +145,8 @@ def open_pictures(
     if motion is None:
         return store.open(video, size)
     if isinstance(store, CroppedStore):
-        return CroppedMotion(store.open(video, size), store.compared(motion).open(video, size))
+        compared = store.compared(motion).open(video, size)
+        return CroppedMotion(store.open(video, size), compared, light=motion == "relit")
     return open_motion(store, video, size, motion)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -11,10 +12,12 @@ from data.stores.frames import FrameStore
 from data.videos.times import spread
 from data.videos.video import Video
 
-Reference = Literal["background", "previous"]
+Reference = Literal["background", "relit", "previous"]
 
 STILL = 128  # the value of a pixel that does not differ
 _CHUNK_BYTES = 16 * 2**20  # of samples in memory at a time
+_EVEN = 1 / 16  # of a picture's width: within it, light counts as even
+_DARK = 16.0  # grey levels, added to the light of frames: noise in the dark is not light
 _FORMAT = "median-1"  # change it when the background of the same frames would differ
 
 
@@ -68,6 +71,56 @@ def difference(frames: np.ndarray, reference: np.ndarray) -> np.ndarray:
     return np.minimum(signed, 255, out=signed).astype(np.uint8)
 
 
+def relit(frames: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """The frames in the light of the reference: sun through leaves, clouds and exposure are no motion.
+
+    Light is what changes smoothly over the picture and alike for all colours: each pixel is multiplied
+    by the ratio of the local means of grey levels. What has edges or a colour of its own stays. Source:
+    homomorphic filtering, as in Toth, Aach and Metzler, Illumination-invariant change detection, 2000.
+
+    Args:
+        frames: uint8 ``[..., H, W, 3]``.
+        reference: uint8, of the same shape or ``[H, W, 3]``.
+
+    Returns:
+        uint8, of the shape of `frames`.
+    """
+    height, width = frames.shape[-3:-1]
+    ratio = _light(reference) / _light(frames)
+    ratio = _between(height) @ ratio @ _between(width).T
+    lit = frames * ratio[..., None]
+    lit += 0.5
+    return np.minimum(lit, 255, out=lit).astype(np.uint8)
+
+
+def _light(frames: np.ndarray) -> np.ndarray:
+    """float32 ``[..., H / 4, W / 4]``: the grey level around a pixel, weighted by a bell curve."""
+    height, width = frames.shape[-3:-1]
+    grey = frames.sum(axis=-1, dtype=np.uint16).astype(np.float32) / 3 + _DARK
+    return _around(height, width * _EVEN) @ grey @ _around(width, width * _EVEN).T
+
+
+def _places(length: int) -> np.ndarray:
+    """float32 ``[length / 4]``: places along a side, the first and the last at its ends."""
+    return np.linspace(0, length - 1, -(-length // 4), dtype=np.float32)
+
+
+@lru_cache(maxsize=16)
+def _around(length: int, deviation: float) -> np.ndarray:
+    """float32 ``[length / 4, length]``: weights of all pixels at each place; they sum to 1."""
+    far = np.arange(length, dtype=np.float32) - _places(length)[:, None]
+    weights = np.exp(-0.5 * (far / deviation) ** 2)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+@lru_cache(maxsize=16)
+def _between(length: int) -> np.ndarray:
+    """float32 ``[length, length / 4]``: weights of the places for each pixel between them."""
+    places = _places(length)
+    each = [np.interp(np.arange(length), places, one) for one in np.eye(len(places))]
+    return np.stack(each, axis=1).astype(np.float32)
+
+
 def motion_frames(
     frames: np.ndarray,
     index: np.ndarray,
@@ -79,9 +132,9 @@ def motion_frames(
     Args:
         frames: uint8 ``[N, H, W, 3]`` of one video, in memory or mapped.
         index: frame numbers of any shape, such as ``[M, L]`` of `clip_indices`.
-        mode: ``background`` compares with the video's `background`, ``previous`` with the frame
-            before. The first frame is compared with itself.
-        background: uint8 ``[H, W, 3]``; only for the mode of that name.
+        mode: ``background`` compares with the video's `background`, ``relit`` does so once the frames
+            are `relit`, and ``previous`` with the frame before. The first frame is compared with itself.
+        background: uint8 ``[H, W, 3]``; only for the first two modes.
 
     Returns:
         uint8 ``[*index.shape, H, W, 3]``.
@@ -92,11 +145,12 @@ def motion_frames(
     index = np.asarray(index, dtype=np.int64)
     if mode == "previous":
         return difference(frames[index], frames[np.maximum(index - 1, 0)])
-    if mode != "background":
-        raise ValueError(f"motion is against 'background' or 'previous', not '{mode}'")
+    if mode not in ("background", "relit"):
+        raise ValueError(f"motion is against 'background', 'relit' or 'previous', not '{mode}'")
     if background is None:
         raise ValueError("motion against the background needs the video's background")
-    return difference(frames[index], background)
+    chosen = frames[index]
+    return difference(relit(chosen, background) if mode == "relit" else chosen, background)
 
 
 def video_background(
@@ -151,5 +205,5 @@ def open_motion(
     Raises:
         VideoError: the video does not decode to its end.
     """
-    still = video_background(store, video, size) if mode == "background" else None
+    still = video_background(store, video, size) if mode != "previous" else None
     return MotionFrames(store.open(video, size), mode, still)
