@@ -285,8 +285,7 @@ def steps_after(config: ModelConfig) -> int:
 def streams(config: ModelConfig) -> tuple[Stream, ...]:
     """Return what a model sees of each frame, in the order of its features.
 
-    They are the frame itself, and its motion images against the background (also `relit`, in the same
-    light) and the frame before.
+    They are the frame itself, and its motion images against what `motion` names.
     """
     if config.motion == "none":
         return ("frames",)
