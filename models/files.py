@@ -15,6 +15,7 @@ from models.config import ModelConfig
 
 FORMAT = 1
 FORMAT_OF_SEVERAL = 2  # of a mixture, which earlier versions can't read
+FORMAT_WITH_REFIT = 3  # of a mixture with its refit, which versions before that can't read
 
 
 def save(model: VideoClassifier, path: str | Path, extra: dict[str, Any] | None = None) -> None:
@@ -35,10 +36,12 @@ def save(model: VideoClassifier, path: str | Path, extra: dict[str, Any] | None 
         extra = json.loads(json.dumps(model.extra if extra is None else extra))
     except TypeError as error:
         raise ValueError(f"extra must be JSON-like: {error}") from error
+    written = FORMAT
+    if isinstance(model, Mixture):
+        written = FORMAT_OF_SEVERAL if model.refit is None else FORMAT_WITH_REFIT
     content = {
-        "format": FORMAT_OF_SEVERAL if isinstance(model, Mixture) else FORMAT,
+        "format": written,
         "members": len(members(model)),
-        "refit": isinstance(model, Mixture) and model.refit is not None,
         "config": model.config.model_dump(mode="json"),
         "classes": model.classes,
         "num_features": model.num_features,
@@ -72,13 +75,13 @@ def load(path: str | Path) -> VideoClassifier:
         written = content["format"]
     except Exception as error:  # pickle and zip raise their own exceptions
         raise ValueError(f"{path} is not a model's file ({type(error).__name__})") from error
-    if written not in (FORMAT, FORMAT_OF_SEVERAL):
+    if written not in range(FORMAT, FORMAT_WITH_REFIT + 1):
         raise ValueError(
-            f"{path} has format {written}; this version reads format {FORMAT} and {FORMAT_OF_SEVERAL}"
+            f"{path} has format {written}; this version reads formats {FORMAT} to {FORMAT_WITH_REFIT}"
         )
     config = ModelConfig(**content["config"])
-    count = content["members"] if written == FORMAT_OF_SEVERAL else 1
-    refit = content.get("refit", False)  # earlier versions have none
+    count = 1 if written == FORMAT else content["members"]
+    refit = written == FORMAT_WITH_REFIT
     each = [
         family(config.architecture)(
             config=config.model_copy(update={"pretrained": False, "model_weights_path": None}),
@@ -88,7 +91,7 @@ def load(path: str | Path) -> VideoClassifier:
         for _ in range(count + refit)
     ]
     model = each[0]
-    if written == FORMAT_OF_SEVERAL:
+    if written != FORMAT:
         model = Mixture(each[:count], each[count] if refit else None)
     if content["has_backbone"]:
         attach_backbone(model)

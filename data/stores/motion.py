@@ -16,9 +16,7 @@ Reference = Literal["background", "relit", "previous"]
 
 STILL = 128  # the value of a pixel that does not differ
 _CHUNK_BYTES = 16 * 2**20  # of samples in memory at a time
-_EVEN = (
-    1 / 40
-)  # of a picture's width: within it, light counts as even; a fleck of sun is not much larger
+_EVEN = 1 / 40  # of a picture's width: within it, light counts as even
 _DARK = 16.0  # grey levels, added to the light of frames: noise in the dark is not light
 _FORMAT = "median-1"  # change it when the background of the same frames would differ
 

@@ -150,4 +150,6 @@ def test_a_model_of_several_with_its_refit_is_one_file(tmp_path: Path, sources) 
     again = models.load(tmp_path / "again.pt")
     for name, value in mixture.state_dict().items():
         assert torch.equal(again.state_dict()[name], value)
+    # An earlier version, which would not find its refit, says that it can't read it.
+    assert torch.load(tmp_path / "again.pt", weights_only=True)["format"] == 3
     assert again.refit.extra == mixture.extra and isinstance(again.refit, models.VideoClassifier)
