@@ -12,16 +12,10 @@ Importing this package costs little: torch and timm are imported when first need
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from models.config import (
-    ModelConfig,
-    clip_length,
-    compares_frames,
-    input_steps,
-    steps_after,
-    streams,
-)
+from models.config import ModelConfig
 from models.errors import WeightsError
 from models.registry import ARCHITECTURES, REGISTRY
+from models.seen import clip_length, compares_frames, input_steps, steps_after, streams
 
 if TYPE_CHECKING:
     from models.architectures.base import VideoClassifier, frame_size

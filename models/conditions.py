@@ -74,6 +74,12 @@ NOTHING_TO_POOL = Unused(
     after=lambda params: not whole_videos(params) or _architecture(params).joins_steps,
     reads=("frames_per_video", "architecture"),
 )
+KEEPS_ALL = Unused(
+    after=lambda params: (
+        not whole_videos(params) or no_backbone(params) or _architecture(params).orders_steps
+    ),
+    reads=("frames_per_video", "architecture"),
+)
 NO_LAYERS = Unused(after=lambda params: not _architecture(params).layers)
 
 SINGLE_FRAME = Unused(

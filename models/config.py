@@ -20,6 +20,7 @@ from models.conditions import (
     CUTS_WHAT_IS_SEEN,
     FROM_SCRATCH,
     HAS_PLACES,
+    KEEPS_ALL,
     MOTION_BY_ITSELF,
     NEEDS_SEQUENCE_MODEL,
     NO_BACKBONE,
@@ -46,7 +47,6 @@ from models.registry import ARCHITECTURES, POOLING_MODELS, REGISTRY, SEQUENCE_MO
 from models.rules import Row, broken_rules, table
 
 Size = tuple[int, int]
-Stream = Literal["frames", "background", "relit", "previous"]
 VideoPooling = Literal[POOLING_MODELS]  # type: ignore[valid-type]
 SequenceModel = Literal[SEQUENCE_MODELS]  # type: ignore[valid-type]
 
@@ -72,6 +72,8 @@ class ModelParameters(BaseModel):
     video_pooling: Annotated[VideoPooling, Row(unused=(NOTHING_TO_POOL,), shapes="head")] = (
         "MeanPooling"
     )
+    # the share of a video's steps that are pooled: those with the largest features, where most is seen
+    top_frames: Annotated[float, Field(gt=0, le=1), Row(unused=(KEEPS_ALL,), shapes="head")] = 1.0
     sequence_length: Annotated[
         int,
         Field(ge=1),
@@ -107,9 +109,9 @@ class ModelParameters(BaseModel):
     backbone_stage: Annotated[
         Literal["last", "middle"], Row(unused=(ONE_STAGE,), shapes="features")
     ] = "last"
-    # over the places of the feature map; both: one after the other
+    # over the places of the feature map; local: the largest mean of 3 x 3 places; both: max and avg
     pooling: Annotated[
-        Literal["max", "avg", "both"],
+        Literal["max", "local", "avg", "both"],
         Row(unused=(NOT_OVER_IMAGES,), shapes="features"),
     ] = "max"
     # motion images beside the frames; relit: against the background, in the same light
@@ -186,7 +188,7 @@ class ModelParameters(BaseModel):
     @field_validator("sequence_model", "video_pooling", "pooling", mode="before")
     @classmethod
     def _any_case(cls, value: Any) -> Any:
-        known = (*SEQUENCE_MODELS, "max", "avg", "both")
+        known = (*SEQUENCE_MODELS, "max", "local", "avg", "both")
         return (match(value, known) or value) if isinstance(value, str) else value
 
     @field_validator("trainable_layers", mode="before")
@@ -262,39 +264,3 @@ class ModelConfig(ModelParameters):
         if errors:
             raise ValidationError.from_exception_data(cls.__name__, errors)
         return model
-
-
-def input_steps(config: ModelConfig) -> int:
-    """Return how many steps a model sees: features of frames, or of clips of a network over clips."""
-    if config.frames_per_video is not None:
-        return config.frames_per_video
-    return config.sequence_length if REGISTRY[config.architecture].backbone == "image" else 1
-
-
-def clip_length(config: ModelConfig) -> int:
-    """Return how many frames a network is given for each step."""
-    return 1 if REGISTRY[config.architecture].backbone == "image" else config.sequence_length
-
-
-def steps_after(config: ModelConfig) -> int:
-    """Return how many of a clip's frames come after the one that its label is of."""
-    whole = config.frames_per_video is not None
-    return 0 if whole or config.labelled_frame == "last" else (config.sequence_length - 1) // 2
-
-
-def streams(config: ModelConfig) -> tuple[Stream, ...]:
-    """Return what a model sees of each frame, in the order of its features.
-
-    They are the frame itself, and its motion images against what `motion` names.
-    """
-    if config.motion == "none":
-        return ("frames",)
-    motion: tuple[Stream, ...] = (
-        ("background", "previous") if config.motion == "both" else (config.motion,)
-    )
-    return ("frames", *motion) if config.appearance else motion
-
-
-def compares_frames(config: ModelConfig) -> bool:
-    """Return whether what a model sees of a frame is made with others, which have to be stored."""
-    return config.motion != "none" or config.crop != "none"

@@ -21,6 +21,7 @@ class Architecture:
     places: int = 16  # frames_per_video unless given, where whole videos are classified
     layers: bool = True  # has the layers of layer_1_size to layer_3_size
     joins_steps: bool = False  # takes the features of several steps by itself
+    orders_steps: bool = False  # the order of the steps counts: none can be left out
     frame_size: tuple[int, int] | None = None  # unless given; None is the backbone's own
     frozen_twin: str | None = None  # the architecture of the same head over a frozen backbone
 
@@ -33,12 +34,14 @@ REGISTRY: dict[str, Architecture] = {
         model="frame:Frame", frozen=False, single_frame=True,
         frozen_twin="image_mlp_frozen",
     ),
-    "video_mlp_concat": Architecture(model="concat:Concat", frozen=True, joins_steps=True),
+    "video_mlp_concat": Architecture(
+        model="concat:Concat", frozen=True, joins_steps=True, orders_steps=True
+    ),
     "video_lrcnn_frozen": Architecture(
-        model="lrcn:LRCN", frozen=True, sequential=True, joins_steps=True
+        model="lrcn:LRCN", frozen=True, sequential=True, joins_steps=True, orders_steps=True
     ),
     "video_lrcnn_trainable": Architecture(
-        model="lrcn:LRCN", frozen=False, sequential=True, joins_steps=True,
+        model="lrcn:LRCN", frozen=False, sequential=True, joins_steps=True, orders_steps=True,
         frozen_twin="video_lrcnn_frozen",
     ),
     "c3d": Architecture(

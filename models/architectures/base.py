@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from models.backbones.image import Backbone, outputs
 from models.backbones.specs import spec
-from models.config import ModelConfig, clip_length, input_steps, streams
+from models.config import ModelConfig
 from models.layers.dense import FeatureNorm
 from models.layers.windows import Windows
 from models.registry import REGISTRY
+from models.seen import clip_length, input_steps, streams
 
 FRAMES_AT_ONCE = 64  # through the backbone, so that long clips don't need more memory
 
@@ -28,6 +29,7 @@ class VideoClassifier(nn.Module, ABC):
     Attributes:
         steps (int): features that it is given at once: of a clip's frames, or one of the clip from a
             network over clips; of a whole video, those of the frames or clips spread over it.
+        top_frames (float): the share of a whole video's steps that count; 1 if all do.
         streams (int): S, how many pictures of each frame it sees: itself, and its motion images.
         backbone (Backbone | None): turns frames into features; None if it takes features only.
         norm (FeatureNorm): applied to the features; does nothing until it is fitted.
@@ -44,6 +46,8 @@ class VideoClassifier(nn.Module, ABC):
         self.steps = input_steps(config)
         self.frames = self.steps * clip_length(config)
         self.streams = len(streams(config))
+        chooses = config.frames_per_video and not REGISTRY[config.architecture].orders_steps
+        self.top_frames = config.top_frames if chooses else 1.0
         self.backbone: Backbone | None = None
         self.norm = FeatureNorm(num_features=num_features)
         self.extra: dict[str, Any] = {}
@@ -55,11 +59,13 @@ class VideoClassifier(nn.Module, ABC):
         """Return the ``num_features`` that a model of ``config`` is to be built with.
 
         Raises:
-            ValueError: if there is no backbone, which determines it, or it has no such stage.
+            ValueError: if there is no backbone, which determines it, or it has no such stage or map.
         """
         if config.pretrained_model_name is None:
             raise ValueError(f"{config.architecture} needs a pretrained_model_name, not None")
         about = spec(config.pretrained_model_name)
+        if config.pooling == "local" and not about.video:
+            about.check_map(config.backbone_stage)
         width = about.width(config.backbone_stage)
         poolings = 1 if about.video else len(outputs(config.backbone_stage, config.pooling))
         return width * poolings * len(streams(config))
@@ -69,7 +75,7 @@ class VideoClassifier(nn.Module, ABC):
         """Return the logits of clips given by their normalised features.
 
         Args:
-            features (Tensor): shape ``[B, steps, F]``.
+            features (Tensor): shape ``[B, K, F]``: all steps, or those that ``given`` takes.
 
         Returns:
             Tensor: shape ``[B, C]``.
@@ -86,14 +92,57 @@ class VideoClassifier(nn.Module, ABC):
         """
         return self.classify(features[:, None].expand(-1, self.steps, -1))
 
-    def weigh(self, features: Tensor) -> Tensor | None:
+    def given(self, features: Tensor) -> Tensor:
+        """Return what ``classify`` is given of clips: the steps that count, normalised, in their order.
+
+        Of a whole video these are the share ``top_frames`` of the steps, those with the largest
+        features: a network that sees nothing it knows gives small ones. So what is pooled is where most
+        is seen, as the largest few of a bag's instances are taken in multiple instance learning (Li and
+        Vasconcelos, Multiple instance learning for soft bags via top instances, CVPR 2015).
+
+        Args:
+            features (Tensor): as they are stored, shape ``[B, steps, F]``.
+
+        Returns:
+            Tensor: shape ``[B, K, F]``, K at least 1.
+        """
+        top = self._top(features)
+        if top is not None:
+            features = features.gather(1, top[..., None].expand(-1, -1, features.shape[2]))
+        return self.norm(features)
+
+    def _top(self, features: Tensor) -> Tensor | None:
+        """The numbers of the steps that count, int64 ``[B, K]`` in their order; None: all do."""
+        if self.top_frames == 1:
+            return None
+        kept = max(1, round(self.top_frames * features.shape[1]))
+        # In float32: the squares of half precision overflow. Of equal steps the first are taken.
+        sizes = features.float().norm(dim=2)
+        order = sizes.sort(dim=1, descending=True, stable=True).indices
+        return order[:, :kept].sort(dim=1).values
+
+    def shares(self, features: Tensor) -> Tensor | None:
         """Return how much each step counts for the answer.
+
+        Args:
+            features (Tensor): as for ``given``.
+
+        Returns:
+            Tensor | None: shape ``[B, steps]``, with sum 1 over the steps; None: it can't be told.
+        """
+        weights, top = self.weigh(self.given(features)), self._top(features)
+        if weights is None or top is None:
+            return weights
+        return weights.new_zeros(features.shape[:2]).scatter(1, top, weights)
+
+    def weigh(self, features: Tensor) -> Tensor | None:
+        """Return how much each of the steps that count does so.
 
         Args:
             features (Tensor): as for ``classify``.
 
         Returns:
-            Tensor | None: shape ``[B, steps]``, with sum 1 over the steps; None: it can't be told.
+            Tensor | None: shape ``[B, K]``, with sum 1 over them; None: it can't be told.
         """
         return None
 
@@ -122,6 +171,8 @@ class VideoClassifier(nn.Module, ABC):
             shape = [clips.index.shape[-1], clips.features.shape[-1]]
             if shape != [self.steps, width]:
                 raise ValueError(f"windows must be over [{self.steps}, {width}], not {shape}")
+            if self.top_frames < 1:
+                return self.classify(self.given(clips.clips()))
             return self.classify_windows(Windows(self.norm(clips.features), clips.index))
         length = self.frames * self.streams
         expected = {3: [self.steps, width], 5: [length, 3]}.get(clips.ndim)
@@ -136,7 +187,7 @@ class VideoClassifier(nn.Module, ABC):
                 " over the video, which is not known from a clip's frames"
             )
         features = self.extract(clips) if clips.ndim == 5 else clips
-        return self.classify(self.norm(features))
+        return self.classify(self.given(features))
 
     def extract(self, clips: Tensor) -> Tensor:
         """Return the backbone's features of each clip.

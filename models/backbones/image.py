@@ -10,19 +10,20 @@ from torch import Tensor, nn
 from models.backbones.specs import BackboneSpec
 
 Stage = Literal["last", "middle"]
-Pooling = Literal["max", "avg", "both"]
+Pooling = Literal["max", "local", "avg", "both"]
+LOCAL = 3  # neighbouring places, in rows and in columns
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 class Output(NamedTuple):
-    """A feature map of a network, pooled over its places: ``max`` or ``avg``; ``none``: as it is.
+    """A feature map of a network, pooled over its places as `pooled` does; ``none``: as it is.
 
     With ``relative``, what each place has in most frames of the video is taken from it before: a
     backbone that sees frames alone can't give it.
     """
 
     stage: Stage
-    pooling: Literal["max", "avg", "none"]
+    pooling: Literal["max", "local", "avg", "none"]
     relative: bool = False
 
 
@@ -34,13 +35,33 @@ def outputs(stage: Stage, pooling: Pooling, relative: str = "none") -> tuple[Out
     return (Output(stage, pooling, of_places),)
 
 
+def pooled(places: Tensor, pooling: str) -> Tensor:
+    """Return one vector of the places of feature maps.
+
+    ``max`` is each feature's largest value, ``avg`` its mean, and ``local`` the largest of its means
+    over 3 x 3 neighbouring places: a thing fills more than a place, a chance value does not.
+
+    Args:
+        places (Tensor): shape ``[N, F, *places]``; for ``local``, these have rows and columns.
+
+    Returns:
+        Tensor: shape ``[N, F]``.
+    """
+    if pooling == "local":
+        window = [min(LOCAL, side) for side in places.shape[2:]]
+        places = nn.functional.avg_pool2d(places, window, stride=1)
+    places = places.flatten(2)
+    return places.mean(dim=2) if pooling == "avg" else places.amax(dim=2)
+
+
 class Backbone(nn.Module):
     """An image network with its normalisation in front and global pooling behind.
 
     Args:
         spec (BackboneSpec): what it is.
         network (nn.Module): the timm model.
-        pooling (str): ``max`` or ``avg``, over the feature map; or ``both``, one after the other.
+        pooling (str): ``max``, ``local`` or ``avg``, over the feature map, as `pooled` has it; or
+            ``both``: the first and the last, one after the other.
         stage (str): which feature map: the ``last``, or the ``middle`` one.
     """
 
@@ -137,9 +158,19 @@ class Backbone(nn.Module):
         if features.ndim == 2:
             return features
         dims = self.spec.spatial_dims if stage == "last" else (2, 3)
-        if pooling == "none":  # [N, F * places]
-            return features.movedim(dims, tuple(range(-len(dims), 0))).flatten(1)
+        if pooling in ("none", "local"):
+            features = features.movedim(dims, tuple(range(-len(dims), 0)))
+            # without pooling [N, F * places]
+            return features.flatten(1) if pooling == "none" else pooled(features, pooling)
         return features.amax(dims) if pooling == "max" else features.mean(dims)
+
+    def places(self, images: Tensor, stage: Stage) -> tuple[int, ...]:
+        """Return the shape of the places of a stage's map, such as rows and columns."""
+        features = self.giving([Output(stage, "none")])._maps(self._normalise(images))[stage]
+        if features.ndim < 4:
+            return (features[0, ..., 0].numel(),)
+        dims = self.spec.spatial_dims if stage == "last" else (2, 3)
+        return tuple(features.shape[dim] for dim in dims)
 
     def freeze(self) -> Self:
         """Never train this backbone: no gradients, and batch statistics stay as they are."""

@@ -39,6 +39,18 @@ class BackboneSpec:
             raise ValueError(f"{self.name} has no middle stage: leave backbone_stage out, or last")
         return self.middle_features
 
+    def check_map(self, stage: Literal["last", "middle"]) -> None:
+        """See whether a stage's places have rows and columns, so that some are neighbours.
+
+        Raises:
+            ValueError: if it gives tokens in a row.
+        """
+        if stage == "last" and len(self.spatial_dims) < 2:
+            raise ValueError(
+                f"pooling: local needs a map with rows and columns, and {self.name} gives tokens:"
+                " max, avg or both; or backbone_stage: middle"
+            )
+
 
 _known: dict[str, BackboneSpec] = {}
 

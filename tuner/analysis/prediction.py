@@ -178,7 +178,7 @@ def _weights(model: VideoClassifier, stored: Tensor | None, part: np.ndarray) ->
     if stored is None:
         return None
     with torch.inference_mode():
-        shares = model.weigh(model.norm(stored.float().to(model.norm.mean.device))[None])
+        shares = model.shares(stored.float().to(model.norm.mean.device)[None])
     if shares is None:
         return None
     weights = shares[0].double().cpu().numpy()[part] / np.bincount(part)[part]

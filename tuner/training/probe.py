@@ -101,7 +101,7 @@ class ProbeTraining(Training):
             self._check_time()
             features = batch if isinstance(batch, Tensor) else batch.clips()
             with torch.no_grad():
-                yield model.pooled(model.norm(features)).float().cpu()
+                yield model.pooled(model.given(features)).float().cpu()
 
 
 def _fits(

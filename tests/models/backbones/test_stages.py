@@ -12,7 +12,7 @@ import torch
 import models
 from models.backbones import specs
 from models.backbones.folding import folded
-from models.backbones.image import Output, outputs
+from models.backbones.image import Output, outputs, pooled
 from models.backbones.load import load_backbone
 from models.backbones.specs import spec
 from models.config import ModelConfig
@@ -142,3 +142,37 @@ def test_a_model_with_such_a_backbone_is_read_back(stage: str, tmp_path: Path) -
     features = model.extract(clips)
     assert features.shape == (2, 1, 4 * spec("test_resnet").width(stage))
     assert torch.allclose(model(features), model(clips), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "swin_tiny_patch4_window7_224"])
+def test_local_is_the_largest_mean_of_nine_neighbouring_places(name: str) -> None:
+    images = torch.rand(2, 3, *spec(name).frame_size)
+    places = load_backbone(name, pooling="max", pretrained=False).places(images, "last")
+    maps = load_backbone(name, pooling="max", pretrained=False).giving([Output("last", "none")])(
+        images
+    )
+    maps = maps.unflatten(1, (spec(name).num_features, *places))
+    means = [
+        maps[:, :, row : row + 3, column : column + 3].mean((2, 3))
+        for row in range(places[0] - 2)
+        for column in range(places[1] - 2)
+    ]
+    found = load_backbone(name, pooling="local", pretrained=False)(images)
+    assert torch.allclose(found, torch.stack(means).amax(dim=0), atol=1e-5)
+
+
+def test_a_map_smaller_than_nine_places_is_all_one_neighbourhood() -> None:
+    maps = torch.rand(2, 4, 2, 2)
+    assert torch.allclose(pooled(maps, "local"), maps.mean((2, 3)))
+
+
+def test_tokens_have_no_neighbours() -> None:
+    parameters = {
+        "architecture": "image_mlp_frozen",
+        "pretrained_model_name": "test_vit",
+        "pretrained": False,
+        "pooling": "local",
+    }
+    with pytest.raises(ValueError, match="test_vit gives tokens: max, avg or both"):
+        models.build(ModelConfig(**parameters), ["a", "b"])
+    models.build(ModelConfig(**parameters, backbone_stage="middle"), ["a", "b"])

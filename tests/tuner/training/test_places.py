@@ -21,12 +21,18 @@ def test_what_is_always_at_a_place_is_gone_and_what_comes_by_stays(count):
         of_network = maps[numbers].max(axis=2)
         return np.concatenate([maps[numbers].reshape(len(numbers), 6), of_network], axis=1)
 
-    wanted = [Output("last", "max"), Output("last", "max", True), Output("last", "avg", True)]
-    over = OverPlaces(run, {Output("last", "none"): 6, wanted[0]: 2}, {"last": 2}, wanted)
+    wanted = [
+        Output("last", "max"),
+        Output("last", "max", True),
+        Output("last", "avg", True),
+        Output("last", "local", True),
+    ]
+    over = OverPlaces(run, {Output("last", "none"): 6, wanted[0]: 2}, {"last": (2, 1, 3)}, wanted)
     batches = np.split(np.arange(count), range(7, count, 7))
     found = np.concatenate(list(over.features(lambda: iter(batches), count)))
-    assert found.shape == (count, 6)
+    assert found.shape == (count, 8)
     assert sum(taken) == (count if count <= 64 else count + 64)
     other = np.delete(np.arange(count), count // 3)
-    assert (found[other] == [5, 0, 0, 0, 0, 0]).all()
-    assert np.allclose(found[count // 3], [9, 3, 4, 3, 4 / 3, 1])
+    assert (found[other] == [5, 0, 0, 0, 0, 0, 0, 0]).all()
+    # The places are a row of three, all of them neighbours of the one in the middle.
+    assert np.allclose(found[count // 3], [9, 3, 4, 3, 4 / 3, 1, 4 / 3, 1])

@@ -36,6 +36,8 @@ def _pictures(params: dict[str, Any]) -> list[str]:
         words.append("crop" if crop == "motion" else f"crop-{crop}")
     if (relative := params.get("relative", "none")) != "none":
         words.append("relative" if relative == "video" else f"relative-{relative}")
+    if (share := params.get("top_frames") or 1) < 1:
+        words.append(f"top-{share:.2g}")
     return words
 
 

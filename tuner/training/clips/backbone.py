@@ -12,7 +12,7 @@ from torch import Tensor
 import models
 from data.stores.features import OfVideo
 from data.videos.times import spread
-from models.backbones.image import Backbone, Output, Pooling, Stage
+from models.backbones.image import Backbone, Output, Pooling, Stage, pooled
 from models.backbones.specs import spec
 from models.config import ModelConfig
 from tuner.training.clips.augment import Augmentation
@@ -85,8 +85,11 @@ class MakeBackbone:
         frame, network = torch.zeros(self.shape, dtype=torch.uint8), network.eval()
         with torch.inference_mode():
             sizes = [network.giving([output])(frame).shape[1] for output in given]
-        widths = {stage: network.spec.width(stage) for stage in stages}
-        return OverPlaces(run, dict(zip(given, sizes, strict=True)), widths, wanted)
+            shapes = {
+                stage: (network.spec.width(stage), *network.places(frame, stage))
+                for stage in stages
+            }
+        return OverPlaces(run, dict(zip(given, sizes, strict=True)), shapes, wanted)
 
 
 class OverPlaces(OfVideo):
@@ -98,7 +101,7 @@ class OverPlaces(OfVideo):
     Args:
         run: gives the outputs of `sizes` of frames, one after the other: maps, and what is not relative.
         sizes: of each; a map's is F times its places.
-        widths: F of each map.
+        shapes: of each map, F and its places.
         wanted: what to yield.
     """
 
@@ -106,10 +109,10 @@ class OverPlaces(OfVideo):
         self,
         run: Run,
         sizes: dict[Output, int],
-        widths: dict[Stage, int],
+        shapes: dict[Stage, tuple[int, ...]],
         wanted: Sequence[Output],
     ) -> None:
-        self.run, self.sizes, self.widths, self.wanted = run, sizes, widths, wanted
+        self.run, self.sizes, self.shapes, self.wanted = run, sizes, shapes, wanted
 
     def features(
         self, inputs: Callable[[], Iterator[np.ndarray]], count: int
@@ -139,8 +142,8 @@ class OverPlaces(OfVideo):
             if output.relative:
                 of_stage = Output(output.stage, "none")
                 moving = plain[of_stage] - median[of_stage]
-                places = moving.unflatten(1, (self.widths[output.stage], -1))
-                result.append(places.amax(dim=2) if output.pooling == "max" else places.mean(dim=2))
+                places = moving.unflatten(1, self.shapes[output.stage])
+                result.append(pooled(places, output.pooling))
             else:
                 result.append(plain[output])
         return torch.cat(result, dim=1).numpy()

@@ -20,8 +20,9 @@ from data.stores.frames import sampled_frames
 from data.stores.motion import Reference
 from models.backbones.image import Backbone, Output, outputs
 from models.backbones.specs import BackboneSpec, known_specs, remember_specs, spec
-from models.config import ModelConfig, Stream
+from models.config import ModelConfig
 from models.registry import REGISTRY
+from models.seen import Stream
 from tuner.config.sections import DataConfig
 from tuner.training.clips.augment import Augmentation
 from tuner.training.clips.backbone import Advance, MakeBackbone, backbone_callable, input_shape
