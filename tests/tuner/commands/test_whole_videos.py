@@ -120,6 +120,7 @@ def test_a_search_by_video_finds_what_passes_and_when(
             "architecture": ["image_mlp_frozen"],
             "frames_per_video": [6, 12],
             "video_pooling": ["AttentionPooling"],
+            "top_frames": [0.5],
             "layer_1_size": [0],
         },
         training={"epochs": 8, "patience": 8, "rounds": 1, "learning_rate": 0.01},
@@ -149,6 +150,8 @@ def test_a_search_by_video_finds_what_passes_and_when(
     )
     frames = pd.read_csv(folder / "frame_predictions.csv")
     assert len(frames) == 10 * 12 + 1 + 12
+    counted = frames.groupby("video")["attention"].agg(["size", lambda own: (own > 0).sum()])
+    assert (counted["<lambda_0>"] == (counted["size"] / 2).round().clip(lower=1)).all()
     results = json.loads((folder / "results.json").read_text())
     assert results["unit"] == "video" and results["data_total_rows_train"] == 8
     assert results["by_unit"]["video"]["test"]["rows"] == 2

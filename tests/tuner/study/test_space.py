@@ -8,6 +8,7 @@ import pytest
 
 from tuner.config.load import load, parse
 from tuner.config.messages import ConfigError
+from tuner.study.space.probes import probes
 from tuner.study.space.space import Space, resolve
 
 CONFIGS = Path(__file__).parents[3] / "configs"
@@ -206,3 +207,19 @@ def test_augmentation_of_frozen_models_waits_for_views():
 def test_an_architecture_without_any_backbone_of_its_kind_is_a_mistake():
     problems = everything(pretrained_model_name=["resnet50"], sequence_model=["GRU"]).problems()
     assert any("video_3d_frozen" in text and "r3d_18" in text for text in problems)
+
+
+def test_a_search_begins_with_a_probe_for_each_picture_and_share_of_top_frames():
+    given = {
+        "architecture": ["image_mlp_frozen"],
+        "frames_per_video": [6, 12],
+        "top_frames": [0.25, 1.0],
+        "relative": ["none", "place"],
+        "layer_1_size": [0, 64],
+    }
+    config = parse({"name": "a", "data": {"unit": "video"}, "space": given}, "x")
+    found = [(p["relative"], p["top_frames"], p["frames_per_video"]) for p in probes(config)]
+    kinds = [("none", 0.25), ("none", 1.0), ("place", 0.25), ("place", 1.0)]
+    assert sorted(found) == [(*kind, 12) for kind in kinds]
+    of_frames = parse({"name": "a", "data": {"unit": "frame"}, "space": given}, "x")
+    assert {p["top_frames"] for p in probes(of_frames)} == {1.0}
