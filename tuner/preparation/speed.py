@@ -18,7 +18,7 @@ from data.errors import VideoError
 from data.files.video_cache import missing_chunks
 from data.stores.boxes import boxes
 from data.stores.features import OfVideo
-from data.stores.motion import background, difference
+from data.stores.motion import Reference, background, difference, relit
 from data.videos.decode import read_frames
 from data.videos.times import spread
 from data.videos.video import Video
@@ -103,7 +103,7 @@ def network_key(part: Part) -> tuple[Any, ...]:
     assert part.network is not None
     model, store = part.network
     of_network = model.pretrained_model_name, model.backbone_stage
-    return *of_network, store.size, store.window, store.motion is not None
+    return *of_network, store.size, store.window, store.motion
 
 
 def measure(need: Need, config: DataConfig, output: Output) -> Speed:
@@ -188,8 +188,10 @@ def _rate_of(video: Video, sizes: Sequence[Size], *, cropped: bool) -> tuple[flo
     return seconds / (frames * pixels), resizing, box
 
 
-def network_seconds(model: ModelConfig, config: DataConfig, *, motion: bool) -> float:
+def network_seconds(model: ModelConfig, config: DataConfig, *, motion: Reference | None) -> float:
     """Seconds of a frozen model's backbone for each of its features, by the way that they are made.
+
+    Those of motion images, if `motion` names what they are compared with, are made with them.
 
     Its weights may not be here yet, and make no difference: random ones are taken.
     """
@@ -209,6 +211,7 @@ def network_seconds(model: ModelConfig, config: DataConfig, *, motion: bool) -> 
         return each  # of a slow network, a small batch takes as long for each
     rounds, start = 0, time.perf_counter()
     while not rounds or time.perf_counter() - start < _NETWORK_SECONDS:
-        run(difference(frames, frames) if motion else frames)
+        shown = relit(frames, frames[0]) if motion == "relit" else frames
+        run(difference(shown, frames[0]) if motion else frames)
         rounds += 1
     return (time.perf_counter() - start) / (rounds * count)
