@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+import models
 from data import Dataset
 from data.console import Output
 from models import VideoClassifier
@@ -93,7 +94,8 @@ def select(
         objective: says what is better.
         folds: as of `evaluate`.
         auto: take those that are `as_good` as the best, and add as `greedy` does; otherwise all are
-            taken, with equal weights. Those of fewer folds than the best are not chosen.
+            taken, with equal weights. Those of fewer folds than the best are not chosen. Where splits
+            go by site or the like, models of motion alone are preferred.
     """
     networks = [model.load() for model in candidates]
     if auto:
@@ -105,8 +107,12 @@ def select(
     alone = [figures(task, own, labels) for own in probabilities]
     numbers = list(range(len(candidates)))
     if auto:
-        start = as_good(probabilities, labels, of, task, objective)
-        numbers = greedy(probabilities, labels, task, objective, start=start)
+        blind = _blind_to_places(networks) if dataset.by != "video" else []
+        start = as_good(probabilities, labels, of, task, objective, preferred=blind)
+        pool = blind if set(start) <= set(blind) else numbers
+        begun = [pool.index(number) for number in start]
+        added = greedy(probabilities[pool], labels, task, objective, start=begun)
+        numbers = [pool[number] for number in added]
     mean = probabilities[numbers].mean(dim=0)
     once = list(dict.fromkeys(numbers))
     return Ensemble(
@@ -117,6 +123,14 @@ def select(
         alone=objective.value(alone[objective.best(alone)]),
         dataset=dataset,
     )
+
+
+def _blind_to_places(networks: Sequence[VideoClassifier]) -> list[int]:
+    """The numbers of the models that see motion alone: they can't know a place by its looks.
+
+    What the places that validate look like says little of the next one, and they are few.
+    """
+    return [n for n, one in enumerate(networks) if "frames" not in models.streams(one.config)]
 
 
 def _valid(

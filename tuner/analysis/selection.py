@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,13 @@ _UNITS = 10  # that are drawn, at least
 
 
 def as_good(
-    probabilities: Tensor, labels: Tensor, videos: Sequence[Any], task: Task, objective: Objective
+    probabilities: Tensor,
+    labels: Tensor,
+    videos: Sequence[Any],
+    task: Task,
+    objective: Objective,
+    *,
+    preferred: Collection[int] = (),
 ) -> list[int]:
     """The models that are within two standard errors of the best one, or the best five; the best first.
 
@@ -28,13 +34,15 @@ def as_good(
 
     Source: after the one-standard-error rule of Breiman, Friedman, Olshen and Stone, Classification and
     regression trees, 1984; the error by bootstrap over videos, or over parts of them if they are few.
-    At least some of the best: sorted initialisation, Caruana et al. (see `greedy`).
+    At least some of the best: sorted initialisation, Caruana et al. (see `greedy`). As that rule takes
+    the simplest of the models within the error, only `preferred` ones are taken if one of them is.
 
     Args:
         probabilities: ``[K, N, C]`` of K models, those first that win a tie.
         labels: int64 ``[N]``.
         videos: which video each row is of, ``[N]``.
         objective: says what is better.
+        preferred: numbers of the models that are thought to do better elsewhere.
     """
     each = [figures(task, own, labels) for own in probabilities]
     best = objective.best(each)
@@ -54,6 +62,8 @@ def as_good(
         gap = objective.value(each[best]) - objective.value(value)
         return gap if objective.direction == "maximize" else -gap
 
+    if any(behind(each[k]) <= error for k in preferred):
+        order = [k for k in order if k in preferred]
     chosen = [k for n, k in enumerate(order) if n < LEAST or behind(each[k]) <= error]
     while behind(figures(task, probabilities[chosen].mean(dim=0), labels)) > error:
         chosen.pop()  # those that were taken to be enough are too poor

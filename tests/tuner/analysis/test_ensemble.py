@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,24 @@ def test_no_video_but_those_of_the_valid_split_is_predicted(trained, monkeypatch
     assert chosen.value < 1.5 * chosen.alone  # a loss
     assert {model.model_id for model in chosen.members} <= {0, 1, 2}
     assert noted(chosen.note(), models) == Ensemble(**{**vars(chosen), "dataset": None})
+
+
+def test_at_places_never_seen_models_of_motion_alone_are_taken(trained, tmp_path):
+    frames, dataset, data = trained
+    unit = "frame" if dataset.unit == "frame" else "video"
+    moving = {"motion": "background", "appearance": False}
+    config = ModelConfig(frame_size=64, layer_1_size=8, **PARAMETERS[unit], **moving)
+    settings = TrainingConfig(rounds=1, epochs=6, learning_rate=1e-2)
+    run = Run(tmp_path / "3", config, settings, ClipSource(dataset, data), "valid_loss", 3, {})
+    while not run.training.finished:
+        run.step()
+    run.close()
+    both = [*frames, Trained(3, tmp_path / "3", 0.5, {}, {}, None, None)]
+    at_sites = replace(dataset, by="site")
+    # One video validates, so that all are within the error; an accuracy, so that none is better.
+    for given, wanted in ((at_sites, {3}), (dataset, {0, 1, 2, 3})):
+        chosen = select(both, given, data, Objective("valid_accuracy"), auto=True, output=quiet)
+        assert {model.model_id for model in chosen.members} == wanted
 
 
 def test_a_number_of_models_count_the_same_at_a_temperature_of_their_mean(trained):

@@ -90,6 +90,20 @@ def test_models_within_the_error_of_the_best_are_as_good():
     assert chosen[:2] == [0, 1]
 
 
+def test_preferred_models_alone_are_taken_if_one_is_within_the_error():
+    rows = torch.arange(300)
+    right = [rows >= 20, rows >= 25, rows >= 30, rows >= 100]
+    together, objective = torch.stack([model(part) for part in right]), Objective("valid_accuracy")
+    alone = list(range(300))
+
+    def taken(preferred):
+        return as_good(together, LABELS, alone, TASK, objective, preferred=preferred)
+
+    assert taken([]) == taken([3]) == [0, 1, 2, 3]  # the last is too poor to be preferred
+    assert taken([1]) == [1]
+    assert taken([2, 1]) == [1, 2]
+
+
 def test_the_best_five_predict_together_unless_the_others_spoil_it():
     rows = torch.arange(300)
     alone, objective = list(range(300)), Objective("valid_accuracy")
