@@ -76,8 +76,8 @@ def test_a_killed_search_is_resumed_without_loss(write_config, tmp_path):
 
     second = subprocess.Popen(line, cwd=ROOT, stdout=log, stderr=log)
     reached = sum(len(trial.intermediate_values) for trial in before)
-    wait_until(lambda: epochs() > reached + 3, second, said)
-    assert counts_of(path)["running"] > 0
+    # Between two trials, none may run for a moment.
+    wait_until(lambda: epochs() > reached + 3 and counts_of(path)["running"] > 0, second, said)
     os.kill(second.pid, signal.SIGINT)  # Ctrl-C
     start = time.monotonic()
     assert second.wait(timeout=60) == 130
