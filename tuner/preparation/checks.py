@@ -13,7 +13,8 @@ from tuner.config.sections import DataConfig
 def check_models(searched: Iterable[ModelConfig], data: DataConfig) -> None:
     """Check what only building a model shows.
 
-    A clip may be too small for a network's pools, or more stages are to be trained than it has.
+    A clip may be too small for a network's pools, more stages are to be trained than it has, or it has
+    not the stage or map that is asked for.
 
     Raises:
         ConfigError: all models that can't be built, at once.
@@ -34,8 +35,8 @@ def check_models(searched: Iterable[ModelConfig], data: DataConfig) -> None:
         plain = config.model_copy(update={"pretrained": False, "model_weights_path": None})
         try:
             models.frame_size(plain)
-            if not models.uses_stored_features(plain):
-                models.build(plain, ["one", "other"])
+            stored = models.uses_stored_features(plain)
+            models.build(plain, ["one", "other"], with_backbone=not stored)
         except ValueError as error:
             problems.append(str(error))
     if problems:

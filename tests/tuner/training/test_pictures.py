@@ -272,3 +272,10 @@ def test_what_compares_frames_must_be_given_them(data, values, words):
     with pytest.raises(ConfigError) as caught:
         check_models([of(**values)], DataConfig(**data))
     assert words in str(caught.value)
+
+
+def test_a_frozen_network_without_the_map_is_told_before_anything_is_stored():
+    vit = of(pretrained_model_name="test_vit", pooling="local", frame_size=160)
+    with pytest.raises(ConfigError, match="local needs a map with rows and columns, and test_vit"):
+        check_models([vit], DataConfig())
+    check_models([vit.model_copy(update={"backbone_stage": "middle"})], DataConfig())
