@@ -157,7 +157,7 @@ class Backbone(nn.Module):
             features = features[:, getattr(self.network, "num_prefix_tokens", 0) :]
         if features.ndim == 2:
             return features
-        dims = self.spec.spatial_dims if stage == "last" else (2, 3)
+        dims = self._places(stage)
         if pooling in ("none", "local"):
             features = features.movedim(dims, tuple(range(-len(dims), 0)))
             # without pooling [N, F * places]
@@ -169,8 +169,11 @@ class Backbone(nn.Module):
         features = self.giving([Output(stage, "none")])._maps(self._normalise(images))[stage]
         if features.ndim < 4:
             return (features[0, ..., 0].numel(),)
-        dims = self.spec.spatial_dims if stage == "last" else (2, 3)
-        return tuple(features.shape[dim] for dim in dims)
+        return tuple(features.shape[dim] for dim in self._places(stage))
+
+    def _places(self, stage: Stage) -> tuple[int, ...]:
+        """The dimensions of a stage's map that are its places."""
+        return self.spec.spatial_dims if stage == "last" else (2, 3)
 
     def freeze(self) -> Self:
         """Never train this backbone: no gradients, and batch statistics stay as they are."""

@@ -56,7 +56,7 @@ def check(config: Config) -> Space:
 def remarks(space: Space) -> list[str]:
     """What a user should know before the first trial, though the search can run."""
     lines = []
-    for name in () if space.whole_videos else ("frames_per_video", "video_pooling"):
+    for name in () if space.whole_videos else ("frames_per_video", "video_pooling", "top_frames"):
         if space.says(name):
             lines.append(f"{name} makes no difference: labels are of frames (data.unit)")
     architectures = {name for (name,) in space.values("architecture")}

@@ -11,7 +11,7 @@ from tuner.study.space.space import Space, resolve
 
 
 def probes(config: Config) -> list[Params]:
-    """One probe for each backbone over images, kind of picture and top frames in the space, and length.
+    """One probe for each backbone over images, kind of picture, share of top frames and length.
 
     Of frames, a probe sees the frame alone or the longest clip of the space; of whole videos, the most
     frames. At most `search.probes` are taken, evenly from all of them.
