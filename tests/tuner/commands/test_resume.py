@@ -48,8 +48,9 @@ def test_a_search_is_resumed_and_extended(write_config, command, ray_session):
 
 
 def test_a_killed_search_is_resumed_without_loss(write_config, tmp_path):
+    # Epochs enough that a trial is still running when it is looked at, on any machine.
     path = write_config(
-        training={"epochs": 8, "patience": 8, "rounds": 3, "batch_size": 2},
+        training={"epochs": 80, "patience": 80, "rounds": 3, "batch_size": 2},
         search={"trials": 3, "scheduler": "none"},
     )
     line = [sys.executable, "-m", "tuner.search", str(path), "--resume"]
@@ -63,10 +64,13 @@ def test_a_killed_search_is_resumed_without_loss(write_config, tmp_path):
         except StoreError:  # it isn't there yet
             return []
 
-    def epochs() -> int:
-        return sum(len(trial.intermediate_values) for trial in trials())
+    def runs_since(epochs: int) -> bool:
+        """If a trial runs, and more than these many epochs have ended in all."""
+        ended = sum(len(trial.intermediate_values) for trial in trials())
+        # Between two trials, none may run for a moment.
+        return ended > epochs and counts_of(path)["running"] > 0
 
-    wait_until(lambda: epochs() > 0, first, said)
+    wait_until(lambda: runs_since(0), first, said)
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
     before = trials()
@@ -76,8 +80,7 @@ def test_a_killed_search_is_resumed_without_loss(write_config, tmp_path):
 
     second = subprocess.Popen(line, cwd=ROOT, stdout=log, stderr=log)
     reached = sum(len(trial.intermediate_values) for trial in before)
-    # Between two trials, none may run for a moment.
-    wait_until(lambda: epochs() > reached + 3 and counts_of(path)["running"] > 0, second, said)
+    wait_until(lambda: runs_since(reached + 3), second, said)
     os.kill(second.pid, signal.SIGINT)  # Ctrl-C
     start = time.monotonic()
     assert second.wait(timeout=60) == 130
@@ -108,4 +111,4 @@ def wait_until(condition, process: subprocess.Popen, log: Path, seconds: float =
     while not condition():
         assert process.poll() is None, f"the search ended too soon: {log.read_text()}"
         assert time.monotonic() < end, f"the search does not get on: {log.read_text()}"
-        time.sleep(0.2)
+        time.sleep(0.05)
