@@ -5,8 +5,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-SMALLEST_STD = 1e-6
-
 
 def linear(in_features: int, out_features: int) -> nn.Linear:
     """Return a linear layer that starts as in Keras: Glorot uniform weights, zero biases.
@@ -51,8 +49,26 @@ class DenseStack(nn.Sequential):
         return super().forward(features)
 
 
+def steady_std(std: Tensor) -> Tensor:
+    """What features are divided by: their deviation, and no less than twice that of most of them.
+
+    A feature that hardly varies in training may be large at the next site. Divided by its own deviation,
+    it would there outweigh all others, whatever they say.
+
+    Args:
+        std (Tensor): shape ``[num_features]``.
+
+    Returns:
+        Tensor: the same shape; 1 if nothing varies.
+    """
+    varying = std[std > 0]
+    if not len(varying):
+        return torch.ones_like(std)
+    return std.clamp(min=float(2 * varying.median()))
+
+
 class FeatureNorm(nn.Module):
-    """Brings every feature to mean 0 and deviation 1 over the training frames.
+    """Brings features to mean 0 and a deviation of at most 1 over the training frames (`steady_std`).
 
     It has no parameters: mean and scale are buffers, so they are saved with the model. Until
     ``fit`` is called it changes nothing.
@@ -70,7 +86,7 @@ class FeatureNorm(nn.Module):
         self.register_buffer("scale", torch.ones(num_features))
 
     def fit(self, mean: Tensor, std: Tensor) -> None:
-        """Set what is subtracted and divided by; a feature that never varies is not scaled.
+        """Set what is subtracted and divided by.
 
         Args:
             mean (Tensor): shape ``[num_features]``, over the training frames only.
@@ -88,9 +104,8 @@ class FeatureNorm(nn.Module):
                 raise ValueError(
                     f"{name} has {int((~torch.isfinite(value)).sum())} non-finite values"
                 )
-        std = std.to(self.scale)
         self.mean.copy_(mean)
-        self.scale.copy_(torch.where(std < SMALLEST_STD, 1.0, 1 / std))
+        self.scale.copy_(1 / steady_std(std))
 
     def forward(self, features: Tensor) -> Tensor:
         """Return the features normalised.

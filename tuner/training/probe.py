@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from models.architectures.probe import LinearProbe
+from models.layers.dense import steady_std
 from tuner.training.clips.batches import Clips, FeatureClips
 from tuner.training.loop import Training
 
@@ -116,8 +117,7 @@ def _fits(
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    mean, deviation = inputs.mean(axis=0), inputs.std(axis=0)
-    deviation[deviation < 1e-6] = 1.0
+    mean, deviation = inputs.mean(axis=0), steady_std(torch.from_numpy(inputs.std(axis=0))).numpy()
     rows, basis = (inputs - mean) / deviation, None
     if len(rows) < rows.shape[1]:  # the same fit in as many dimensions as there are rows
         squares, left = np.linalg.eigh(rows @ rows.T)

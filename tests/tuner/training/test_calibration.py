@@ -65,7 +65,17 @@ def test_rows_that_are_all_right_do_not_become_certain(count):
     found = fit_temperature(probabilities, labels)
     # As if ten more rows had been right at 0.95: the share that is wrong is 0.5 of count + 10.
     sure = at_temperature(probabilities, found)[0].max()
-    assert float(sure) == pytest.approx(1 - 0.5 / (count + 10), abs=1e-6)
+    assert float(sure) == pytest.approx(1 - 0.5 / (count + 10), abs=1e-4)
+
+
+def test_one_row_of_a_class_never_shown_does_not_make_all_others_unsure():
+    probabilities, labels = simulated(24, 1)
+    before = fit_temperature(probabilities, labels)
+    never = torch.tensor([[0.3, 0.7, 1e-13]], dtype=torch.float64)
+    after = fit_temperature(
+        torch.cat([probabilities, never]), torch.cat([labels, labels[:1] * 0 + 2])
+    )
+    assert before <= after < 1.5 * before
 
 
 def test_what_can_not_be_fitted_stays_within_bounds():
