@@ -65,6 +65,7 @@ def one_frame(params: Params) -> bool:
 
 NO_BACKBONE = Unused(after=no_backbone)
 NO_TRAINED_BACKBONE = Unused(after=no_trained_backbone)
+NOT_NORMALISED = Unused(after=lambda params: not stored_features(params))
 NOT_OVER_IMAGES = Unused(after=not_over_images)
 NOT_SEQUENTIAL = Unused(after=not_sequential)
 ONE_FRAME = Unused(after=one_frame, reads=("sequence_length", "frames_per_video"))

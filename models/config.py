@@ -29,6 +29,7 @@ from models.conditions import (
     NO_STORED_FEATURES,
     NO_TRAINED_BACKBONE,
     NO_WEIGHTS,
+    NOT_NORMALISED,
     NOT_OVER_IMAGES,
     NOT_SEQUENTIAL,
     NOTHING_BESIDE_FRAMES,
@@ -131,6 +132,9 @@ class ModelParameters(BaseModel):
         Literal["none", "video", "place"],
         Row(unused=(NO_STORED_FEATURES,), limits=(HAS_PLACES,), shapes="features"),
     ] = "none"
+    # what a feature is divided by before a head takes it: its own deviation over the training frames, or
+    # what is common to most, so that none that hardly varied there outweighs all others at a new site
+    feature_scale: Annotated[Literal["own", "common"], Row(unused=(NOT_NORMALISED,))] = "own"
     # last stages of a backbone that is not frozen
     trainable_layers: Annotated[
         int | Literal["all"], Row(unused=(NO_TRAINED_BACKBONE,), shapes="network")

@@ -49,7 +49,7 @@ class VideoClassifier(nn.Module, ABC):
         chooses = config.frames_per_video and not REGISTRY[config.architecture].orders_steps
         self.top_frames = config.top_frames if chooses else 1.0
         self.backbone: Backbone | None = None
-        self.norm = FeatureNorm(num_features=num_features)
+        self.norm = FeatureNorm(num_features=num_features, feature_scale=config.feature_scale)
         self.extra: dict[str, Any] = {}
 
     logits: nn.Linear  # the last layer, of all architectures

@@ -1,6 +1,7 @@
 """Layers that every head is made of: dense layers, and the normalisation of features."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -49,14 +50,20 @@ class DenseStack(nn.Sequential):
         return super().forward(features)
 
 
-def steady_std(std: Tensor) -> Tensor:
-    """What features are divided by: their deviation, and no less than twice that of most of them.
+# By `feature_scale`, how many times the usual deviation a feature is at least divided by.
+_LEAST = {"own": 0.1, "common": 2.0}
 
-    A feature that hardly varies in training may be large at the next site. Divided by its own deviation,
-    it would there outweigh all others, whatever they say.
+
+def divisors(std: Tensor, scale: Literal["own", "common"]) -> Tensor:
+    """What features are divided by: their deviation, and no less than a multiple of the usual one.
+
+    A feature that hardly varies in training may be large at the next site. Divided by its own deviation
+    alone, it would there outweigh all others, whatever they say.
 
     Args:
         std (Tensor): shape ``[num_features]``.
+        scale: ``own``: a tenth of the usual deviation; ``common``: twice that, which is for nearly all
+            features the same.
 
     Returns:
         Tensor: the same shape; 1 if nothing varies.
@@ -64,24 +71,28 @@ def steady_std(std: Tensor) -> Tensor:
     varying = std[std > 0]
     if not len(varying):
         return torch.ones_like(std)
-    return std.clamp(min=float(2 * varying.median()))
+    return std.clamp(min=float(_LEAST[scale] * varying.median()))
 
 
 class FeatureNorm(nn.Module):
-    """Brings features to mean 0 and a deviation of at most 1 over the training frames (`steady_std`).
+    """Brings features to mean 0 and a deviation of 1, or below, over the training frames (`divisors`).
 
     It has no parameters: mean and scale are buffers, so they are saved with the model. Until
     ``fit`` is called it changes nothing.
 
     Args:
         num_features (int): width of a feature vector.
+        feature_scale: as of `divisors`.
     """
 
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, *, num_features: int) -> None:
+    def __init__(
+        self, *, num_features: int, feature_scale: Literal["own", "common"] = "own"
+    ) -> None:
         super().__init__()
+        self.feature_scale = feature_scale
         self.register_buffer("mean", torch.zeros(num_features))
         self.register_buffer("scale", torch.ones(num_features))
 
@@ -105,7 +116,7 @@ class FeatureNorm(nn.Module):
                     f"{name} has {int((~torch.isfinite(value)).sum())} non-finite values"
                 )
         self.mean.copy_(mean)
-        self.scale.copy_(1 / steady_std(std))
+        self.scale.copy_(1 / divisors(std, self.feature_scale))
 
     def forward(self, features: Tensor) -> Tensor:
         """Return the features normalised.

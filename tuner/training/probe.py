@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from models.architectures.probe import LinearProbe
-from models.layers.dense import steady_std
+from models.layers.dense import divisors
 from tuner.training.clips.batches import Clips, FeatureClips
 from tuner.training.loop import Training
 
@@ -62,10 +62,14 @@ class ProbeTraining(Training):
         labels = train.labels.cpu()[which]
         balanced = self.config.class_weights == "balanced"
         classes = len(self.model.classes)
-        fits = list(_fits(inputs, labels.numpy(), classes, balanced, strengths))
+        mean, deviation = inputs.mean(axis=0), torch.from_numpy(inputs.std(axis=0))
+        divisor = divisors(deviation, self.model.config.feature_scale).numpy()
+        rows = (inputs - mean) / divisor
+        fits = list(_fits(rows, labels.numpy(), classes, balanced, strengths))
         # All strengths at once: the clips are read once.
-        weight = torch.from_numpy(np.stack([weight for weight, _ in fits]))
-        bias = torch.from_numpy(np.stack([bias for _, bias in fits]))[:, None]
+        found = np.stack([weight for weight, _ in fits]) / divisor
+        offset = np.stack([bias for _, bias in fits]) - found @ mean
+        weight, bias = torch.from_numpy(found), torch.from_numpy(offset)[:, None]
         return weight, bias, torch.from_numpy(inputs) @ weight.mT + bias, labels
 
     def _result(self, strength: float, logits: Tensor, labels: Tensor) -> dict[str, Any]:
@@ -106,19 +110,22 @@ class ProbeTraining(Training):
 
 
 def _fits(
-    inputs: np.ndarray,
+    rows: np.ndarray,
     labels: np.ndarray,
     classes: int,
     balanced: bool,
     strengths: Sequence[float],
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield for each strength the weights float32 ``[C, W]`` and biases ``[C]``."""
+    """Yield for each strength the weights float32 ``[C, W]`` and biases ``[C]``.
+
+    Args:
+        rows: ``[N, W]``, of mean 0 and as large as the penalty is to see them.
+    """
     # Imported late: it takes two seconds.
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    mean, deviation = inputs.mean(axis=0), steady_std(torch.from_numpy(inputs.std(axis=0))).numpy()
-    rows, basis = (inputs - mean) / deviation, None
+    basis = None
     if len(rows) < rows.shape[1]:  # the same fit in as many dimensions as there are rows
         squares, left = np.linalg.eigh(rows @ rows.T)
         kept = squares > 1e-6 * squares[-1]
@@ -138,9 +145,9 @@ def _fits(
                 np.stack([-found[0], found[0]]) / 2,
                 np.stack([-offset[0], offset[0]]) / 2,
             )
-        found = (found if basis is None else found @ basis) / deviation
+        found = found if basis is None else found @ basis
         # A class without a clip to learn from is never predicted.
         weight = np.zeros((classes, found.shape[1]), np.float32)
         bias = np.full(classes, _NEVER, np.float32)
-        weight[fit.classes_], bias[fit.classes_] = found, offset - found @ mean
+        weight[fit.classes_], bias[fit.classes_] = found, offset
         yield weight, bias

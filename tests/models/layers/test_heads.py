@@ -27,17 +27,19 @@ def test_norm_does_nothing_before_it_is_fitted() -> None:
 
 def test_norm_brings_features_to_mean_0_and_deviation_1_at_most() -> None:
     features = torch.randn(500, 5) * torch.tensor([1.0, 2.0, 50.0, 0.0, 1e-4]) + 7
-    norm = FeatureNorm(num_features=5)
-    norm.fit(features.mean(0), features.std(0))
-    output = norm(features)
-    assert torch.allclose(output.mean(0), torch.zeros(5), atol=1e-3)
-    assert output.std(0).tolist() == pytest.approx([0.5, 1.0, 1.0, 0.0, 5e-5], rel=0.15)
+    for scale, wanted in (("own", [1, 1, 1, 0, 1e-3]), ("common", [0.5, 1, 1, 0, 5e-5])):
+        norm = FeatureNorm(num_features=5, feature_scale=scale)
+        norm.fit(features.mean(0), features.std(0))
+        output = norm(features)
+        assert torch.allclose(output.mean(0), torch.zeros(5), atol=1e-2)
+        assert output.std(0).tolist() == pytest.approx(wanted, rel=0.15)
 
 
-def test_norm_keeps_a_feature_that_hardly_varied_from_outweighing_all_others() -> None:
-    norm = FeatureNorm(num_features=3)
+@pytest.mark.parametrize(("scale", "wanted"), [("own", [1, 1, 10]), ("common", [0.5, 0.5, 0.5])])
+def test_norm_keeps_a_feature_that_hardly_varied_from_outweighing_all_others(scale, wanted) -> None:
+    norm = FeatureNorm(num_features=3, feature_scale=scale)
     norm.fit(torch.zeros(3), torch.tensor([1.0, 1.0, 1e-5]))
-    assert norm(torch.ones(3)).tolist() == [0.5, 0.5, 0.5]
+    assert norm(torch.ones(3)).tolist() == pytest.approx(wanted)
 
 
 def test_norm_of_what_never_varies_only_centres() -> None:
@@ -52,7 +54,7 @@ def test_norm_is_saved_but_not_trained() -> None:
     norm.fit(torch.tensor([1.0, 2.0]), torch.tensor([2.0, 0.0]))
     other = FeatureNorm(num_features=2)
     other.load_state_dict(norm.state_dict())
-    assert other(torch.tensor([3.0, 4.0])).tolist() == [0.5, 0.5]
+    assert other(torch.tensor([3.0, 4.0])).tolist() == pytest.approx([1.0, 10.0])
 
 
 def test_norm_takes_stored_half_precision() -> None:

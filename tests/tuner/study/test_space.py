@@ -1,6 +1,7 @@
 """The conditional space: the published grid exactly, and no model that breaks a rule."""
 
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 import optuna
@@ -209,17 +210,19 @@ def test_an_architecture_without_any_backbone_of_its_kind_is_a_mistake():
     assert any("video_3d_frozen" in text and "r3d_18" in text for text in problems)
 
 
-def test_a_search_begins_with_a_probe_for_each_picture_and_share_of_top_frames():
+def test_a_search_begins_with_a_probe_for_each_picture_share_of_top_frames_and_scale():
     given = {
         "architecture": ["image_mlp_frozen"],
         "frames_per_video": [6, 12],
         "top_frames": [0.25, 1.0],
         "relative": ["none", "place"],
+        "feature_scale": ["own", "common"],
         "layer_1_size": [0, 64],
     }
     config = parse({"name": "a", "data": {"unit": "video"}, "space": given}, "x")
-    found = [(p["relative"], p["top_frames"], p["frames_per_video"]) for p in probes(config)]
-    kinds = [("none", 0.25), ("none", 1.0), ("place", 0.25), ("place", 1.0)]
+    names = ("relative", "top_frames", "feature_scale", "frames_per_video")
+    found = [tuple(params[name] for name in names) for params in probes(config)]
+    kinds = product(("none", "place"), (0.25, 1.0), ("common", "own"))
     assert sorted(found) == [(*kind, 12) for kind in kinds]
     of_frames = parse({"name": "a", "data": {"unit": "frame"}, "space": given}, "x")
     assert {p["top_frames"] for p in probes(of_frames)} == {1.0}

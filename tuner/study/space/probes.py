@@ -11,12 +11,12 @@ from tuner.study.space.space import Space, resolve
 
 
 def probes(config: Config) -> list[Params]:
-    """One probe for each backbone over images, kind of picture, share of top frames and length.
+    """One probe for each backbone over images, kind of picture, share of top frames, scale and length.
 
     Of frames, a probe sees the frame alone or the longest clip of the space; of whole videos, the most
     frames. At most `search.probes` are taken, evenly from all of them.
     """
-    pictures = (*shaping("features"), "top_frames")
+    pictures = (*shaping("features"), "top_frames", "feature_scale")
     length = "frames_per_video" if config.data.unit == "video" else "sequence_length"
     kinds: dict[tuple[object, ...], Params] = {}
     longest = 1
