@@ -23,7 +23,7 @@ def made_up(count: int, seed: int) -> FeatureClips:
     labels = torch.arange(count) % 2
     features = torch.randn(count, 1280, generator=generator)
     features[:, TELLS] += labels[:, None] * 6.0
-    features[:, HARDLY_VARIES] = labels * 1e-4
+    features[:, HARDLY_VARIES] = labels * 1e-2
     return FeatureClips(features.half(), torch.arange(count)[:, None], labels)
 
 
