@@ -34,7 +34,7 @@ def test_a_feature_that_hardly_varied_does_not_decide_at_a_new_site(scale, foole
     train = made_up(60, 1)
     fit_normalisation(model, train)
     run = ProbeTraining(model, train, made_up(40, 2), config=TrainingConfig(), task=TASK)
-    assert run.step()["valid_accuracy"] > 0.8
+    assert run.step()["valid_accuracy"] > 0.7
     new = made_up(40, 3)
     new.features[:, HARDLY_VARIES] = 200.0  # as it is at the next site, whatever is seen
     with torch.no_grad():
@@ -42,4 +42,4 @@ def test_a_feature_that_hardly_varied_does_not_decide_at_a_new_site(scale, foole
     assert (set(decided) == {"b"}) == fooled
     if not fooled:
         right = decided == TASK.decode(new.labels)
-        assert right.mean() > 0.8
+        assert right.mean() > 0.7
