@@ -38,6 +38,10 @@ def stored_features(params: Params) -> bool:
     return _architecture(params).frozen
 
 
+def no_stored_features(params: Params) -> bool:
+    return not stored_features(params)
+
+
 def not_sequential(params: Params) -> bool:
     return not _architecture(params).sequential
 
@@ -65,7 +69,7 @@ def one_frame(params: Params) -> bool:
 
 NO_BACKBONE = Unused(after=no_backbone)
 NO_TRAINED_BACKBONE = Unused(after=no_trained_backbone)
-NOT_NORMALISED = Unused(after=lambda params: not stored_features(params))
+NOT_NORMALISED = Unused(after=no_stored_features)
 NOT_OVER_IMAGES = Unused(after=not_over_images)
 NOT_SEQUENTIAL = Unused(after=not_sequential)
 ONE_FRAME = Unused(after=one_frame, reads=("sequence_length", "frames_per_video"))
@@ -129,7 +133,7 @@ CUTS_WHAT_IS_SEEN = Limit(
     none_left=lambda params: "cuts pictures that are not seen; add none, or all for motion images",
 )
 NO_STORED_FEATURES = Unused(
-    after=lambda params: not stored_features(params),
+    after=no_stored_features,
     refused=lambda params: (
         f"relative ({params['relative']}) must be none for {params['architecture']}, which has no"
         " stored features: only those of a frozen backbone have a median over the video"

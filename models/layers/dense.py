@@ -50,25 +50,28 @@ class DenseStack(nn.Sequential):
         return super().forward(features)
 
 
-# By `feature_scale`, how many times the usual deviation a feature is at least divided by.
-_LEAST = {"own": 0.1, "common": 2.0}
+SMALLEST_STD = 1e-6  # below it a feature is constant, but for rounding
+FeatureScale = Literal["own", "common"]
+# How many times the usual deviation a feature is at least divided by.
+_LEAST: dict[FeatureScale, float] = {"own": 0.1, "common": 2.0}
 
 
-def divisors(std: Tensor, scale: Literal["own", "common"]) -> Tensor:
+def divisors(std: Tensor, scale: FeatureScale) -> Tensor:
     """What features are divided by: their deviation, and no less than a multiple of the usual one.
 
     A feature that hardly varies in training may be large at the next site. Divided by its own deviation
-    alone, it would there outweigh all others, whatever they say.
+    alone, it would there outweigh all others, whatever they say. The usual deviation is the median of
+    the features that vary.
 
     Args:
         std (Tensor): shape ``[num_features]``.
-        scale: ``own``: a tenth of the usual deviation; ``common``: twice that, which is for nearly all
-            features the same.
+        scale: ``own``: no less than a tenth of the usual deviation, which few features are below;
+            ``common``: no less than twice the usual one, which nearly all are below.
 
     Returns:
         Tensor: the same shape; 1 if nothing varies.
     """
-    varying = std[std > 0]
+    varying = std[std >= SMALLEST_STD]
     if not len(varying):
         return torch.ones_like(std)
     return std.clamp(min=float(_LEAST[scale] * varying.median()))
@@ -88,9 +91,7 @@ class FeatureNorm(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(
-        self, *, num_features: int, feature_scale: Literal["own", "common"] = "own"
-    ) -> None:
+    def __init__(self, *, num_features: int, feature_scale: FeatureScale = "own") -> None:
         super().__init__()
         self.feature_scale = feature_scale
         self.register_buffer("mean", torch.zeros(num_features))

@@ -44,8 +44,14 @@ def test_norm_keeps_a_feature_that_hardly_varied_from_outweighing_all_others(sca
 
 def test_norm_of_what_never_varies_only_centres() -> None:
     norm = FeatureNorm(num_features=2)
-    norm.fit(torch.ones(2), torch.zeros(2))
+    norm.fit(torch.ones(2), torch.tensor([0.0, 1e-9]))  # the second is rounding
     assert norm(torch.tensor([1.0, 3.0])).tolist() == [0.0, 2.0]
+
+
+def test_features_that_are_constant_but_for_rounding_do_not_make_the_scale() -> None:
+    norm = FeatureNorm(num_features=4, feature_scale="common")
+    norm.fit(torch.zeros(4), torch.tensor([1.0, 1e-9, 1e-9, 1e-9]))
+    assert norm(torch.ones(4)).tolist() == [0.5] * 4
 
 
 def test_norm_is_saved_but_not_trained() -> None:

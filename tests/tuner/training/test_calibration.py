@@ -73,7 +73,7 @@ def test_one_row_of_a_class_never_shown_does_not_make_all_others_unsure():
     before = fit_temperature(probabilities, labels)
     never = torch.tensor([[0.3, 0.7, 1e-13]], dtype=torch.float64)
     after = fit_temperature(
-        torch.cat([probabilities, never]), torch.cat([labels, labels[:1] * 0 + 2])
+        torch.cat([probabilities, never]), torch.cat([labels, torch.tensor([2])])
     )
     assert before <= after < 1.5 * before
 
