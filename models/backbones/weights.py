@@ -148,5 +148,6 @@ def load_strictly(
 ) -> None:
     """Load ``state`` into ``network``, arguments and errors as for ``check_fit``."""
     check_fit(network, state, source=source, ignore=ignore)
-    used = {name: tensor for name, tensor in state.items() if name in network.state_dict()}
+    wanted = network.state_dict()
+    used = {name: tensor for name, tensor in state.items() if name in wanted}
     network.load_state_dict(used, strict=False)  # only batch counters may be missing

@@ -47,6 +47,8 @@ class TrainingConfig(Section):
     learning_rate_decay: Annotated[float, Field(gt=0, le=1), Row(unused=(NO_ROUNDS,))] = 0.1
     rounds: Annotated[int, Field(ge=1), Row(unused=(NO_ROUNDS,))] = 3
     epochs: int = Field(default=20, ge=1)
+    # that an epoch trains on, drawn anew for each; None: all
+    clips_per_epoch: int | None = Field(default=None, ge=1)
     patience: Annotated[int, Field(ge=1), Row(unused=(NO_ROUNDS,))] = 3
     batch_size: int = Field(default=32, ge=1)
     accumulate: int = Field(default=1, ge=1)  # batches whose gradients make up one step

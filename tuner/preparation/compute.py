@@ -14,6 +14,7 @@ from models import ModelConfig
 from tuner.config.sections import DataConfig
 from tuner.training.clips.augment import Augmentation
 from tuner.training.clips.stored import open_stores
+from tuner.training.device import return_freed_memory
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def features(
     with output.bar("computing features", sum(len(missing) for _, missing in wanted)) as advance:
         for group, missing in wanted:
             ensure(group, missing, on_video=lambda _: advance())
+    return_freed_memory()
 
 
 def feature_stores(searched: Iterable[ModelConfig], config: DataConfig) -> list[FeatureStore]:

@@ -204,6 +204,7 @@ def _epoch(model: ModelConfig, settings: TrainingConfig, dataset: Dataset, confi
         learnt = train + valid
         valid = max(1, learnt // validation.folds)
         train = learnt - valid
+    train = min(train, settings.clips_per_epoch or train)
     device = best_device()
     stored = models.uses_stored_features(model)
     count = settings.batch_size * settings.accumulate

@@ -211,10 +211,11 @@ class Training:
     def _train_epoch(self) -> tuple[dict[str, float], float]:
         self.model.train()
         config = self.config
-        count, size = len(self.train), config.batch_size * config.accumulate
-        order = torch.randperm(count)
+        order = torch.randperm(len(self.train))
         if config.sampling == "balanced":
             order = self.task.balanced_order(self.train.labels.cpu())
+        order = order[: config.clips_per_epoch]
+        count, size = len(order), config.batch_size * config.accumulate
         windows = self.augmentation.windows if self.augmentation.changes_time else None
         batches = self.train.batches(order, size, windows=windows)
         waited = 0.0

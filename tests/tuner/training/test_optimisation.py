@@ -66,6 +66,30 @@ def test_rounds_fall_by_their_decay():
     )
 
 
+@pytest.mark.parametrize("sampling", ["shuffled", "balanced"])
+@pytest.mark.parametrize(("most", "learnt"), [(None, 60), (500, 60), (20, 20)])
+def test_an_epoch_learns_from_so_many_clips_drawn_anew(most, learnt, sampling):
+    run = training(clips_per_epoch=most, sampling=sampling)
+    seen = []
+    batches = run.train.batches
+    run.train.batches = lambda order, *args, **more: (
+        seen.append(order),
+        batches(order, *args, **more),
+    )[1]
+    run.step()
+    run.step()
+    assert [len(order) for order in seen] == [learnt, learnt]
+    assert not torch.equal(*seen)
+
+
+def test_few_clips_an_epoch_still_end_at_the_lowest_rate():
+    run = training(schedule="cosine", epochs=2, clips_per_epoch=20, learning_rate=0.1)
+    run.step()
+    run.step()
+    assert run.optimizer.param_groups[0]["lr"] == pytest.approx(0.0, abs=1e-6)
+    assert run.finished
+
+
 def test_a_cosine_training_has_its_epochs_and_ends():
     run = training(schedule="cosine", epochs=5)
     while not run.finished:
@@ -220,7 +244,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory():
 def test_a_cpu_trains_in_bf16_only_what_is_faster_and_right_so(
     architecture: str, backbone: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
     config = ModelConfig(
         architecture=architecture,
         pretrained_model_name=backbone,
