@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import pandas as pd
+import yaml
 
 from benchmarks.quality.searches import difference, probed, run
 from benchmarks.quality.sets import Case, sample, seals, traps
@@ -30,6 +31,14 @@ def arguments(doc: str, seeds: list[int]) -> argparse.Namespace:
     parser.add_argument(
         "--folder", type=Path, help="keeps searches and drawn videos, to go on from"
     )
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="of all searches, as of tuner.search",
+    )
+    parser.add_argument("--parts", nargs="+", help="of the table of parts alone: only these")
     return parser.parse_args()
 
 
@@ -39,7 +48,12 @@ def cases(args: argparse.Namespace, folder: Path) -> list[tuple[str, int, Case]]
     if args.seals:
         makers["seals"] = seals(args.seals.absolute())
     names = [name for name in args.sets if name in makers]
-    return [(name, seed, makers[name](seed, folder)) for name in names for seed in args.seeds]
+    drawn = [(name, seed, makers[name](seed, folder)) for name in names for seed in args.seeds]
+    given = dict(text.split("=", 1) for text in args.set)
+    more = {key: yaml.safe_load(value) for key, value in given.items()}
+    return [
+        (name, seed, case._replace(changes={**case.changes, **more})) for name, seed, case in drawn
+    ]
 
 
 def row(name: str, table: pd.DataFrame) -> str:

@@ -1,6 +1,7 @@
 """What does each part of the product do for the test figure?
 
     python -m benchmarks.quality.parts [--seals FOLDER] [--seeds 909 1010] [--folder FOLDER]
+        [--sets traps] [--parts motion relative] [--set space.frames_per_video=[24]]
 
 For each part the shipped configuration is searched as it is, and with that part turned the other way,
 on the same videos. The figures are of the ensemble that the file asks for, or where that is the part, of
@@ -75,6 +76,8 @@ def main() -> None:
             base = base.set_index(keys)
             parts = {"ensemble": (True, None)} | PARTS[name]
             for number, (effect_of, (has, change)) in enumerate(parts.items()):
+                if args.parts and effect_of not in args.parts:
+                    continue
                 other = base["alone"]
                 if change is not None:
                     table = run(case, folder, f"{name}-{seed}-{number}", session, change)
