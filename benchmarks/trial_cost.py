@@ -21,12 +21,24 @@ from tuner.study.store.results import ResultsStore
 from tuner.study.tune import run_trials
 
 CONFIG = Path(__file__).parents[1] / "configs" / "seals.yaml"
+# A space that stays as it was, so that figures of all times compare: what the file searches grows, and
+# each parameter that is drawn costs a few milliseconds, as do larger models.
+SPACE = {
+    "model.backbone_stage": "last",
+    "model.pooling": "max",
+    "space.motion": "[none]",
+    "space.relative": "[none]",
+    "space.labelled_frame": "[last]",
+    "space.sequence_length": "[20, 30]",
+    "space.sequence_model": "[LSTM, GRU]",
+}
 
 
 def measure(trials: int, folder: str) -> dict[str, float]:
     """Seconds a trial: above its epochs, of training, of checkpoints; and workers that trained."""
     overrides = [f"storage={folder}", f"search.trials={trials}", "search.scheduler=none"]
     overrides += ["training.rounds=1", "training.epochs=4", "search.probes=0"]
+    overrides += [f"{key}={value}" for key, value in SPACE.items()]
     config = Config.load(CONFIG, overrides)
     space = check(config)
     store = ResultsStore.create(config, resume=False)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
-import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from statistics import median
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 
 import models
@@ -20,23 +19,19 @@ from data.console import Output, duration
 from data.videos.video import Video
 from models.config import ModelConfig
 from tuner.config.load import Config
-from tuner.config.parameters import TrainingConfig
 from tuner.preparation.cluster import learnt_from
 from tuner.preparation.costs import Need, Part, gigabytes, lines, need, warnings
 from tuner.preparation.speed import Speed, measure
 from tuner.study.halving.rungs import Rungs, most_epochs, usual, usual_epochs
 from tuner.study.space.checks import searched_views
+from tuner.study.space.probes import probes
 from tuner.study.space.space import Space, resolve
 from tuner.study.time_left import TimeLeft
-from tuner.training.clips.batches import Clips, FeatureClips, FrameClips
-from tuner.training.device import OutOfMemory, best_device
-from tuner.training.loop import Diverged, Training
-from tuner.training.task import Multiclass
+from tuner.training.device import OutOfMemory
+from tuner.training.loop import Diverged
+from tuner.training.speed import epoch_seconds, probe_seconds
 
 _DRAWS = 100  # of the space, for the share of each architecture
-_BATCHES = 16  # of features; a batch of frames takes long enough
-_FEW = 2  # clips of frames, on CPUs
-_EVALUATION = 1 / 3  # of the time that training on a clip takes: there is no backward pass
 _ROUND_RATES = (10, 5, 2, 1)  # frames a second
 _LONG, _LARGE = 600, 5e9  # seconds and bytes, from which a lower rate is worth a hint
 
@@ -84,8 +79,10 @@ def say_costs(
         output.warn(warning)
     output.say("measuring how long it will take on this machine...")
     speed = measure(now, config.data, output)
-    each = epoch_seconds(config, space, dataset, speed.unknown)
-    of_trials = trial_seconds(config, trials, each, workers)
+    each = mean_epoch(config, space, dataset, speed.unknown)
+    of_trials = trial_seconds(
+        config, trials, each, workers, before=all_probes(config, dataset) / workers
+    )
     output.say(_times(now, speed, of_trials))
     for reason in speed.unknown:
         output.say(f"  {reason}")
@@ -151,8 +148,14 @@ def lower_rates(rate: float) -> list[int]:
     return [lower for lower in _ROUND_RATES if lower <= rate / 2][:2]
 
 
-def trial_seconds(config: Config, trials: int, epoch: float, workers: int) -> Trials:
-    """How long the trials take, by the seconds of an `epoch` and the odds of successive halving."""
+def trial_seconds(
+    config: Config, trials: int, epoch: float, workers: int, *, before: float = 0.0
+) -> Trials:
+    """How long the trials take, by the seconds of an `epoch` and the odds of successive halving.
+
+    Args:
+        before: seconds until the first of them begins, of the linear probes.
+    """
     search = config.search
     step = epoch if search.validation is None else epoch * usual_epochs(config)
     rungs = Rungs.of(config)
@@ -169,85 +172,70 @@ def trial_seconds(config: Config, trials: int, epoch: float, workers: int) -> Tr
             most += longer * epoch * most_epochs(config)
             steps += longer * trials / search.reduction_factor ** len(rungs.levels)
     limit = math.inf if search.time_budget is None else search.time_budget
-    return Trials(min(limit, steps * step / at_once), min(limit, trials * most / at_once))
+    return Trials(
+        min(limit, before + steps * step / at_once), min(limit, before + trials * most / at_once)
+    )
 
 
-def epoch_seconds(config: Config, space: Space, dataset: Dataset, unknown: list[str]) -> float:
+def mean_epoch(config: Config, space: Space, dataset: Dataset, unknown: list[str]) -> float:
     """Mean seconds of an epoch over the space, from one model of each architecture.
 
-    It is trained on a few clips of noise. An architecture that does not fit goes to `unknown`.
+    An architecture that does not fit goes to `unknown`.
     """
     draw = _Draw()
     drawn = [resolve(space.sample(draw)) for _ in range(_DRAWS)]
     shares = Counter(model.architecture for model, _ in drawn)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(max(1, int(config.resources.cpus)))  # as a trial does
+    train, valid = _clips(dataset, config)
     total, counted = 0.0, 0
-    try:
+    with _threads(config):
         for name, share in shares.items():
-            model, training = next(pair for pair in drawn if pair[0].architecture == name)
+            model, settings = next(pair for pair in drawn if pair[0].architecture == name)
             try:
-                total += share * _epoch(model, training, dataset, config)
-                counted += share
+                seconds = epoch_seconds(model, settings, dataset.classes, train=train, valid=valid)
             except (OutOfMemory, Diverged) as error:
                 unknown.append(f"trials of {name} are not measured ({error})")
-    finally:
-        torch.set_num_threads(threads)
+                continue
+            total += share * seconds
+            counted += share
     return total / counted if counted else 0.0
 
 
-def _epoch(model: ModelConfig, settings: TrainingConfig, dataset: Dataset, config: Config) -> float:
-    """Seconds of an epoch of one model, over all clips of the data set."""
+def all_probes(config: Config, dataset: Dataset) -> float:
+    """Seconds of all linear probes, one after the other, from one of each width."""
+    train, _ = _clips(dataset, config)
+    validation = config.search.validation
+    fits = 1 if validation is None else validation.folds + validation.refit
+    each: dict[int, float] = {}
+    total = 0.0
+    with _threads(config):
+        for model, settings in map(resolve, probes(config)):
+            width = len(models.streams(model))
+            if width not in each:
+                each[width] = probe_seconds(model, settings, dataset.classes, train=train)
+            total += fits * each[width]
+    return total
+
+
+@contextlib.contextmanager
+def _threads(config: Config) -> Iterator[None]:
+    """As many as a trial has."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(1, int(config.resources.cpus)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _clips(dataset: Dataset, config: Config) -> tuple[int, int]:
+    """How many clips a training learns from, and how many validate it."""
     splits = dataset.table["split"].value_counts()
     train, valid = int(splits.get("train", 0)), int(splits.get("valid", 0))
     if (validation := config.search.validation) is not None:
         learnt = train + valid
         valid = max(1, learnt // validation.folds)
         train = learnt - valid
-    train = min(train, settings.clips_per_epoch or train)
-    device = best_device()
-    stored = models.uses_stored_features(model)
-    count = settings.batch_size * settings.accumulate
-    if stored:
-        count *= _BATCHES
-    elif device.type == "cpu":
-        count = min(count, _FEW)
-    count, checked = max(_FEW, min(train, count)), max(_FEW, min(valid, count if stored else 0))
-    plain = model.model_copy(update={"pretrained": False, "model_weights_path": None})
-    training = Training(
-        models.build(plain, dataset.classes, with_backbone=False),
-        noise_clips(model, count, len(dataset.classes)),
-        noise_clips(model, checked, len(dataset.classes)),
-        config=settings,
-        task=Multiclass(dataset.classes),
-        metric=config.search.metric,
-        device=device,
-    )
-    if stored or device.type == "cuda":
-        training.step()  # the first takes longer
-    start = time.perf_counter()
-    training.step()
-    seconds = time.perf_counter() - start
-    return seconds * (train + _EVALUATION * valid) / (count + _EVALUATION * checked)
-
-
-def noise_clips(model: ModelConfig, count: int, classes: int) -> Clips:
-    """Clips as the model takes them, of features or frames, that show nothing."""
-    draw = np.random.default_rng(0)
-    labels = torch.arange(count) % classes
-    steps = models.input_steps(model)
-    if models.uses_stored_features(model):
-        width = models.build(model, ["one", "other"], with_backbone=False).num_features
-        index = torch.from_numpy(draw.integers(0, 8 * count, (count, 1))) + torch.arange(steps)
-        return FeatureClips(torch.rand(8 * count + steps, width).half(), index, labels)
-    length = steps * models.clip_length(model)
-    frames = draw.integers(0, 256, (length, *models.frame_size(model), 3), np.uint8)
-    return FrameClips(
-        videos=[[frames] * len(models.streams(model))],
-        video=torch.zeros(count, dtype=torch.int64),
-        index=torch.arange(length).expand(count, length),
-        labels=labels,
-    )
+    return train, valid
 
 
 class _Draw:

@@ -21,8 +21,9 @@ from tuner.preparation.costs import Decoding, Need, Part, gigabytes, lines, need
 from tuner.preparation.one_machine import load_dataset
 from tuner.preparation.speed import DecodeRate, decode_rate
 from tuner.study import costs
-from tuner.study.costs import lower_rates, noise_clips, trial_seconds
+from tuner.study.costs import lower_rates, trial_seconds
 from tuner.training.clips.augment import Augmentation
+from tuner.training.speed import noise_clips
 
 SIZE = (32, 32)
 SMALL = {"pretrained_model_name": "test_resnet", "pretrained": False, "frame_size": SIZE}
@@ -170,6 +171,8 @@ def test_trials_take_what_successive_halving_leaves_them(write_config) -> None:
     assert found.most == 6 * 9 * 2 / 2
     # Trainings are expected to end half way, after 4.5 epochs; one of three goes on after 3.
     assert found.expected == pytest.approx(6 * (3 + 1.5 / 3) * 2 / 2)
+    later = trial_seconds(config, 6, 2.0, 2, before=7.0)  # as the linear probes come first
+    assert later == (found.expected + 7, found.most + 7)
     short = Config.load(write_config(training=training, search={"time_budget": 5}))
     assert trial_seconds(short, 6, 2.0, 2) == (5, 5)
 
