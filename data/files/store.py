@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -27,6 +29,9 @@ _PROCESSES = 16  # that may fill a folder at once
 # For a folder and its limit: bytes that this process may write before it looks at the folder again. A
 # look takes long where there are many files.
 _room: dict[tuple[Path, int | None], int] = {}
+# When this process last looked in a folder for what killed ones had begun.
+_looked: dict[Path, float] = {}
+_LOOK_AGAIN = 60  # seconds
 
 
 def default_folder() -> Path:
@@ -169,7 +174,8 @@ class Store:
             keys: key to row shape. The caller holds the lock that guards them.
         """
         writers: dict[str, ArrayWriter] = {}
-        self._delete_leftovers()
+        if time.monotonic() - _looked.get(self.folder, -math.inf) > _LOOK_AGAIN:
+            self._delete_leftovers()
         try:
             with contextlib.ExitStack() as stack:
                 for key, row_shape in keys.items():
@@ -212,7 +218,8 @@ class Store:
         return self.lock(f"{key}.tmp")
 
     def _delete_leftovers(self) -> None:
-        # A plain list of names: a folder may have tens of thousands, and this is done for each array.
+        _looked[self.folder] = time.monotonic()
+        # A plain list of names: a folder may have tens of thousands.
         for name in os.listdir(self.folder):  # noqa: PTH208 (paths take ten times as long)
             if not name.endswith(".tmp"):
                 continue

@@ -135,12 +135,14 @@ def test_what_a_killed_process_began_is_deleted_whatever_its_key(
 
 def test_a_large_folder_is_not_looked_through_for_each_array(tmp_path, monkeypatch) -> None:
     """What would take hours with thousands of videos: every file's size, after every file."""
-    store, looks = Store("arrays", folder=tmp_path, limit_bytes=10**6), []
-    trim = Store.trim
+    store, looks, lists = Store("arrays", folder=tmp_path, limit_bytes=10**6), [], []
+    trim, listdir = Store.trim, os.listdir
     monkeypatch.setattr(Store, "trim", lambda self, keep: looks.append(keep) or trim(self, keep))
+    monkeypatch.setattr(os, "listdir", lambda folder: lists.append(folder) or listdir(folder))
     for number in range(60):
         put_array(store, f"a{number}", np.zeros((1000, 2), np.uint8))
     assert 1 <= len(looks) <= 6
+    assert 1 <= len(lists) <= 6 + 1
     for number in range(600):  # 1.5 MB in all
         put_array(store, f"b{number}", np.zeros((1000, 2), np.uint8))
     assert sum(path.stat().st_size for path in store.folder.glob("*.npy")) <= 10**6
@@ -186,7 +188,10 @@ with store.lock("a"), store.writers({"a": (1000,)}, np.dtype(np.uint8)) as write
 """
 
 
-def test_a_process_killed_while_writing_neither_counts_nor_blocks(store: Store) -> None:
+def test_a_process_killed_while_writing_neither_counts_nor_blocks(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data.files.store._LOOK_AGAIN", 0)  # else what it began stays for a minute
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(store.folder.parent)],
         cwd=ROOT,
