@@ -14,7 +14,7 @@ from data import Dataset
 from data.console import Output
 from models import VideoClassifier
 from tuner.analysis.evaluation import Trained, labelled
-from tuner.analysis.folds import folds_done, held_out, predict_held_out
+from tuner.analysis.folds import answers_held_out, folds_done, held_out, predict_held_out
 from tuner.analysis.prediction import steps
 from tuner.analysis.selection import as_good, figures, greedy
 from tuner.config.sections import DataConfig
@@ -143,13 +143,18 @@ def _valid(
     """Probabilities ``[K, N, C]`` of the unit's labelled rows, and their labels and videos ``[N]``."""
     task = Multiclass(networks[0].classes)
     dataset = held_out(networks, dataset, folds)
-    names = dataset.table.loc[dataset.table["split"] == "valid", "video"].unique()
-    videos = [dataset.videos[name] for name in names]
+    labelled_rows = dataset.table[dataset.table["split"] == "valid"]
+    videos = [dataset.videos[name] for name in labelled_rows["video"].unique()]
     each = []
     with output.bar("predicting the validation videos", steps(networks, videos)) as advance:
         for network in networks:
-            found = predict_held_out([network], videos, config, folds, on_frames=advance)
-            rows = labelled(found, dataset)[dataset.unit].dropna(subset=["label"])
-            each.append(torch.tensor(rows[task.classes].to_numpy(float)))
+            if dataset.unit == "video":
+                own = answers_held_out(network, videos, config, folds, advance)
+                rows = labelled_rows
+            else:
+                found = predict_held_out([network], videos, config, folds, on_frames=advance)
+                rows = labelled(found, dataset)["frame"].dropna(subset=["label"])
+                own = rows[task.classes].to_numpy(float)
+            each.append(torch.tensor(own))
             network.cpu()  # many do not fit a GPU together
     return torch.stack(each), task.encode(rows["label"]), rows["video"].tolist()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from data import Dataset, Video
 from models import VideoClassifier, members
-from tuner.analysis.prediction import Predictions, predict
+from tuner.analysis.prediction import Predictions, answers, predict
 from tuner.config.sections import DataConfig
 
 
@@ -33,6 +34,33 @@ def held_out(
     )
 
 
+def answers_held_out(
+    network: VideoClassifier,
+    videos: Sequence[Video],
+    config: DataConfig,
+    folds: Mapping[str, int],
+    on_frames: Callable[[int], None],
+) -> np.ndarray:
+    """As `answers`; a video that validated is answered by the member that was not trained on it."""
+    found: dict[str, np.ndarray] = {}
+    for fold, own in _by_fold(videos, folds, folds_done([network])).items():
+        asked = members(network)[fold - 1] if fold else network
+        said = answers(asked, own, config, on_frames)
+        found |= {video.name: row for video, row in zip(own, said, strict=True)}
+    return np.stack([found[video.name] for video in videos])
+
+
+def _by_fold(
+    videos: Sequence[Video], folds: Mapping[str, int], done: int
+) -> dict[int, list[Video]]:
+    """Videos by the fold that they validate; 0: none of those that are done."""
+    of: dict[int, list[Video]] = {}
+    for video in videos:
+        fold = folds.get(video.name, 0)
+        of.setdefault(fold if fold <= done else 0, []).append(video)
+    return of
+
+
 def predict_held_out(
     networks: Sequence[VideoClassifier],
     videos: Sequence[Video],
@@ -47,11 +75,8 @@ def predict_held_out(
     Args:
         folds: as of `held_out`; all other videos are predicted as each network does by itself.
     """
-    done, parts = folds_done(networks), []
-    of: dict[int, list[Video]] = {}
-    for video in videos:
-        fold = folds.get(video.name, 0)
-        of.setdefault(fold if fold <= done else 0, []).append(video)
+    parts = []
+    of = _by_fold(videos, folds, folds_done(networks))
     for fold, own in of.items():
         asked = [members(network)[fold - 1] for network in networks] if fold else networks
         parts.append(predict(asked, own, config, weights=weights, on_frames=on_frames))

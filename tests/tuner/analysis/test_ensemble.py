@@ -11,11 +11,11 @@ import torch
 
 from data import Dataset
 from data.console import quiet
-from models import ModelConfig
-from tuner.analysis import folds
+from models import ModelConfig, build
+from tuner.analysis import folds, prediction
 from tuner.analysis.ensemble import Ensemble, noted, select
 from tuner.analysis.evaluation import Trained
-from tuner.analysis.prediction import predict
+from tuner.analysis.prediction import answers, predict
 from tuner.config.parameters import TrainingConfig
 from tuner.config.sections import DataConfig
 from tuner.objective import Objective
@@ -63,16 +63,51 @@ def test_no_video_but_those_of_the_valid_split_is_predicted(trained, monkeypatch
     models, dataset, data = trained
     seen = set()
 
-    def watched(members, videos, config, **rest):
-        seen.update(video.name for video in videos)
-        return predict(members, videos, config, **rest)
+    def watched(function):
+        def call(asked, videos, *args, **more):
+            seen.update(video.name for video in videos)
+            return function(asked, videos, *args, **more)
 
-    monkeypatch.setattr(folds, "predict", watched)
+        return call
+
+    monkeypatch.setattr(folds, "predict", watched(predict))
+    monkeypatch.setattr(folds, "answers", watched(answers))
     chosen = select(models, dataset, data, LOSS, auto=True, output=quiet)
     assert seen == {"b1"}
     assert chosen.value < 1.5 * chosen.alone  # a loss
     assert {model.model_id for model in chosen.members} <= {0, 1, 2}
     assert noted(chosen.note(), models) == Ensemble(**{**vars(chosen), "dataset": None})
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"architecture": "image_mlp_frozen"},
+        {
+            "architecture": "image_mlp_frozen",
+            "motion": "both",
+            "relative": "video",
+            "top_frames": 0.5,
+        },
+        {"architecture": "video_lrcnn_frozen", "sequence_model": "GRU", "relative": "place"},
+        {"architecture": "image_mlp_trainable"},
+    ],
+)
+def test_answers_for_whole_videos_are_those_beside_the_frames(parameters, drawn, monkeypatch):
+    data = DataConfig(videos=str(drawn), labels=str(drawn / "labels.csv"), unit="frame")
+    videos = list(load_dataset(data, quiet).videos.values())
+    torch.manual_seed(0)
+    config = ModelConfig(frame_size=64, frames_per_video=5, **parameters)
+    model = build(config, TASK.classes, with_backbone=False)
+    torch.nn.init.normal_(model.logits.weight, std=0.01)  # it begins with zeros
+    monkeypatch.setattr(prediction, "_VIDEOS_AT_ONCE", 3)  # of four
+    told = []
+    said = answers(model, videos, data, told.append)
+    beside = predict([model], videos, data).videos
+    assert list(beside["video"]) == [video.name for video in videos]
+    np.testing.assert_allclose(said, beside[TASK.classes].to_numpy(), atol=1e-6)
+    assert len(np.unique(said.round(6))) > 2
+    assert sum(told) == prediction.steps([model], videos)
 
 
 def test_at_places_never_seen_models_of_motion_alone_are_taken(trained, tmp_path):
