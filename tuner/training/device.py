@@ -9,8 +9,10 @@ from torch import nn
 
 _SMALL = 250_000  # parameters
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's numbers of these settings
-_KEPT = 1 << 30  # bytes
 _MOST_MMAP_THRESHOLD = 32 << 20  # bytes, of a glibc before 2.35
+
+# The largest arrays of a step, in bytes.
+OF_HEADS, OF_BACKBONES = 64 << 20, 256 << 20
 
 
 class OutOfMemory(Exception):
@@ -31,15 +33,18 @@ def out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def keep_freed_memory() -> None:
-    """Have the C library keep what this process frees, up to a GB, for what it asks for next.
+def keep_freed_memory(largest: int) -> None:
+    """Have the C library keep what this process frees, for what it asks for next.
 
-    Else large arrays go back to the system at once, which fills the next ones with zeros first: for a
-    backbone on two cores, half of its time. Does nothing where the C library is not glibc.
+    Else large arrays go back to the system at once, which fills the next ones with zeros first: of a
+    backbone on two cores half of the time, of a head up to a third. Does nothing without glibc.
+
+    Args:
+        largest: bytes of an array that is kept; four times as much in all.
     """
     if (libc := _glibc()) is not None:
-        libc.mallopt(_TRIM_THRESHOLD, _KEPT)
-        if not libc.mallopt(_MMAP_THRESHOLD, _KEPT):
+        libc.mallopt(_TRIM_THRESHOLD, 4 * largest)
+        if not libc.mallopt(_MMAP_THRESHOLD, largest):
             libc.mallopt(_MMAP_THRESHOLD, _MOST_MMAP_THRESHOLD)
 
 

@@ -21,7 +21,7 @@ from tuner.config.parameters import TrainingConfig
 from tuner.objective import Objective
 from tuner.training.clips.augment import augmentation
 from tuner.training.clips.batches import Clips, FeatureClips, all_logits
-from tuner.training.device import precision
+from tuner.training.device import OF_BACKBONES, OF_HEADS, keep_freed_memory, precision
 from tuner.training.optimisation import Average, make_optimizer, rate_factor
 from tuner.training.state import load_trained_state, trained_state
 from tuner.training.steps import Step
@@ -70,6 +70,8 @@ class Training:
         self.config, self.task, self.seed = config, task, seed
         self.objective = Objective(metric)
         self.stored = isinstance(train, FeatureClips)
+        if self.device.type == "cpu":
+            keep_freed_memory(OF_HEADS if self.stored else OF_BACKBONES)
         self.precision = precision(config.precision, self.device, self.model, stored=self.stored)
         self.augmentation = augmentation(config)
         self.step_over = Step(

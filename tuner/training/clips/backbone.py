@@ -16,7 +16,7 @@ from models.backbones.image import Backbone, Output, Pooling, Stage, pooled
 from models.backbones.specs import spec
 from models.config import ModelConfig
 from tuner.training.clips.augment import Augmentation
-from tuner.training.device import best_device, keep_freed_memory
+from tuner.training.device import OF_BACKBONES, best_device, keep_freed_memory
 
 Advance = Callable[[int], None]
 Run = Callable[[np.ndarray], np.ndarray]
@@ -167,7 +167,7 @@ def backbone_callable(
     """`network` over uint8 frames ``[n, (L,) H, W, 3]``, giving float32 ``[n, F]``."""
     network = network.eval().to(device)
     if device.type == "cpu":
-        keep_freed_memory()
+        keep_freed_memory(OF_BACKBONES)
 
     def run(frames: np.ndarray) -> np.ndarray:
         # The transposed view of [n, H, W, 3] is channels_last as it stands: nothing is copied.
