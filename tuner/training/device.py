@@ -36,11 +36,12 @@ def out_of_memory(error: RuntimeError) -> bool:
 def keep_freed_memory(largest: int) -> None:
     """Have the C library keep what this process frees, for what it asks for next.
 
-    Else large arrays go back to the system at once, which fills the next ones with zeros first: of a
-    backbone on two cores half of the time, of a head up to a third. Does nothing without glibc.
+    Else large arrays go back to the system at once, which fills the next ones with zeros first: half
+    of a backbone's time on two cores, and a quarter of that of a head with attention. Does nothing
+    without glibc.
 
     Args:
-        largest: bytes of an array that is kept; four times as much in all.
+        largest: bytes of the largest array that is kept. Four times as much is kept in all.
     """
     if (libc := _glibc()) is not None:
         libc.mallopt(_TRIM_THRESHOLD, 4 * largest)
