@@ -21,8 +21,8 @@ from tuner.study.store.results import ResultsStore
 from tuner.study.tune import run_trials
 
 CONFIG = Path(__file__).parents[1] / "configs" / "seals.yaml"
-# A space that stays as it was, so that figures of all times compare: with the richer space and the larger
-# models that the file has by now, a trial cost a third more.
+# A space that stays as it was, so that figures of all times compare: with what the file has by now, more
+# parameters and larger models, a trial cost a third more.
 SPACE = {
     "model.backbone_stage": "last",
     "model.pooling": "max",
