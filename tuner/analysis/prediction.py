@@ -18,7 +18,7 @@ from tuner.analysis.videos import decided, video_table, with_errors
 from tuner.config.sections import DataConfig
 from tuner.training.clips.batches import Clips, FeatureClips, all_logits
 from tuner.training.clips.source import frame_clips, frame_numbers
-from tuner.training.clips.stored import extractor, open_stores, stored_features
+from tuner.training.clips.stored import Extractor, extractor, open_stores, stored_features
 from tuner.training.device import best_device
 from tuner.training.task import Multiclass, Task
 
@@ -94,13 +94,16 @@ def predict(
 
     extractors = [extractor(model, config, tell) for model in members]
     members = [model.eval().to(best_device()) for model in members]
+    alike = _alike(extractors)
     for video in videos:
         told = 0
         try:
-            each = [
-                _seen(task, model, features, video, config, tell)
-                for model, features in zip(members, extractors, strict=True)
-            ]
+            seen: dict[int, _Seen] = {}
+            for numbers in alike:
+                extract = extractors[numbers[0]]
+                features = extract(video) if extract else None
+                for number in numbers:
+                    seen[number] = _seen(task, members[number], features, video, config, tell)
         except VideoError as error:
             if rejects is None:
                 raise
@@ -109,19 +112,31 @@ def predict(
         finally:
             # Features that were stored, and a video that broke off, have told of fewer.
             tell(steps(members, [video]) - told)
-        mean = np.average([seen.frames for seen in each], axis=0, weights=weights)
+        each = [seen[number] for number in range(len(members))]
+        mean = np.average([one.frames for one in each], axis=0, weights=weights)
         part = decided(task, pd.DataFrame(mean, columns=task.classes))
         part = part.assign(video=video.name, frame=np.arange(len(part)), time=video.times)
-        attention = [seen.weights for seen in each if seen.weights is not None]
+        attention = [one.weights for one in each if one.weights is not None]
         if attention:
             part["attention"] = np.mean(attention, axis=0)
         parts.append(part)
-        answers[video.name] = np.average([seen.video for seen in each], axis=0, weights=weights)
+        answers[video.name] = np.average([one.video for one in each], axis=0, weights=weights)
     frames = pd.concat(parts[1:] or parts, ignore_index=True)
     if not whole:
         return Predictions(frames, video_table(frames, task), whole)
     of_videos = pd.DataFrame.from_dict(answers, orient="index", columns=task.classes, dtype=float)
     return Predictions(frames, video_table(frames, task, decided(task, of_videos)), whole)
+
+
+def _alike(extractors: Sequence[Extractor | None]) -> list[list[int]]:
+    """Models by number, those together that are given equal features: a video's are read once for all.
+
+    Without features each model is by itself.
+    """
+    of: dict[object, list[int]] = {}
+    for number, extract in enumerate(extractors):
+        of.setdefault(number if extract is None else (extract.kind,), []).append(number)
+    return list(of.values())
 
 
 def answers(
@@ -171,7 +186,7 @@ class _Seen:
 def _seen(
     task: Task,
     model: VideoClassifier,
-    features: Callable[[Video], Tensor] | None,
+    stored: Tensor | None,
     video: Video,
     config: DataConfig,
     tell: Callable[[int], None],
@@ -179,17 +194,16 @@ def _seen(
     count, places = len(video), model.config.frames_per_video
     if places is None:
         index = frame_numbers(model.config, count, np.arange(count))
-        clips = _clips(model, features and features(video), video, config, index)
+        clips = _clips(model, stored, video, config, index)
         each = _probabilities(task, model, clips, tell)
         return _Seen(each, each.mean(axis=0))
     whole = frame_numbers(model.config, count, None)
-    if features is None:  # the clips of a network that is trained, each as if it were all of them
-        stored, alone = None, np.tile(whole.reshape(places, -1), (1, places))
+    if stored is None:  # the clips of a network that is trained, each as if it were all of them
+        alone = np.tile(whole.reshape(places, -1), (1, places))
         clips = _clips(model, None, video, config, np.concatenate([whole, alone]))
         probabilities = _probabilities(task, model, clips, tell)
         answer, each = probabilities[0], probabilities[1:]
     else:
-        stored = features(video)
         answer = _probabilities(task, model, _clips(model, stored, video, config, whole), tell)[0]
         each = _alone(task, model, stored)
     part = np.arange(count) * len(each) // count  # the clip, or the frame itself, of each frame

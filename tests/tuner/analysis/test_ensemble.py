@@ -20,7 +20,9 @@ from tuner.config.parameters import TrainingConfig
 from tuner.config.sections import DataConfig
 from tuner.objective import Objective
 from tuner.preparation.one_machine import load_dataset
+from tuner.training.clips import stored
 from tuner.training.clips.source import ClipSource
+from tuner.training.clips.stored import stored_features
 from tuner.training.run import Run
 from tuner.training.task import Multiclass
 
@@ -143,6 +145,36 @@ def test_a_number_of_models_count_the_same_at_a_temperature_of_their_mean(traine
     labels = TASK.encode(labels)
     assert chosen.temperature == pytest.approx(TASK.temperature(mean, labels), rel=1e-6)
     assert chosen.value == pytest.approx(float(-mean.log()[range(len(labels)), labels].mean()))
+
+
+def test_models_that_see_the_same_share_what_is_read_and_say_what_each_says_alone(
+    drawn, monkeypatch
+):
+    data = DataConfig(videos=str(drawn), labels=str(drawn / "labels.csv"), unit="frame")
+    videos = list(load_dataset(data, quiet).videos.values())[:2]
+    members = []
+    for number, more in enumerate(({}, {"relative": "video"}, {}, {"motion": "background"}, {})):
+        torch.manual_seed(number)
+        trained = number == 4  # has a backbone of its own, which gives features of its own
+        architecture = "image_mlp_trainable" if trained else "image_mlp_frozen"
+        config = ModelConfig(
+            architecture=architecture, frame_size=64, frames_per_video=5, pretrained=False, **more
+        )
+        members.append(build(config, TASK.classes, with_backbone=trained))
+        torch.nn.init.normal_(members[-1].logits.weight, std=0.01)  # it begins with zeros
+    each = [predict([member], videos, data) for member in members]
+    read = []
+
+    def counted(views, videos, config):
+        read.append(config)
+        return stored_features(views, videos, config)
+
+    monkeypatch.setattr(stored, "stored_features", counted)
+    together = predict(members, videos, data)
+    for name in ("frames", "videos"):
+        found, *alone = (getattr(one, name)[TASK.classes].to_numpy() for one in (together, *each))
+        np.testing.assert_allclose(found, np.mean(alone, axis=0), atol=1e-6)
+    assert len(read) == 3 * len(videos)  # of the first and the third model together
 
 
 def test_weights_count_as_often_as_a_model_is_named(trained):

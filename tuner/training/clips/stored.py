@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -185,10 +185,25 @@ def _subtract_medians(features: Tensor, begins: Sequence[int]) -> None:
         video[:] = exact - np.median(exact, axis=0)
 
 
+@dataclass(frozen=True)
+class Extractor:
+    """Gives a model's features of every frame of a video, ``[N, F]``: ``extractor(video)``.
+
+    Attributes:
+        kind: equal for models that are given equal features.
+    """
+
+    kind: Hashable
+    of: Callable[[Video], Tensor]
+
+    def __call__(self, video: Video) -> Tensor:
+        return self.of(video)
+
+
 def extractor(
     model: models.VideoClassifier, data: DataConfig, on_frames: Advance | None = None
-) -> Callable[[Video], Tensor] | None:
-    """A function that gives a model's features of every frame of a video, ``[N, F]``.
+) -> Extractor | None:
+    """What gives a model's features of every frame of a video.
 
     They are stored, or computed with the model's own backbone over images: a frame goes through it
     once, however many clips it is part of. If a frozen model has its backbone in its file, features
@@ -202,7 +217,8 @@ def extractor(
         stores = open_stores(
             model.config, data, precision=precision, backbone=model.backbone, on_frames=on_frames
         )
-        return lambda video: stored_features([stores], [video], model.config)[0]
+        kind = tuple(store.kind for store in stores), model.config.relative
+        return Extractor(kind, lambda video: stored_features([stores], [video], model.config)[0])
     if REGISTRY[model.config.architecture].backbone != "image":
         return None
     assert model.backbone is not None
@@ -210,7 +226,7 @@ def extractor(
 
     backbone = folded(model.backbone.cpu().eval(), input_shape(model.config))
     run = backbone_callable(backbone, best_device(), on_frames=on_frames)
-    return lambda video: _computed_features(run, model.config, data, video)
+    return Extractor(run, lambda video: _computed_features(run, model.config, data, video))
 
 
 def _computed_features(
