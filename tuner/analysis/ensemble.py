@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -145,16 +146,15 @@ def _valid(
     dataset = held_out(networks, dataset, folds)
     labelled_rows = dataset.table[dataset.table["split"] == "valid"]
     videos = [dataset.videos[name] for name in labelled_rows["video"].unique()]
-    each = []
     with output.bar("predicting the validation videos", steps(networks, videos)) as advance:
-        for network in networks:
-            if dataset.unit == "video":
-                own = answers_held_out(network, videos, config, folds, advance)
-                rows = labelled_rows
-            else:
+        if dataset.unit == "video":
+            rows, said = labelled_rows, answers_held_out(networks, videos, config, folds, advance)
+        else:
+            each = []
+            for network in networks:
                 found = predict_held_out([network], videos, config, folds, on_frames=advance)
                 rows = labelled(found, dataset)["frame"].dropna(subset=["label"])
-                own = rows[task.classes].to_numpy(float)
-            each.append(torch.tensor(own))
-            network.cpu()  # many do not fit a GPU together
-    return torch.stack(each), task.encode(rows["label"]), rows["video"].tolist()
+                each.append(rows[task.classes].to_numpy(float))
+                network.cpu()  # many do not fit a GPU together
+            said = np.stack(each)
+    return torch.tensor(said), task.encode(rows["label"]), rows["video"].tolist()

@@ -35,19 +35,24 @@ def held_out(
 
 
 def answers_held_out(
-    network: VideoClassifier,
+    networks: Sequence[VideoClassifier],
     videos: Sequence[Video],
     config: DataConfig,
     folds: Mapping[str, int],
     on_frames: Callable[[int], None],
 ) -> np.ndarray:
-    """As `answers`; a video that validated is answered by the member that was not trained on it."""
-    found: dict[str, np.ndarray] = {}
-    for fold, own in _by_fold(videos, folds, folds_done([network])).items():
-        asked = members(network)[fold - 1] if fold else network
-        said = answers(asked, own, config, on_frames)
-        found |= {video.name: row for video, row in zip(own, said, strict=True)}
-    return np.stack([found[video.name] for video in videos])
+    """As `answers`; a video that validated is answered by the members that were not trained on it."""
+    place = {video.name: number for number, video in enumerate(videos)}
+    found = np.empty((len(networks), len(videos), len(networks[0].classes)))
+    for fold, own in _by_fold(videos, folds, folds_done(networks)).items():
+        said = answers(_asked(networks, fold), own, config, on_frames)
+        found[:, [place[video.name] for video in own]] = said
+    return found
+
+
+def _asked(networks: Sequence[VideoClassifier], fold: int) -> list[VideoClassifier]:
+    """Those of the networks' members that were not trained on a fold; 0: the networks themselves."""
+    return [members(network)[fold - 1] for network in networks] if fold else list(networks)
 
 
 def _by_fold(
@@ -78,7 +83,7 @@ def predict_held_out(
     parts = []
     of = _by_fold(videos, folds, folds_done(networks))
     for fold, own in of.items():
-        asked = [members(network)[fold - 1] for network in networks] if fold else networks
+        asked = _asked(networks, fold)
         parts.append(predict(asked, own, config, weights=weights, on_frames=on_frames))
     if len(parts) == 1:
         return parts[0]

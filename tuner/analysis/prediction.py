@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Callable, Hashable, Iterable, Sequence, Sized
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,12 +13,12 @@ from torch import Tensor
 from data import Video
 from data.errors import VideoError
 from data.videos.rejects import Reject
-from models import VideoClassifier, streams, uses_stored_features
+from models import VideoClassifier, streams
 from tuner.analysis.videos import decided, video_table, with_errors
 from tuner.config.sections import DataConfig
 from tuner.training.clips.batches import Clips, FeatureClips, all_logits
 from tuner.training.clips.source import frame_clips, frame_numbers
-from tuner.training.clips.stored import Extractor, extractor, open_stores, stored_features
+from tuner.training.clips.stored import Reader, extractor, reader
 from tuner.training.device import best_device
 from tuner.training.task import Multiclass, Task
 
@@ -94,7 +94,7 @@ def predict(
 
     extractors = [extractor(model, config, tell) for model in members]
     members = [model.eval().to(best_device()) for model in members]
-    alike = _alike(extractors)
+    alike = _alike(one and one.kind for one in extractors)
     for video in videos:
         told = 0
         try:
@@ -128,46 +128,57 @@ def predict(
     return Predictions(frames, video_table(frames, task, decided(task, of_videos)), whole)
 
 
-def _alike(extractors: Sequence[Extractor | None]) -> list[list[int]]:
-    """Models by number, those together that are given equal features: a video's are read once for all.
-
-    Without features each model is by itself.
-    """
-    of: dict[object, list[int]] = {}
-    for number, extract in enumerate(extractors):
-        of.setdefault(number if extract is None else (extract.kind,), []).append(number)
+def _alike(kinds: Iterable[Hashable]) -> list[list[int]]:
+    """The numbers of equal kinds together; None, of a model without features, is equal to no other."""
+    of: dict[Hashable, list[int]] = {}
+    for number, kind in enumerate(kinds):
+        of.setdefault(number if kind is None else (kind,), []).append(number)
     return list(of.values())
 
 
 def answers(
-    model: VideoClassifier,
+    members: Sequence[VideoClassifier],
     videos: Sequence[Video],
     config: DataConfig,
     on_frames: Callable[[int], None] = lambda count: None,
 ) -> np.ndarray:
-    """What a model of whole videos says of each, float64 ``[V, C]``: that of `predict`, much sooner.
+    """What each model of whole videos says of each, float64 ``[K, V, C]``; `predict` takes far longer.
 
     Args:
         config, on_frames: as of `predict`.
     """
-    task = Multiclass(model.classes)
-    if not uses_stored_features(model.config):
-        table = predict([model], videos, config, on_frames=on_frames).videos
-        return table[task.classes].to_numpy(float)
-    precision = model.extra.get("feature_precision")  # that of what it was trained on
-    stores = open_stores(model.config, config, precision=precision, backbone=model.backbone)
-    model = model.eval().to(best_device())
+    task = Multiclass(members[0].classes)
+    found = np.empty((len(members), len(videos), len(task.classes)))
+    readers = [reader(model, config) for model in members]
+    for numbers in _alike(read and read.kind for read in readers):
+        read, some = readers[numbers[0]], [members[number] for number in numbers]
+        if read is None:
+            table = predict(some, videos, config, on_frames=on_frames).videos
+            found[numbers] = table[task.classes].to_numpy(float)
+        else:
+            for start in range(0, len(videos), _VIDEOS_AT_ONCE):
+                part = slice(start, start + _VIDEOS_AT_ONCE)
+                found[numbers, part] = _answers(task, some, read, videos[part])
+                on_frames(steps(some, videos[part]))
+        for model in some:
+            model.cpu()  # many do not fit a GPU together
+    return found
+
+
+def _answers(
+    task: Task, members: Sequence[VideoClassifier], read: Reader, videos: Sequence[Video]
+) -> np.ndarray:
+    """`answers` of models that are given equal features."""
+    features, begins = read(videos)
+    places = np.array([begins[video.name] for video in videos])[:, None]
+    none = torch.zeros(len(videos), dtype=torch.int64)
     found = []
-    for start in range(0, len(videos), _VIDEOS_AT_ONCE):
-        some = videos[start : start + _VIDEOS_AT_ONCE]
-        features, begins = stored_features([stores], some, model.config)
-        index = np.concatenate([frame_numbers(model.config, len(v), None) for v in some])
-        index += np.array([begins[video.name] for video in some])[:, None]
-        none = torch.zeros(len(some), dtype=torch.int64)
-        clips = FeatureClips(features, torch.from_numpy(index), none)
-        found.append(_probabilities(task, model, clips, on_frames))
-        on_frames(steps([model], some))
-    return np.concatenate(found)
+    for model in members:
+        index = [frame_numbers(model.config, len(video), None) for video in videos]
+        clips = FeatureClips(features, torch.from_numpy(np.concatenate(index) + places), none)
+        model = model.eval().to(best_device())
+        found.append(_probabilities(task, model, clips, lambda _: None))
+    return np.stack(found)
 
 
 @dataclass(frozen=True)

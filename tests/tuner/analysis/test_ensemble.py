@@ -104,7 +104,7 @@ def test_answers_for_whole_videos_are_those_beside_the_frames(parameters, drawn,
     torch.nn.init.normal_(model.logits.weight, std=0.01)  # it begins with zeros
     monkeypatch.setattr(prediction, "_VIDEOS_AT_ONCE", 3)  # of four
     told = []
-    said = answers(model, videos, data, told.append)
+    (said,) = answers([model], videos, data, told.append)
     beside = predict([model], videos, data).videos
     assert list(beside["video"]) == [video.name for video in videos]
     np.testing.assert_allclose(said, beside[TASK.classes].to_numpy(), atol=1e-6)
@@ -175,6 +175,9 @@ def test_models_that_see_the_same_share_what_is_read_and_say_what_each_says_alon
         found, *alone = (getattr(one, name)[TASK.classes].to_numpy() for one in (together, *each))
         np.testing.assert_allclose(found, np.mean(alone, axis=0), atol=1e-6)
     assert len(read) == 3 * len(videos)  # of the first and the third model together
+    for answer, alone in zip(answers(members, videos, data), each, strict=True):
+        np.testing.assert_allclose(answer, alone.videos[TASK.classes].to_numpy(), atol=1e-6)
+    assert len(read) == 3 * len(videos) + 3  # many videos at a time
 
 
 def test_weights_count_as_often_as_a_model_is_named(trained):

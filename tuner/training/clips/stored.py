@@ -186,6 +186,42 @@ def _subtract_medians(features: Tensor, begins: Sequence[int]) -> None:
 
 
 @dataclass(frozen=True)
+class Reader:
+    """Reads stored features of videos for a frozen model, as `stored_features` does: ``reader(videos)``.
+
+    Attributes:
+        kind: equal for models that are given equal features.
+    """
+
+    stores: Sequence[FeatureStore]
+    config: ModelConfig
+
+    @property
+    def kind(self) -> Hashable:
+        return tuple(store.kind for store in self.stores), self.config.relative
+
+    def __call__(self, videos: Sequence[Video]) -> tuple[Tensor, dict[str, int]]:
+        return stored_features([self.stores], videos, self.config)
+
+
+def reader(
+    model: models.VideoClassifier, data: DataConfig, on_frames: Advance | None = None
+) -> Reader | None:
+    """What reads a model's stored features; None if its backbone is trained.
+
+    If the model has its backbone in its file, features that are not stored need neither a download nor
+    a file of weights.
+    """
+    if not models.uses_stored_features(model.config):
+        return None
+    precision = model.extra.get("feature_precision")  # that of what it was trained on
+    stores = open_stores(
+        model.config, data, precision=precision, backbone=model.backbone, on_frames=on_frames
+    )
+    return Reader(stores, model.config)
+
+
+@dataclass(frozen=True)
 class Extractor:
     """Gives a model's features of every frame of a video, ``[N, F]``: ``extractor(video)``.
 
@@ -206,19 +242,13 @@ def extractor(
     """What gives a model's features of every frame of a video.
 
     They are stored, or computed with the model's own backbone over images: a frame goes through it
-    once, however many clips it is part of. If a frozen model has its backbone in its file, features
-    that are not stored need neither a download nor a file of weights.
+    once, however many clips it is part of.
 
     Returns:
         None for a model that has no features of frames.
     """
-    if models.uses_stored_features(model.config):
-        precision = model.extra.get("feature_precision")  # that of what it was trained on
-        stores = open_stores(
-            model.config, data, precision=precision, backbone=model.backbone, on_frames=on_frames
-        )
-        kind = tuple(store.kind for store in stores), model.config.relative
-        return Extractor(kind, lambda video: stored_features([stores], [video], model.config)[0])
+    if read := reader(model, data, on_frames):
+        return Extractor(read.kind, lambda video: read([video])[0])
     if REGISTRY[model.config.architecture].backbone != "image":
         return None
     assert model.backbone is not None
