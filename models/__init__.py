@@ -19,7 +19,7 @@ from models.seen import clip_length, compares_frames, input_steps, steps_after, 
 
 if TYPE_CHECKING:
     from models.architectures.base import VideoClassifier, frame_size
-    from models.architectures.mixture import Mixture, members
+    from models.architectures.mixture import Mixture, answering, members
     from models.assembly import attach_backbone, build, param_count
     from models.files import load, save
 
@@ -30,6 +30,7 @@ __all__ = [
     "ModelConfig",
     "VideoClassifier",
     "WeightsError",
+    "answering",
     "attach_backbone",
     "build",
     "clip_length",
@@ -48,7 +49,7 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("attach_backbone", "build", "param_count"), "models.assembly"),
     **dict.fromkeys(("VideoClassifier", "frame_size"), "models.architectures.base"),
-    **dict.fromkeys(("Mixture", "members"), "models.architectures.mixture"),
+    **dict.fromkeys(("Mixture", "answering", "members"), "models.architectures.mixture"),
     **dict.fromkeys(("load", "save"), "models.files"),
 }
 

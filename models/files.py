@@ -16,6 +16,7 @@ from models.config import ModelConfig
 FORMAT = 1
 FORMAT_OF_SEVERAL = 2  # of a mixture, which earlier versions can't read
 FORMAT_WITH_REFIT = 3  # of a mixture with its refit, which versions before that can't read
+FORMAT_WITH_BACKBONES = 4  # of the same with a backbone in each part, likewise
 
 
 def save(model: VideoClassifier, path: str | Path, extra: dict[str, Any] | None = None) -> None:
@@ -39,6 +40,8 @@ def save(model: VideoClassifier, path: str | Path, extra: dict[str, Any] | None 
     written = FORMAT
     if isinstance(model, Mixture):
         written = FORMAT_OF_SEVERAL if model.refit is None else FORMAT_WITH_REFIT
+        if any(part.backbone is not None for part in members(model)):
+            written = FORMAT_WITH_BACKBONES
     content = {
         "format": written,
         "members": len(members(model)),
@@ -75,13 +78,14 @@ def load(path: str | Path) -> VideoClassifier:
         written = content["format"]
     except Exception as error:  # pickle and zip raise their own exceptions
         raise ValueError(f"{path} is not a model's file ({type(error).__name__})") from error
-    if written not in range(FORMAT, FORMAT_WITH_REFIT + 1):
+    if written not in range(FORMAT, FORMAT_WITH_BACKBONES + 1):
         raise ValueError(
-            f"{path} has format {written}; this version reads formats {FORMAT} to {FORMAT_WITH_REFIT}"
+            f"{path} has format {written}; this version reads formats {FORMAT} to "
+            f"{FORMAT_WITH_BACKBONES}"
         )
     config = ModelConfig(**content["config"])
     count = 1 if written == FORMAT else content["members"]
-    refit = written == FORMAT_WITH_REFIT
+    refit = written >= FORMAT_WITH_REFIT
     each = [
         family(config.architecture)(
             config=config.model_copy(update={"pretrained": False, "model_weights_path": None}),
@@ -95,6 +99,9 @@ def load(path: str | Path) -> VideoClassifier:
         model = Mixture(each[:count], each[count] if refit else None)
     if content["has_backbone"]:
         attach_backbone(model)
+    elif written == FORMAT_WITH_BACKBONES:
+        for part in each:
+            attach_backbone(part)
     model.load_state_dict(content["state"])
     for part in (model, *each):
         part.config, part.extra = config, content["extra"]

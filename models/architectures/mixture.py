@@ -8,13 +8,15 @@ from torch import Tensor, nn
 
 from models.architectures.base import VideoClassifier
 from models.layers.windows import Windows
+from models.registry import REGISTRY
 
 
 class Mixture(VideoClassifier):
     """Answers with the mean of its members' probabilities, as their logarithms, or as `refit` does.
 
     Members have the same configuration and classes, and normalise features themselves. They have no
-    backbone: one is shared, and its features are the same for all.
+    backbone: one is shared, and its features are the same for all. Where whole networks are trained,
+    there is one member, and `answering` is what predicts.
 
     Args:
         members (Sequence[VideoClassifier]): one or more.
@@ -29,7 +31,7 @@ class Mixture(VideoClassifier):
         for other in [*members, *([refit] if refit else [])]:
             if (other.config, other.classes) != (first.config, first.classes):
                 raise ValueError("models that answer together must have one configuration")
-            if other.backbone is not None:
+            if other.backbone is not None and (len(members) > 1 or refit is None):
                 raise ValueError("models that answer together share one backbone, and have none")
         super().__init__(
             config=first.config, classes=first.classes, num_features=first.num_features
@@ -38,7 +40,7 @@ class Mixture(VideoClassifier):
         self.refit = refit
 
     @property
-    def answering(self) -> list[VideoClassifier]:
+    def asked(self) -> list[VideoClassifier]:
         """The models whose mean it answers with."""
         return members(self) if self.refit is None else [self.refit]
 
@@ -60,15 +62,21 @@ class Mixture(VideoClassifier):
 
     def weigh(self, features: Tensor) -> Tensor | None:
         """Return the mean of the members' weights, if they tell them."""
-        each = [member.weigh(member.norm(features)) for member in self.answering]
+        each = [member.weigh(member.norm(features)) for member in self.asked]
         told = [weights for weights in each if weights is not None]
         return torch.stack(told).mean(dim=0) if told else None
 
     def _mean(self, logits: Callable[[VideoClassifier], Tensor]) -> Tensor:
-        each = torch.stack([logits(member).log_softmax(dim=1) for member in self.answering])
+        each = torch.stack([logits(member).log_softmax(dim=1) for member in self.asked])
         return each.logsumexp(dim=0) - math.log(len(each))
 
 
 def members(model: VideoClassifier) -> list[VideoClassifier]:
     """Return the models of a mixture, without `refit`; a model of another kind is the only one."""
     return list(model.members) if isinstance(model, Mixture) else [model]  # type: ignore[arg-type]
+
+
+def answering(model: VideoClassifier) -> VideoClassifier:
+    """Return the part of a mixture that answers, if each trains its whole network; else the model."""
+    refit = model.refit if isinstance(model, Mixture) else None
+    return model if refit is None or REGISTRY[model.config.architecture].frozen else refit

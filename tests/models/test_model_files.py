@@ -121,5 +121,5 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=rf"{name} is not a model's file"):
             load(tmp_path / name)
     torch.save({"format": 99}, tmp_path / "later.pt")
-    with pytest.raises(ValueError, match="format 99; this version reads formats 1 to 3"):
+    with pytest.raises(ValueError, match="format 99; this version reads formats 1 to 4"):
         load(tmp_path / "later.pt")

@@ -15,7 +15,13 @@ from data import Dataset
 from data.console import Output
 from models import VideoClassifier
 from tuner.analysis.evaluation import Trained, labelled
-from tuner.analysis.folds import answers_held_out, folds_done, held_out, predict_held_out
+from tuner.analysis.folds import (
+    answers_held_out,
+    as_one_fold,
+    folds_done,
+    held_out,
+    predict_held_out,
+)
 from tuner.analysis.prediction import steps
 from tuner.analysis.selection import as_good, figures, greedy
 from tuner.config.sections import DataConfig
@@ -143,6 +149,7 @@ def _valid(
 ) -> tuple[Tensor, Tensor, list[str]]:
     """Probabilities ``[K, N, C]`` of the unit's labelled rows, and their labels and videos ``[N]``."""
     task = Multiclass(networks[0].classes)
+    folds = as_one_fold(networks, dataset, folds)
     dataset = held_out(networks, dataset, folds)
     labelled_rows = dataset.table[dataset.table["split"] == "valid"]
     videos = [dataset.videos[name] for name in labelled_rows["video"].unique()]

@@ -15,7 +15,7 @@ from data import Dataset
 from data.console import Output
 from data.files.storage import Storage
 from tuner.analysis import artifacts
-from tuner.analysis.folds import held_out, predict_held_out
+from tuner.analysis.folds import as_one_fold, held_out, predict_held_out
 from tuner.analysis.prediction import PREDICTIONS, Predictions, steps, with_labels
 from tuner.analysis.videos import VIDEO_PREDICTIONS, with_video_labels
 from tuner.config.sections import DataConfig
@@ -92,7 +92,7 @@ def evaluate(
     best, model = members[0], loaded[0]
     task = Multiclass(model.classes)
     begin = datetime.now()
-    folds = folds or {}
+    folds = as_one_fold(loaded, dataset, folds or {})
     dataset, videos = held_out(loaded, dataset, folds), list(dataset.videos.values())
     with output.bar("predicting", steps(loaded, videos)) as advance:
         found = predict_held_out(loaded, videos, config, folds, weights=weights, on_frames=advance)
@@ -160,7 +160,7 @@ def _write_model(trained: Trained, model: models.VideoClassifier, config: DataCo
         best = int(trained.summary["best_epoch"])
         artifacts.write_curves(history, folder, best, _name([trained]))
     artifacts.write_json(folder / "params.json", dict(trained.params))
-    complete = model.cpu()
+    complete = models.answering(model).cpu()
     if models.uses_stored_features(model.config):
         complete = models.attach_backbone(complete)
     sampled = {"fps": config.fps, "max_frames": config.max_frames}

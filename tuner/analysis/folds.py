@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from data import Dataset, Video
-from models import VideoClassifier, members
+from models import Mixture, VideoClassifier, members
 from tuner.analysis.prediction import Predictions, answers, predict
 from tuner.config.sections import DataConfig
 
@@ -32,6 +32,16 @@ def held_out(
     return dataset.with_splits(
         {video: "valid" if fold <= done else "train" for video, fold in folds.items()}
     )
+
+
+def as_one_fold(
+    networks: Sequence[VideoClassifier], dataset: Dataset, folds: Mapping[str, int]
+) -> Mapping[str, int]:
+    """The folds; where none are, but models were trained on the valid split at last, it is one."""
+    if folds or not any(isinstance(network, Mixture) for network in networks):
+        return folds
+    table = dataset.table
+    return dict.fromkeys(table.loc[table["split"] == "valid", "video"].unique(), 1)
 
 
 def answers_held_out(

@@ -13,7 +13,7 @@ from torch import Tensor
 from data import Video
 from data.errors import VideoError
 from data.videos.rejects import Reject
-from models import VideoClassifier, streams
+from models import VideoClassifier, answering, streams
 from tuner.analysis.videos import decided, video_table, with_errors
 from tuner.config.sections import DataConfig
 from tuner.training.clips.batches import Clips, FeatureClips, all_logits
@@ -81,6 +81,7 @@ def predict(
         on_frames: told how many more of `steps` are done.
         rejects: gets the videos that don't decode to their end; None: the first one raises.
     """
+    members = [answering(model) for model in members]
     task = Multiclass(members[0].classes)
     whole = members[0].config.frames_per_video is not None
     parts = [pd.DataFrame(columns=[*task.classes, "prediction", "video", "frame", "time"])]

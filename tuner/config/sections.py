@@ -136,6 +136,7 @@ class SearchConfig(Section):
     time_budget: Seconds | None = Field(default=None, gt=0)
     retries: int = Field(default=1, ge=0)
     validation: ValidationConfig | None = None  # None: the valid split
+    refit: bool = False  # train once more on train and valid: that model answers for new videos
     keep_models: int = Field(default=5, ge=1)
     ensemble: Models = 1  # how many predict together; auto: those that do so best on validation
 
@@ -157,6 +158,15 @@ class SearchConfig(Section):
         if value not in METRICS:
             raise ValueError(f"unknown metric '{value}'{hint(value, METRICS)}")
         return value
+
+    @model_validator(mode="after")
+    def _one_refit(self) -> Self:
+        if self.refit and self.validation is not None:
+            raise ValueError(
+                "refit: true is for a search that validates on the valid split; with validation, "
+                "write validation.refit"
+            )
+        return self
 
     @model_validator(mode="after")
     def _ensemble_fits(self) -> Self:

@@ -80,8 +80,14 @@ def say_costs(
     output.say("measuring how long it will take on this machine...")
     speed = measure(now, config.data, output)
     each = mean_epoch(config, space, dataset, speed.unknown)
+    train, valid = _clips(dataset, config)
     of_trials = trial_seconds(
-        config, trials, each, workers, before=all_probes(config, dataset) / workers
+        config,
+        trials,
+        each,
+        workers,
+        before=all_probes(config, dataset) / workers,
+        more=(train + valid) / max(1, train),
     )
     output.say(_times(now, speed, of_trials))
     for reason in speed.unknown:
@@ -149,12 +155,19 @@ def lower_rates(rate: float) -> list[int]:
 
 
 def trial_seconds(
-    config: Config, trials: int, epoch: float, workers: int, *, before: float = 0.0
+    config: Config,
+    trials: int,
+    epoch: float,
+    workers: int,
+    *,
+    before: float = 0.0,
+    more: float = 1.0,
 ) -> Trials:
     """How long the trials take, by the seconds of an `epoch` and the odds of successive halving.
 
     Args:
         before: seconds until the first of them begins, of the linear probes.
+        more: how much longer an epoch of train and valid is, for a search with ``refit``.
     """
     search = config.search
     step = epoch if search.validation is None else epoch * usual_epochs(config)
@@ -171,6 +184,9 @@ def trial_seconds(
             longer = validation.folds / (validation.folds - 1)
             most += longer * epoch * most_epochs(config)
             steps += longer * trials / search.reduction_factor ** len(rungs.levels)
+    elif search.refit:
+        most += more * epoch * most_epochs(config)
+        steps += more * most_epochs(config) * trials / search.reduction_factor ** len(rungs.levels)
     limit = math.inf if search.time_budget is None else search.time_budget
     return Trials(
         min(limit, before + steps * step / at_once), min(limit, before + trials * most / at_once)
@@ -204,7 +220,7 @@ def all_probes(config: Config, dataset: Dataset) -> float:
     """Seconds of all linear probes, one after the other, from one of each width."""
     train, _ = _clips(dataset, config)
     validation = config.search.validation
-    fits = 1 if validation is None else validation.folds + validation.refit
+    fits = 1 + config.search.refit if validation is None else validation.folds + validation.refit
     each: dict[int, float] = {}
     total = 0.0
     with _threads(config):

@@ -102,11 +102,14 @@ class Recorder(Callback):
             self._sweep_folds()
 
     def _sweep_folds(self) -> None:
-        """Delete what is left of folds that were under way when their trials ended."""
-        validation = self.context.config.search.validation
-        if validation is None:
+        """Delete what is left of parts that were under way when their trials ended."""
+        search = self.context.config.search
+        folds = search.validation.folds if search.validation else 0
+        if not folds and not search.refit:
             return
         for record in self.store.records():
-            if record.state not in UNFINISHED and len(record.epochs) < validation.folds:
+            open_refit = search.refit and not isinstance(record.results.get("refit"), int)
+            if record.state not in UNFINISHED and (open_refit or len(record.epochs) < folds):
                 folder = self.context.model_folder(record.number)
-                remove_parts(self.context.storage, folder, len(record.epochs) + 1, REFIT)
+                parts = [len(record.epochs) + 1] if folds else []
+                remove_parts(self.context.storage, folder, *parts, REFIT)

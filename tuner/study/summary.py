@@ -97,6 +97,8 @@ def show_best(store: ResultsStore, chosen: TrialRecord) -> None:
         )
         if folds := results.get("folds"):
             console.print(_by_fold(metric, folds[metric]))
+        if refit := results.get("refit"):
+            console.print(_refit(refit))
     steps = f"{store.objective.step}s"
     table = Table("", "model", metric, steps, "state", "parameters", box=None, pad_edge=False)
     for place, record in enumerate(store.ranking()[:10], 1):
@@ -112,6 +114,13 @@ def _which(results: Mapping[str, Any]) -> str:
     if folds := results.get("folds"):
         return f"{results['epochs']} of {folds['of']} folds together"
     return f"epoch {results['best_epoch']} of {results['epochs']}"
+
+
+def _refit(done: int | str) -> str:
+    """What became of the training on train and valid."""
+    if isinstance(done, int):
+        return f"trained once more, {done} epochs on train and valid: that model answers for new videos"
+    return f"not trained on train and valid: {done}"
 
 
 def _by_fold(metric: str, values: Sequence[float]) -> str:

@@ -17,6 +17,7 @@ from tuner.training.clips.source import ClipSource
 from tuner.training.clips.stored import remember
 from tuner.training.device import OutOfMemory
 from tuner.training.folds.run import FoldedRun, FoldSources
+from tuner.training.folds.split import RefitRun, SplitSources
 from tuner.training.loop import Diverged, OutOfTime
 from tuner.training.run import Run
 
@@ -39,11 +40,13 @@ class Trial(tune.Trainable):
         self.reported = 0  # steps
         torch.set_num_threads(max(1, int(context.config.resources.cpus)))
         dataset, data = context.dataset, context.config.data
-        self.source = (
-            FoldSources.of(dataset, data, context.folds)
-            if context.folds
-            else ClipSource(dataset, data)
-        )
+        self.source: ClipSource | SplitSources | FoldSources
+        if context.folds:
+            self.source = FoldSources.of(dataset, data, context.folds)
+        elif context.config.search.refit:
+            self.source = SplitSources.of(dataset, data)
+        else:
+            self.source = ClipSource(dataset, data)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self._close()
@@ -88,6 +91,8 @@ class Trial(tune.Trainable):
         if not training.history:
             reason += f": its first {objective.step} had not ended"
             return {"failed": reason, "done": True}
+        if training.finished:
+            self.run.complete()
         new = training.history[self.reported :] or training.history[-1:]
         self.reported = training.epoch
         return {
@@ -126,7 +131,10 @@ class Trial(tune.Trainable):
             assert config.search.validation is not None  # as there are folds
             refit = config.search.validation.refit
             return FoldedRun(sources=self.source, refit=refit, **common)
-        return Run(source=self.source, milestones=self.context.rungs, **common)
+        common["milestones"] = self.context.rungs
+        if isinstance(self.source, SplitSources):
+            return RefitRun(source=self.source.split, together=self.source.together, **common)
+        return Run(source=self.source, **common)
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """Nothing more: the trial's folder has it all."""

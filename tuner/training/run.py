@@ -116,7 +116,7 @@ class Run:
             state = torch.load(self.folder / LAST, weights_only=True, map_location="cpu")
         except FileNotFoundError:
             return 0
-        best = models.load(self.folder / BEST)
+        best, *_ = models.members(models.load(self.folder / BEST))
         self.training.load_state_dict(state, trained_state(best))
         self.best_saved = self.training.best_epoch
         return self.training.epoch
@@ -129,6 +129,9 @@ class Run:
         if late or self.training.finished or self.training.epoch in self.milestones:
             self.save()
         return result
+
+    def complete(self) -> None:
+        """Do what is left once the training is finished: nothing."""
 
     def save(self) -> None:
         """Bring the files up to date, the best model before the checkpoint that names it."""

@@ -15,8 +15,11 @@ import pandas as pd
 import pytest
 
 import models
+from data.console import quiet
 from tests.tuner.commands.test_whole_videos import draw
 from tuner.analysis.model import load_model
+from tuner.analysis.prediction import predict
+from tuner.preparation.one_machine import load_dataset
 from tuner.study.store.results import ResultsStore
 
 pytestmark = pytest.mark.shared_cache
@@ -120,6 +123,51 @@ def test_a_search_by_folds(sites: Path, folded: Path, tmp_path: Path, command, r
     assert status == 0 and f"{len(pruned.epochs)} of 3 folds" in out
 
 
+def test_what_a_search_trains_once_more_on_train_and_valid_answers_for_new_videos(
+    sites: Path, folded: Path, tmp_path: Path, command, ray_session
+) -> None:
+    more = {"search.validation": "null", "search.refit": "true", "search.scheduler": "none"}
+    more |= {"space.architecture": "[image_mlp_trainable]", "search.trials": 2}
+    more |= {"model.frame_size": 64, "training.learning_rate": 0.003}
+    more = [word for key, value in more.items() for word in ("--set", f"{key}={value}")]
+    status, out, err = command("search", folded, *more)
+    assert status == 0, out + err
+    url = f"sqlite:///{tmp_path / 'runs'}/results.db"
+    store = ResultsStore.open(url)
+    records = store.records()
+    assert [record.state for record in records] == ["finished"] * 3  # one is a probe
+    assert all(record.results["refit"] >= 1 for record in records)
+    trained = "image_mlp_trainable"
+    number = next(one.number for one in store.ranking() if one.params["architecture"] == trained)
+    status, out, err = command("best", "--results", url, "--model", number, "--predict")
+    assert status == 0, err
+    assert "trained once more, " in out
+    folder = tmp_path / "runs" / "small" / "models" / str(number)
+    both = models.load(folder / "best.pt")
+    validated, refit = models.members(both)[0], both.refit
+    videos = load_dataset(store.config.data, quiet).videos
+    of = pd.read_csv(folder / "video_predictions.csv").set_index("video")
+    for split, model in (("valid", validated), ("test", refit), ("train", refit)):
+        names = list(of.index[of["split"] == split])
+        assert names
+        found = predict([model], [videos[name] for name in names], store.config.data).videos
+        found = found.set_index("video")
+        assert list(found["prediction"]) == list(of.loc[names, "prediction"])
+        # At another temperature, but in the same order.
+        order = found["fox"].sort_values().index
+        assert of.loc[order, "fox"].is_monotonic_increasing
+    results = json.loads((folder / "results.json").read_text())
+    best = store.record(number).results["best"]
+    assert results["fit_val_f1"] == pytest.approx(best["valid_f1"])
+    alone = models.load(folder / "model.pt")  # has no need of the one that was validated
+    assert not isinstance(alone, models.Mixture)
+    again = load_model(folder / "model.pt").predict_all(sites).videos.set_index("video")
+    for row in of[of["split"] == "test"].itertuples():
+        assert again.loc[f"{row.Index}.mp4", "fox"] == pytest.approx(row.fox, abs=0.02)
+    status, out, err = command("best", "--results", url, "--predict")
+    assert status == 0 and "ensemble: model" in out, out + err
+
+
 def test_a_killed_search_goes_on_with_its_folds(folded: Path, tmp_path: Path) -> None:
     more = {"search.trials": 2, "search.probes": 0, "search.scheduler": "none"}
     more |= {"training.epochs": 300, "training.patience": 300, "name": "killed"}
@@ -170,6 +218,7 @@ def test_a_dry_run_says_the_folds_and_what_they_lack(folded: Path, command) -> N
         ),
         ("search.validation={folds: 3, by: date}", "set data.splits.by: date"),
         ("search.validation={folds: 1}", "search.validation.folds: "),
+        ("search.refit=true", "write validation.refit"),
         ("space.architecture=[c3dsmall]", "search.validation needs frozen models: c3dsmall"),
     ],
 )

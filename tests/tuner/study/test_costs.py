@@ -183,6 +183,16 @@ def test_a_fall_of_the_rate_is_trained_to_its_end(write_config) -> None:
     assert trial_seconds(config, 6, 2.0, 2) == (6 * 9 * 2 / 2, 6 * 9 * 2 / 2)
 
 
+def test_those_that_come_to_their_end_are_trained_once_more(write_config) -> None:
+    training = {"schedule": "cosine", "epochs": 9}
+    config = Config.load(write_config(training=training, search={"refit": True}))
+    without = Config.load(write_config(training=training))
+    found = trial_seconds(config, 6, 2.0, 2, more=1.5)
+    before = trial_seconds(without, 6, 2.0, 2)
+    assert found.most == before.most + 6 * 1.5 * 9 * 2 / 2
+    assert before.expected < found.expected < before.expected + 6 * 1.5 * 9 * 2 / 2
+
+
 @pytest.mark.parametrize("refit", [True, False])
 def test_a_fold_is_a_whole_training(write_config, refit: bool) -> None:
     training = {"schedule": "cosine", "epochs": 9}

@@ -40,7 +40,7 @@ def check(config: Config) -> Space:
     if search.validation is not None and trained:
         problems.append(
             f"search.validation needs frozen models: {', '.join(trained)} would train a whole network "
-            "for each fold; leave them out of space.architecture, or search.validation out"
+            "for each fold; leave them out of space.architecture, or write search.refit: true instead"
         )
     heads = {config.training.warm_start, *(v for (v,) in space.values("warm_start"))}
     problems += [

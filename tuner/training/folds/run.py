@@ -33,7 +33,7 @@ from tuner.training.run import BEST, HISTORY, LAST, Run
 from tuner.training.tensorboard import TrialWriter
 
 REFIT = "refit"  # the part of a trial that is trained on all that validates
-_SEEDS_APART = 1_000_003  # of two parts of a trial
+SEEDS_APART = 1_000_003  # of two parts of a trial
 
 
 def part_folder(folder: Path, part: int | str) -> Path:
@@ -120,6 +120,9 @@ class FoldedRun:
         self._save(number)
         return entry
 
+    def complete(self) -> None:
+        """Nothing: the last fold's step has done all."""
+
     def _part(self, part: int | str, source: ClipSource, plan: Plan | None = None) -> Run:
         """A part of the trial, a fold or `REFIT`, from its own checkpoint if it has one."""
         place = part if isinstance(part, int) else self.training.folds + 1
@@ -129,7 +132,7 @@ class FoldedRun:
             training_config=self.training_config,
             source=source,
             metric=self.metric,
-            seed=self.seed + (place - 1) * _SEEDS_APART,
+            seed=self.seed + (place - 1) * SEEDS_APART,
             params=None,
             storage=self.storage,
             deadline=self.deadline,
