@@ -100,7 +100,8 @@ class Progress(Callback):
         if "best_value" not in result:
             return
         if not _is_probe(trial):
-            self.left.trained(len(result["report"].epochs), time.monotonic())
+            epochs = len(result["report"].epochs) + _refit(result)
+            self.left.trained(epochs, time.monotonic())
         self.epochs[number] = result["epoch"]
         value, objective = result["best_value"], self.store.objective
         place = objective.place(
@@ -115,7 +116,7 @@ class Progress(Callback):
             return
         state = "finished" if result["finished"] else "pruned"
         if result["finished"] and not _is_probe(trial):
-            self.left.finished(result["epoch"])
+            self.left.finished(result["epoch"] + _refit(result))
         steps = self.store.objective.step if result["epoch"] == 1 else self.steps
         text = f"{self.metric} {result['best_value']:.3f} after {result['epoch']} {steps}"
         self._end(trial, state, text)
@@ -216,6 +217,12 @@ class Progress(Callback):
         left = self.left.epochs(running=running, waiting=waiting, ended=self.ended)
         done = self.left.count
         return done / max(done + left, 1e-9)
+
+
+def _refit(result: dict[str, Any]) -> int:
+    """Epochs on train and valid of a trial that has come to its end."""
+    epochs = result["report"].summary.get("refit") if result["finished"] else 0
+    return epochs if isinstance(epochs, int) else 0
 
 
 def _is_probe(trial: Any) -> bool:

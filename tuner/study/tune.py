@@ -102,7 +102,7 @@ def _fit(
     from ray import tune
 
     from tuner.study.context import SearchContext
-    from tuner.study.halving.rungs import usual
+    from tuner.study.halving.rungs import most_epochs, usual
     from tuner.study.halving.schedule import (
         TimeBudget,
         decisions,
@@ -142,7 +142,7 @@ def _fit(
         searcher.total,
         levels=rungs.levels,
         factor=config.search.reduction_factor,
-        first_guess=usual(config),
+        first_guess=usual(config) + (most_epochs(config) if config.search.refit else 0),
     )
     with Progress(
         store,

@@ -108,6 +108,18 @@ def test_on_a_terminal_of_80_columns_nothing_is_cut_within_a_word(tmp_path):
     assert {"image_mlp_frozen", "efficientnet_lite0", "pruned"} <= set(words)
 
 
+def test_epochs_on_train_and_valid_count_for_the_time_that_is_left(tmp_path):
+    trial, progress = a_search(tmp_path, Console(file=io.StringIO()))
+    with progress:
+        progress.on_trial_start(0, [], trial)
+        trial.last_result = result(epoch=12, finished=True)
+        trial.last_result["report"].summary["refit"] = 10
+        progress.on_trial_result(0, [], trial, trial.last_result)
+        progress.on_trial_complete(0, [], trial)
+    assert progress.left.count == 2 + 10
+    assert progress.left.length == (30 + 12 + 10) / 2  # with the first guess
+
+
 def test_a_probe_says_nothing_of_the_time_that_others_take(tmp_path):
     trial, progress = a_search(tmp_path, Console(file=io.StringIO(), width=80))
     trial.config["params"]["architecture"] = "linear_probe"
