@@ -49,6 +49,7 @@ PARTS = {
         "feature scale: common": (False, {"model.feature_scale": "common"}),
         "crop": (False, {"space.crop": ["none", "motion"]}),
         "views": (False, ANY_VIEWS),
+        "refit": (False, {"search.refit": True}),
     },
 }
 PARTS["sample"] = PARTS["seals"]
