@@ -49,6 +49,16 @@ def remove_parts(storage: Storage, folder: Path, *parts: int | str) -> None:
         shutil.rmtree(own, ignore_errors=True)
 
 
+def train_out(run: Run) -> int | str:
+    """Train to the end; returns the epochs, or why it broke off."""
+    try:
+        while not run.training.finished:
+            run.step()
+    except (Diverged, OutOfTime) as error:
+        return str(error) or "the time for training was over"
+    return run.training.epoch
+
+
 @dataclass
 class FoldedRun:
     """The trainings of a trial's folds in its folder, one after the other, with the face of a `Run`.
@@ -151,12 +161,7 @@ class FoldedRun:
         histories = [fold["history"] for fold in training.ended]
         plan = Plan.of(histories, Objective(self.metric))
         self.run = run = self._part(REFIT, self.sources.together, plan)
-        try:
-            while not run.training.finished:
-                run.step()
-            training.refit = run.training.epoch
-        except (Diverged, OutOfTime) as error:
-            training.refit = str(error) or "the time for training was over"
+        training.refit = train_out(run)
         self._end_part(run)
         return sum(entry["seconds"] for entry in run.training.history)
 

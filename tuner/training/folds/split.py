@@ -11,8 +11,7 @@ from tuner.config.sections import DataConfig
 from tuner.objective import Objective
 from tuner.training.clips.source import ClipSource, Held
 from tuner.training.folds.refit import Plan
-from tuner.training.folds.run import REFIT, SEEDS_APART, part_folder, remove_parts
-from tuner.training.loop import Diverged, OutOfTime
+from tuner.training.folds.run import REFIT, SEEDS_APART, part_folder, remove_parts, train_out
 from tuner.training.run import BEST, Run
 
 
@@ -52,7 +51,12 @@ class RefitRun(Run):
         best = models.load(self.folder / BEST)
         if isinstance(best, models.Mixture):  # the worker that had joined them was lost since then
             self.refit = best.extra["refit_epochs"]
-            return
+        else:
+            self._train_on_all(best)
+        if self.storage:
+            remove_parts(self.storage, self.folder, REFIT)
+
+    def _train_on_all(self, validated: models.VideoClassifier) -> None:
         run = Run(
             folder=part_folder(self.folder, REFIT),
             config=self.config,
@@ -66,20 +70,14 @@ class RefitRun(Run):
             events=None if self.events is None else part_folder(self.events, REFIT),
             plan=self._plan(),
         )
-        try:
-            while not run.training.finished:
-                run.step()
-            self.refit = run.training.epoch
-        except (Diverged, OutOfTime) as error:
-            self.refit = str(error) or "the time for training was over"
+        self.refit = train_out(run)
         run.close()
         self.checkpoint_seconds += run.checkpoint_seconds
         if isinstance(self.refit, int):
-            both = models.Mixture([best], models.load(run.folder / BEST))
-            models.save(both, self.folder / BEST, extra=best.extra | {"refit_epochs": self.refit})
+            both = models.Mixture([validated], models.load(run.folder / BEST))
+            extra = validated.extra | {"refit_epochs": self.refit}
+            models.save(both, self.folder / BEST, extra=extra)
             self._send()
-        if self.storage:
-            remove_parts(self.storage, self.folder, REFIT)
 
     def _plan(self) -> Plan:
         """As long as was best; a cosine is gone down to its end.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 import torch
 
 import models
-from tests.tuner.training.folds.trial import FOLDS, GRU, PROBE, ended, make
+from tests.tuner.training.folds.trial import FOLDS, GRU, PROBE, ended, late_on_all, make
 from tuner.objective import Objective
 from tuner.training import run as runs
 from tuner.training.folds.refit import Plan, counted_epochs
@@ -104,14 +103,7 @@ def test_it_goes_on_from_where_it_broke_off(tmp_path: Path, sources, monkeypatch
 
 
 def test_if_it_breaks_off_the_folds_answer_together(tmp_path: Path, sources, monkeypatch) -> None:
-    step = Run.step
-
-    def too_late(run: Run):
-        if run.folder.name == "refit":
-            run.training.deadline = time.time() - 1
-        return step(run)
-
-    monkeypatch.setattr(Run, "step", too_late)
+    monkeypatch.setattr(Run, "step", late_on_all(Run.step))
     run = ended(make(tmp_path, sources))
     mixture = models.load(tmp_path / "7" / BEST)
     assert mixture.refit is None and len(models.members(mixture)) == 3

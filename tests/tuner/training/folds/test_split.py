@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -10,10 +9,7 @@ import torch
 
 import models
 from data.console import quiet
-from data.files.storage import Storage
-from models import ModelConfig
-from tests.tuner.training.folds.trial import GRU, PROBE
-from tuner.config.parameters import TrainingConfig
+from tests.tuner.training.folds.trial import GRU, PROBE, late_on_all, of_a_trial
 from tuner.config.sections import DataConfig
 from tuner.preparation.one_machine import load_dataset
 from tuner.training import run as runs
@@ -32,20 +28,8 @@ def split(drawn: Path) -> SplitSources:
 
 
 def make(folder: Path, split: SplitSources, kind: dict = GRU, **training) -> RefitRun:
-    return RefitRun(
-        folder=folder / "7",
-        config=ModelConfig(layer_1_size=8, frame_size=64, **kind),
-        training_config=TrainingConfig(
-            epochs=3, patience=3, rounds=1, learning_rate=0.01, **training
-        ),
-        source=split.split,
-        together=split.together,
-        metric="valid_loss",
-        seed=3,
-        params={},
-        storage=Storage(folder),
-        events=folder / "007 GRU",
-    )
+    common = of_a_trial(folder, kind, epochs=3, patience=3, learning_rate=0.01, **training)
+    return RefitRun(source=split.split, together=split.together, metric="valid_loss", **common)
 
 
 def ended(run: RefitRun) -> RefitRun:
@@ -111,20 +95,16 @@ def test_it_goes_on_from_where_it_broke_off(tmp_path: Path, split, monkeypatch) 
     assert set(counted) == {"refit"} and len(counted) == second.refit - 1 > 0
     # A worker that is lost before it has said so has done all the same.
     counted.clear()
+    (tmp_path / "7" / "refit").mkdir()
+    (tmp_path / "7" / "refit" / BEST).touch()
     third = ended(make(tmp_path, split))
     assert not counted and third.refit == second.refit
+    assert not (tmp_path / "7" / "refit").exists()
     assert third.training.best == second.training.best
 
 
 def test_if_it_breaks_off_the_validated_model_answers(tmp_path: Path, split, monkeypatch) -> None:
-    step = Run.step
-
-    def too_late(run: Run):
-        if run.folder.name == "refit":
-            run.training.deadline = time.time() - 1
-        return step(run)
-
-    monkeypatch.setattr(Run, "step", too_late)
+    monkeypatch.setattr(Run, "step", late_on_all(Run.step))
     run = ended(make(tmp_path, split, IMAGE))
     assert not isinstance(models.load(tmp_path / "7" / BEST), models.Mixture)
     assert run.training.finished and "time" in run.summary()["refit"]
