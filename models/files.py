@@ -1,13 +1,10 @@
 """A model as one file: parameters, classes, normalisation and weights."""
 
 import json
-import os
-import uuid
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from models import tensors
 from models.architectures.base import VideoClassifier
 from models.architectures.mixture import Mixture, members
 from models.assembly import attach_backbone, family
@@ -21,8 +18,6 @@ FORMAT_WITH_BACKBONES = 4  # of the same with a backbone in each part, likewise
 
 def save(model: VideoClassifier, path: str | Path, extra: dict[str, Any] | None = None) -> None:
     """Write a model to one file, which holds all that predicting needs.
-
-    It is written under another name first and then renamed: nobody ever reads half a file.
 
     Args:
         model (VideoClassifier): its backbone is in the file if it has one.
@@ -52,13 +47,7 @@ def save(model: VideoClassifier, path: str | Path, extra: dict[str, Any] | None 
         "state": {name: tensor.cpu() for name, tensor in model.state_dict().items()},
         "extra": extra,
     }
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        torch.save(content, temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    tensors.write(content, path)
 
 
 def load(path: str | Path) -> VideoClassifier:
@@ -68,16 +57,15 @@ def load(path: str | Path) -> VideoClassifier:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is not a model's file.
+        ValueError: if it is not a model's file, or is damaged.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no model file {path}")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        written = content["format"]
-    except Exception as error:  # pickle and zip raise their own exceptions
-        raise ValueError(f"{path} is not a model's file ({type(error).__name__})") from error
+    content = tensors.read(path)
+    if not isinstance(content, dict) or "format" not in content:
+        raise ValueError(f"{path} is not a model's file")
+    written = content["format"]
     if written not in range(FORMAT, FORMAT_WITH_BACKBONES + 1):
         raise ValueError(
             f"{path} has format {written}; this version reads formats {FORMAT} to "

@@ -38,6 +38,7 @@ ROOMS: dict[str, list[str]] = {
     "data/__init__.py": ["data/dataset.py"],
     #
     "models/errors.py": [],
+    "models/tensors.py": [],
     "models/patches.py": [],
     "models/layers/": ["models/errors.py", "models/patches.py"],
     "models/backbones/": ["models/errors.py", "models/patches.py"],
@@ -47,7 +48,7 @@ ROOMS: dict[str, list[str]] = {
     "models/seen.py": ["models/config.py"],
     "models/architectures/": ["models/seen.py"],
     "models/assembly.py": ["models/architectures/"],
-    "models/files.py": ["models/assembly.py"],
+    "models/files.py": ["models/assembly.py", "models/tensors.py"],
     "models/__init__.py": ["models/files.py"],
     #
     "tuner/objective.py": ["data/__init__.py", "data/tools/", "models/__init__.py"],

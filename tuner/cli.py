@@ -12,6 +12,7 @@ from pathlib import Path
 from data.console import report
 from data.errors import DataError
 from data.files.s3 import S3Error
+from data.files.whole import DamagedFile
 from models import WeightsError
 from tuner.config.messages import ConfigError, StoreError, UserError
 
@@ -62,6 +63,8 @@ def mistakes() -> Iterator[None]:
         status = report(error.source, error.problems)
     except DataError as error:
         status = report("the data can't be used", error.problems)
+    except DamagedFile as error:
+        status = report("", [f"{error}; it was deleted: give the same command again"])
     except (WeightsError, UserError, StoreError, S3Error) as error:
         status = report("", [str(error)])
     except KeyboardInterrupt:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from data import Dataset
 from data.console import Output, for_python
+from models.tensors import DamagedTensors
 from tuner.analysis.ensemble import Ensemble, Size, noted, select
 from tuner.analysis.evaluation import Trained
 from tuner.config.load import Config
@@ -14,7 +15,6 @@ from tuner.preparation.one_machine import prepare
 from tuner.study.space.space import resolve
 from tuner.study.store.record import TrialRecord
 from tuner.study.store.results import ResultsStore
-from tuner.training.run import BEST
 
 
 def trained(config: Config, record: TrialRecord) -> Trained:
@@ -36,7 +36,7 @@ def with_weights(store: ResultsStore, records: Sequence[TrialRecord]) -> list[Tr
     """The models that trials have left, with their weights on this machine.
 
     Raises:
-        UserError: the weights of one of them are not there any more.
+        UserError: the weights of one of them are not there any more, or damaged.
     """
     models = [trained(store.config, record) for record in records]
     for model in models:
@@ -47,6 +47,10 @@ def with_weights(store: ResultsStore, records: Sequence[TrialRecord]) -> list[Tr
             raise UserError(
                 f"{error}: the search keeps the weights of its {store.config.search.keep_models} "
                 "best models (search.keep_models); is this the machine that it ran on?"
+            ) from error
+        except DamagedTensors as error:
+            raise UserError(
+                f"{error}: take another of the search's models (--model ID), or a copy of that file"
             ) from error
     return models
 
@@ -75,7 +79,7 @@ def best_ensemble(
     if isinstance(size, int):
         candidates = with_weights(store, records[:size])
     else:
-        candidates = _kept(store, records[: config.search.keep_models])
+        candidates = _kept(store, records[: config.search.keep_models], output)
     numbers = ", ".join(str(model.model_id) for model in candidates)
     key = f"ensemble {size} of {numbers}"
     if not again and key in (notes := store.notes(key)):
@@ -94,15 +98,21 @@ def best_ensemble(
     return ensemble
 
 
-def _kept(store: ResultsStore, records: Sequence[TrialRecord]) -> list[Trained]:
-    """Of these models those whose weights are there, on this machine."""
-    models = [trained(store.config, record) for record in records]
-    for model in models:
+def _kept(store: ResultsStore, records: Sequence[TrialRecord], output: Output) -> list[Trained]:
+    """Of these models those whose weights are there, and whole, on this machine."""
+    kept = []
+    for record in records:
+        model = trained(store.config, record)
         model.fetch()
-    pairs = zip(records, models, strict=True)
-    return with_weights(
-        store, [record for record, model in pairs if (model.folder / BEST).is_file()] or records
-    )
+        try:
+            model.load()
+        except FileNotFoundError:
+            continue
+        except DamagedTensors as error:
+            output.warn(f"{error}: model {record.number} is left out")
+            continue
+        kept.append(model)
+    return kept or with_weights(store, records)
 
 
 def prepared(store: ResultsStore, models: Sequence[Trained], output: Output) -> Dataset:

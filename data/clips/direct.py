@@ -57,6 +57,7 @@ def _decode(
     rows = np.argsort(windows.max(axis=1), kind="stable")
     live: dict[int, np.ndarray] = {}
     done = 0
+    video.check()
     with contextlib.closing(read_frames(video.info)) as frames:
         for number, frame in enumerate(frames):
             if needed_until[number] < 0:
@@ -67,6 +68,7 @@ def _decode(
                 yield row, np.stack([live[source] for source in sources[row].tolist()])
                 done += 1
                 if done == len(rows):
+                    video.check()
                     return
             live = {
                 source: image for source, image in live.items() if needed_until[source] > number

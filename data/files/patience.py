@@ -24,6 +24,11 @@ def tell(say: Say) -> Say:
     return before
 
 
+def say(line: str) -> None:
+    """Say a line where this process's lines go."""
+    _say(line)
+
+
 @contextmanager
 def telling(say: Say) -> Iterator[None]:
     """As `tell`, as long as the context lasts."""

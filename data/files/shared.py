@@ -40,6 +40,13 @@ class Shared:
         """Copy `source` here."""
         copy(source, self.folder / name)
 
+    def remove(self, name: str) -> None:
+        """Delete a file, if it is there."""
+        if isinstance(self.folder, Path):
+            (self.folder / name).unlink(missing_ok=True)
+        else:
+            self.folder.delete([name])
+
     def locks(self, here: Path) -> Path:
         """The folder for locks on files being made: `here`, on this machine, if these are on S3."""
         return self.folder / "locks" if isinstance(self.folder, Path) else here

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ from typing import Any
 from data.files.download import PART, copy
 from data.files.path import S3Path, place, relative
 from data.files.store import default_folder
+
+_OLD = 60.0  # seconds
 
 
 @dataclass
@@ -81,6 +85,13 @@ class Storage:
             self._sent.pop(path, None)
         if self.remote:
             self.remote.delete([path.relative_to(self.folder).as_posix() for path in paths])
+
+    def tidy(self) -> None:
+        """Delete what killed processes had begun to write, more than a minute ago."""
+        for part in self.folder.rglob(".*.tmp"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - part.stat().st_mtime > _OLD:
+                    part.unlink()
 
 
 def _version(path: Path) -> tuple[int, int]:

@@ -2,7 +2,8 @@
 
 An array is one ``.npy`` file, under a key made of all that determines its content. It is written to a
 temporary name under a lock and then renamed, so a killed process leaves no half-written array. Its locks
-end with it, and the next process that writes deletes its temporary files.
+end with it, and the next process that writes deletes its temporary files. A damaged array is deleted
+when it is noticed, and so made again.
 """
 
 from __future__ import annotations
@@ -15,15 +16,20 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import filelock
 import numpy as np
 
+from data.files.array import ArrayWriter, StoredArray
 from data.files.path import File, S3Path
+from data.files.patience import say
 from data.files.shared import Shared
+from data.files.whole import DamagedFile, replacing
 
-_HEADER_BYTES = 256  # room for the final row count, which is known only at the end
+_UNSEALED = "locks/unsealed.txt"  # names the arrays of versions that wrote no seals
 _PROCESSES = 16  # that may fill a folder at once
 
 # For a folder and its limit: bytes that this process may write before it looks at the folder again. A
@@ -63,47 +69,6 @@ def identity(file: File) -> str:
     return digest.hexdigest()[:32]
 
 
-class ArrayWriter:
-    """Appends rows to an ``.npy`` file whose length isn't known beforehand."""
-
-    def __init__(self, path: Path, row_shape: tuple[int, ...], dtype: np.dtype) -> None:
-        self.path, self.row_shape, self.dtype, self.rows = path, row_shape, np.dtype(dtype), 0
-        self._file = path.open("wb")
-        self._file.write(b"\0" * _HEADER_BYTES)
-
-    def append(self, rows: np.ndarray) -> None:
-        """Add ``[n, *row_shape]``."""
-        if rows.shape[1:] != self.row_shape or rows.dtype != self.dtype:
-            raise ValueError(
-                f"rows are {rows.dtype} {rows.shape[1:]}, not {self.dtype} {self.row_shape}"
-            )
-        self._file.write(np.ascontiguousarray(rows).data)
-        self.rows += len(rows)
-
-    def close(self) -> None:
-        """Write the header, now that the number of rows is known, and flush everything to the disk."""
-        descr = np.lib.format.dtype_to_descr(self.dtype)
-        shape = (self.rows, *self.row_shape)
-        text = repr({"descr": descr, "fortran_order": False, "shape": shape})
-        magic = np.lib.format.magic(1, 0)
-        length = _HEADER_BYTES - len(magic) - 2
-        header = magic + length.to_bytes(2, "little") + text.ljust(length - 1).encode() + b"\n"
-        self._file.seek(0)
-        self._file.write(header)
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-
-    @property
-    def size(self) -> int:
-        """Of the file, in bytes."""
-        return _HEADER_BYTES + self.rows * int(np.prod(self.row_shape)) * self.dtype.itemsize
-
-    def abort(self) -> None:
-        self._file.close()
-        self.path.unlink(missing_ok=True)
-
-
 class Store:
     """One kind of array (``frames``, ``features``) under a cache folder.
 
@@ -127,7 +92,11 @@ class Store:
     ) -> None:
         self.folder = (folder or default_folder()) / kind
         self.shared, self.limit_bytes = shared, limit_bytes
-        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "locks").mkdir(parents=True, exist_ok=True)
+        if not (self.folder / _UNSEALED).exists():
+            names = [name for name in os.listdir(self.folder) if name.endswith(".npy")]  # noqa: PTH208
+            with replacing(self.folder / _UNSEALED) as part:
+                part.write_text("".join(f"{name}\n" for name in sorted(names)))
 
     def path(self, key: str) -> Path:
         return self.folder / f"{key}.npy"
@@ -138,17 +107,34 @@ class Store:
             return True
         return self.shared is not None and self.shared.has(f"{key}.npy")
 
-    def get(self, key: str) -> np.memmap | None:
-        """The array mapped read-only, fetched if another machine made it, or None; counts as a use."""
+    def get(self, key: str) -> StoredArray | None:
+        """The array mapped read-only, fetched if another machine made it, or None; counts as a use.
+
+        Raises:
+            DamagedFile: it is damaged; also raised later, where its rows are read. It is gone then.
+        """
         path = self.path(key)
         if self.shared is not None and not path.exists():
             self._fetch(key, self.shared)
         try:
-            array = np.load(path, mmap_mode="r")
+            array = StoredArray.open(path, key, partial(self._damaged, key))
+            if not array.sealed and path.name not in self._unsealed():
+                self._damaged(key, ValueError("it does not end as it was written"))
             os.utime(path)
         except FileNotFoundError:
             return None
         return array
+
+    def _unsealed(self) -> list[str]:
+        return (self.folder / _UNSEALED).read_text().split()
+
+    def _damaged(self, key: str, error: ValueError) -> NoReturn:
+        path = self.path(key)
+        say(f"a damaged file of the cache is made again: {path} ({error})")
+        path.unlink(missing_ok=True)
+        if self.shared is not None:
+            self.shared.remove(path.name)
+        raise DamagedFile(path, str(error))
 
     def share(self, key: str) -> None:
         """Copy to the shared place an array that this machine made before it shared anything."""
@@ -161,7 +147,7 @@ class Store:
         folder = self.folder / "locks"
         if self.shared is not None:
             folder = self.shared.locks(folder)
-        folder.mkdir(exist_ok=True)
+            folder.mkdir(exist_ok=True)
         return filelock.FileLock(folder / f"{key}.lock")
 
     @contextlib.contextmanager
@@ -181,7 +167,7 @@ class Store:
                 for key, row_shape in keys.items():
                     stack.enter_context(self._part_lock(key))
                     part = self.folder / f"{key}.{os.getpid()}.tmp"
-                    writers[key] = ArrayWriter(part, row_shape, np.dtype(dtype))
+                    writers[key] = ArrayWriter(part, key, row_shape, np.dtype(dtype))
                     stack.callback(writers[key].abort)
                 yield writers
                 for key, writer in writers.items():

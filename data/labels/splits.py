@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from data.errors import nearest, some
+from data.files.whole import write_table
 
 SPLITS = ("train", "valid", "test")
 SPLITS_FILE = "splits.csv"
@@ -143,7 +144,7 @@ def write_splits(splits: pd.DataFrame, folder: Path) -> str | None:
                 "before may have seen what they are tested on now; data.splits.file can name the list "
                 f"of before, {path}"
             )
-    _write(folder / SPLITS_FILE, splits)
+    write_table(folder / SPLITS_FILE, splits)
     return told
 
 
@@ -151,16 +152,9 @@ def write_folds(folds: Mapping[str, int], folder: Path) -> None:
     """Add a column ``fold`` to ``splits.csv``: which fold a video validates; empty for test videos."""
     splits = pd.DataFrame(_read(folder / SPLITS_FILE))
     fold = [folds.get(video, "") for video in splits["video"]]
-    _write(folder / SPLITS_FILE, splits.assign(fold=fold))
+    write_table(folder / SPLITS_FILE, splits.assign(fold=fold))
 
 
 def _read(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
-
-
-def _write(path: Path, splits: pd.DataFrame) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(splits.columns)
-        writer.writerows(splits.itertuples(index=False, name=None))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from data.files.array import Rows
 from data.stores.frames import FrameStore
 from data.stores.motion import video_background
 from data.videos.times import spread
@@ -29,7 +30,7 @@ _WHOLE = 0.75  # of the frame's area; a box that is larger gains nothing
 
 
 def boxes(
-    frames: np.ndarray, background: np.ndarray, shape: tuple[int, int], *, radius: int = 2
+    frames: Rows, background: np.ndarray, shape: tuple[int, int], *, radius: int = 2
 ) -> np.ndarray:
     """The square around what moves in each frame, or the whole frame where nothing does.
 
@@ -73,7 +74,7 @@ def boxes(
     return result
 
 
-def _extents(frames: np.ndarray, background: np.ndarray) -> np.ndarray:
+def _extents(frames: Rows, background: np.ndarray) -> np.ndarray:
     """float64 ``[N, 4]``, the edges of what moves in small frames; NaN where nothing does."""
     grey = _grey(background)
     sample = _differences(frames[spread(len(frames), min(len(frames), _SAMPLES))], grey)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from data.clips.transforms import resize
+from data.files.array import Rows
 from data.files.store import make_key
 from data.stores.boxes import video_boxes
 from data.stores.frames import FrameStore, whole_frames
@@ -119,7 +120,7 @@ class CroppedMotion:
         light: bring the crops to the light of what they are compared with.
     """
 
-    def __init__(self, crops: np.ndarray, compared: np.ndarray, *, light: bool) -> None:
+    def __init__(self, crops: Rows, compared: Rows, *, light: bool) -> None:
         self.crops, self.compared, self.light = crops, compared, light
         self.shape = crops.shape
 
@@ -131,7 +132,7 @@ class CroppedMotion:
         return difference(relit(crops, compared) if self.light else crops, compared)
 
 
-Pictures = np.ndarray | MotionFrames | CroppedMotion
+Pictures = Rows | MotionFrames | CroppedMotion
 
 
 def open_pictures(

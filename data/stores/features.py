@@ -16,8 +16,10 @@ import numpy as np
 
 from data.clips.direct import read_clips
 from data.clips.index import clip_indices
+from data.files.array import StoredArray
 from data.files.shared import Shared
 from data.files.store import Store, make_key
+from data.files.whole import again
 from data.prefetch import prefetched
 from data.stores.crops import open_pictures
 from data.stores.frames import FrameStore, sampled_frames
@@ -121,11 +123,19 @@ class FeatureStore:
         """Share the features of `video` with other machines, if this one has them."""
         self.store.share(self.key(video))
 
-    def open(self, video: Video) -> np.memmap:
+    def open(self, video: Video) -> StoredArray:
         """The stored features, computing them first if they aren't there."""
-        while (features := self.store.get(self.key(video))) is None:
-            self.ensure([video])
-        return features
+
+        def stored() -> StoredArray:
+            while (features := self.store.get(self.key(video))) is None:
+                self.ensure([video])
+            return features
+
+        return again(stored)
+
+    def read(self, video: Video) -> np.ndarray:
+        """The stored features, all of them checked; computed first if they aren't there."""
+        return again(lambda: np.asarray(self.open(video)))
 
     def ensure(
         self, videos: Iterable[Video], on_video: Callable[[Video], None] | None = None
@@ -237,7 +247,7 @@ def _ensure_one(
             made_by = (make, *wanted)
             if made_by not in backbones:
                 backbones[made_by] = make(wanted)
-            _compute(missing, video, backbones[made_by])
+            again(lambda: _compute(missing, video, backbones[made_by]))
     return True
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from data.clips.transforms import resize
+from data.files.array import StoredArray
 from data.files.store import Store, make_key
+from data.files.whole import again
 from data.videos.decode import read_frames
 from data.videos.video import Video
 
@@ -37,15 +39,19 @@ class FrameStore:
         """Whether the frames are stored."""
         return self.store.has(self.key(video, size))
 
-    def open(self, video: Video, size: tuple[int, int]) -> np.memmap:
+    def open(self, video: Video, size: tuple[int, int]) -> StoredArray:
         """The stored frames, decoding them first if they aren't there.
 
         Raises:
             VideoError: the video does not decode to its end.
         """
-        while (frames := self.store.get(self.key(video, size))) is None:
-            self.ensure(video, [size])
-        return frames
+
+        def stored() -> StoredArray:
+            while (frames := self.store.get(self.key(video, size))) is None:
+                self.ensure(video, [size])
+            return frames
+
+        return again(stored)
 
     def ensure(self, video: Video, sizes: Iterable[tuple[int, int]]) -> None:
         """Decode `video` once, storing every size that is missing.
@@ -59,7 +65,7 @@ class FrameStore:
         with self.store.lock(video.key):
             missing = {k: size for k, size in wanted.items() if not self.store.path(k).exists()}
             if missing:
-                self._decode(video, missing)
+                again(lambda: self._decode(video, missing))
 
     def _decode(self, video: Video, missing: dict[str, tuple[int, int]]) -> None:
         shapes = {key: (*size, 3) for key, size in missing.items()}
@@ -80,9 +86,11 @@ def whole_frames(video: Video) -> Iterator[np.ndarray]:
         VideoError: the video does not decode to its end.
     """
     repeats = np.bincount(video.indices, minlength=len(video.info))
+    video.check()
     for index, frame in enumerate(read_frames(video.info)):
         for _ in range(int(repeats[index])):
             yield frame
+    video.check()
 
 
 def sampled_frames(

@@ -7,7 +7,9 @@ from typing import Literal
 
 import numpy as np
 
+from data.files.array import Rows
 from data.files.store import Store, make_key
+from data.files.whole import again
 from data.stores.frames import FrameStore
 from data.videos.times import spread
 from data.videos.video import Video
@@ -21,7 +23,7 @@ _DARK = 16.0  # grey levels, added to the light of frames: noise in the dark is 
 _FORMAT = "median-1"  # change it when the background of the same frames would differ
 
 
-def background(frames: np.ndarray, *, samples: int = 64) -> np.ndarray:
+def background(frames: Rows, *, samples: int = 64) -> np.ndarray:
     """What stays where it is: each pixel's median over frames spread evenly over the video.
 
     With an even number of frames it is the upper of the two middle values, so it always occurs.
@@ -122,7 +124,7 @@ def _between(length: int) -> np.ndarray:
 
 
 def motion_frames(
-    frames: np.ndarray,
+    frames: Rows,
     index: np.ndarray,
     mode: Reference,
     background: np.ndarray | None = None,
@@ -165,13 +167,20 @@ def video_background(
         "backgrounds", folder=store.store.folder.parent, limit_bytes=store.store.limit_bytes
     )
     key = make_key(store.key(video, size), _FORMAT, samples)
-    while (stored := backgrounds.get(key)) is None:
+
+    def stored() -> np.ndarray:
+        while (array := backgrounds.get(key)) is None:
+            make()
+        return np.array(array)
+
+    def make() -> None:
         with backgrounds.lock(key):
             if not backgrounds.path(key).exists():
-                made = background(store.open(video, size), samples=samples)
+                made = again(lambda: background(store.open(video, size), samples=samples))
                 with backgrounds.writers({key: made.shape[1:]}, np.dtype(np.uint8)) as writers:
                     writers[key].append(made)
-    return np.array(stored)
+
+    return again(stored)
 
 
 class MotionFrames:
@@ -182,9 +191,7 @@ class MotionFrames:
         mode, background: as in `motion_frames`.
     """
 
-    def __init__(
-        self, frames: np.ndarray, mode: Reference, background: np.ndarray | None = None
-    ) -> None:
+    def __init__(self, frames: Rows, mode: Reference, background: np.ndarray | None = None) -> None:
         self.frames, self.mode, self.background = frames, mode, background
         self.shape = frames.shape
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from data.files.path import File
+from data.files.whole import write_table
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,6 @@ def write_rejects(rejects: list[Reject], folder: Path) -> Path | None:
         path.unlink(missing_ok=True)
         return None
     folder.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["video", "path", "reason"])
-        writer.writerows([r.video, r.path, r.reason] for r in rejects)
+    rows = [(r.video, str(r.path), r.reason) for r in rejects]
+    write_table(path, pd.DataFrame(rows, columns=["video", "path", "reason"]))
     return path

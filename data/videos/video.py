@@ -15,6 +15,7 @@ from data.errors import VideoError
 from data.files.path import File, OnChunk, S3Path
 from data.files.store import Store, identity, make_key
 from data.files.video_cache import local, missing_chunks
+from data.files.whole import again
 from data.videos.decode import probe
 from data.videos.info import VideoInfo
 from data.videos.rejects import Reject
@@ -63,6 +64,19 @@ class Video:
         """``[N]`` seconds of each sampled frame."""
         return self.info.times[self._taken] if self.fps is None else self._taken / self.fps
 
+    def check(self) -> None:
+        """Whether the file is still the one that was opened.
+
+        Raises:
+            VideoError: it has changed.
+        """
+        try:
+            now = identity(self.info.path)
+        except FileNotFoundError:
+            raise VideoError("it is no longer there") from None
+        if now != self.identity:
+            raise VideoError("it has changed since it was opened: start again")
+
     @property
     def duration(self) -> float:
         return self.info.duration
@@ -90,8 +104,15 @@ def open_video(
     Raises:
         VideoError: it can't be opened.
     """
-    info = probe(path) if isinstance(path, Path) else _probe_remote(path, on_chunk)
-    return Video(name, info, fps, identity(path), most)
+    before = identity(path)
+    if isinstance(path, S3Path):
+        file = path
+        info = again(lambda: _probe_remote(file, on_chunk))
+    else:
+        info = probe(path)
+    video = Video(name, info, fps, before, most)
+    video.check()
+    return video
 
 
 def _probe_remote(file: S3Path, on_chunk: OnChunk) -> VideoInfo:

@@ -123,3 +123,13 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     torch.save({"format": 99}, tmp_path / "later.pt")
     with pytest.raises(ValueError, match="format 99; this version reads formats 1 to 4"):
         load(tmp_path / "later.pt")
+
+
+def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    save(build(ModelConfig(architecture="linear_probe"), ["a", "b"], with_backbone=False), path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"model\.pt is damaged: its checksum differs"):
+        load(path)

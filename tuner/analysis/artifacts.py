@@ -6,17 +6,21 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
 
 import models
+from data.files.whole import replacing, write_table
 from models import ModelConfig
 from tuner.analysis.intervals import intervals
 from tuner.training.calibration import calibration_error
 from tuner.training.pictures import plot_confusion
 from tuner.training.task import Task
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # The splits as the keys of results.json call them.
 SPLIT_KEYS = {"train": "train", "valid": "val", "test": "test"}
@@ -152,7 +156,8 @@ def brief(figures: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write valid JSON: what is not a finite number becomes null."""
-    path.write_text(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")
+    with replacing(path) as part:
+        part.write_text(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")
 
 
 def _finite(value: Any) -> Any:
@@ -175,11 +180,11 @@ def write_confusion(
     rows = predictions[(predictions["split"] == split) & predictions["label"].notna()]
     classes, matrix = task.classes, task.confusion(*_tensors(rows, task))
     frame = pd.DataFrame(matrix, index=pd.Index(classes, name="true \\ predicted"), columns=classes)
-    frame.to_csv(folder / "confusion_matrix.csv")
+    write_table(folder / "confusion_matrix.csv", frame, index=True)
     for name, what in (("", f"labelled {unit}s"), ("_normalised", "shares of each true class")):
         title = f"{of}, {split} split\n{what}"
         figure = plot_confusion(matrix, classes, title, normalised=bool(name))
-        figure.savefig(folder / f"confusion_matrix{name}.png")
+        _write_picture(figure, folder / f"confusion_matrix{name}.png")
 
 
 def write_curves(history: pd.DataFrame, folder: Path, best_epoch: int, of: str) -> None:
@@ -197,7 +202,7 @@ def write_curves(history: pd.DataFrame, folder: Path, best_epoch: int, of: str) 
             label = None if number else "end of a round"
             axes.axvline(end + 0.5, color="lightgrey", linewidth=0.8, label=label)
         axes.legend()
-        figure.savefig(folder / f"{name}.png")
+        _write_picture(figure, folder / f"{name}.png")
 
 
 def write_fold_curves(
@@ -219,7 +224,12 @@ def write_fold_curves(
             value = rows.loc[rows["epoch"] == best, f"valid_{name}"]
             axes.plot([best], value, color=colour, marker="o")
         axes.legend()
-        figure.savefig(folder / f"{name}.png")
+        _write_picture(figure, folder / f"{name}.png")
+
+
+def _write_picture(figure: Figure, path: Path) -> None:
+    with replacing(path) as part:
+        figure.savefig(part, format="png")
 
 
 def _axes(title: str, name: str) -> tuple[Any, Any]:

@@ -14,6 +14,7 @@ import models
 from data import Dataset
 from data.console import Output
 from data.files.storage import Storage
+from data.files.whole import write_table
 from tuner.analysis import artifacts
 from tuner.analysis.folds import as_one_fold, held_out, predict_held_out
 from tuner.analysis.prediction import PREDICTIONS, Predictions, steps, with_labels
@@ -113,8 +114,8 @@ def evaluate(
     }
     end = datetime.now()
     folder.mkdir(parents=True, exist_ok=True)
-    tables["frame"].to_csv(folder / PREDICTIONS, index=False)
-    tables["video"].to_csv(folder / VIDEO_PREDICTIONS, index=False)
+    write_table(folder / PREDICTIONS, tables["frame"])
+    write_table(folder / VIDEO_PREDICTIONS, tables["video"])
     split = "test" if "test" in figures else "valid"
     artifacts.write_confusion(predictions, task, folder, split, _name(members), dataset.unit)
     results = artifacts.results(

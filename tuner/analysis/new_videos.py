@@ -10,6 +10,7 @@ import pandas as pd
 
 from data.console import Output
 from data.files.path import File, place, relative
+from data.files.whole import write_table
 from data.videos.find import find_files
 from data.videos.rejects import Reject, write_rejects
 from data.videos.video import open_videos
@@ -41,8 +42,8 @@ class NewPredictions:
             the file that lists the videos that don't decode; None if there are none.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        self.table.to_csv(folder / PREDICTIONS, index=False)
-        self.videos.to_csv(folder / VIDEO_PREDICTIONS, index=False)
+        write_table(folder / PREDICTIONS, self.table)
+        write_table(folder / VIDEO_PREDICTIONS, self.videos)
         return write_rejects(self.rejects, folder)
 
 

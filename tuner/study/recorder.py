@@ -100,6 +100,7 @@ class Recorder(Callback):
         with contextlib.suppress(OSError):
             self.context.storage.remove(*left)
             self._sweep_folds()
+            self.context.storage.tidy()
 
     def _sweep_folds(self) -> None:
         """Delete what is left of parts that were under way when their trials ended."""

@@ -17,7 +17,10 @@ import pandas as pd
 import torch
 
 import models
+from data.files.patience import say
 from data.files.storage import Storage
+from data.files.whole import write_table
+from models import tensors
 from models.config import ModelConfig
 from models.registry import PROBE
 from tuner.config.parameters import TrainingConfig
@@ -28,9 +31,6 @@ from tuner.training.loop import Training
 from tuner.training.probe import ProbeTraining
 from tuner.training.state import load_trained_state, trained_state
 from tuner.training.tensorboard import TrialWriter
-
-# A checksum of each tensor nearly doubles the time of a checkpoint, and is not checked on loading.
-torch.serialization.set_crc32_options(False)
 
 LAST, BEST, HISTORY = "last.pt", "best.pt", "fit_history.csv"
 CHECKPOINT_SECONDS = 10.0
@@ -112,11 +112,10 @@ class Run:
         if self.storage:
             for folder in self.folders:
                 self.storage.fetch(folder)
-        try:
-            state = torch.load(self.folder / LAST, weights_only=True, map_location="cpu")
-        except FileNotFoundError:
+        if (found := checkpoint(self.folder)) is None:
             return 0
-        best, *_ = models.members(models.load(self.folder / BEST))
+        state, model = found
+        best, *_ = models.members(model)
         self.training.load_state_dict(state, trained_state(best))
         self.best_saved = self.training.best_epoch
         return self.training.epoch
@@ -137,9 +136,7 @@ class Run:
         """Bring the files up to date, the best model before the checkpoint that names it."""
         start = time.perf_counter()
         self._save_best()
-        part = self.folder / f"{LAST}.{os.getpid()}.tmp"
-        torch.save(self.training.state_dict(), part)
-        os.replace(part, self.folder / LAST)
+        tensors.write(self.training.state_dict(), self.folder / LAST)
         self.writer.flush()
         self._send()
         self.saved_at = time.monotonic()
@@ -153,7 +150,7 @@ class Run:
     def _save_best(self) -> None:
         training = self.training
         if self.history_saved != training.epoch:
-            pd.DataFrame(training.history).to_csv(self.folder / HISTORY, index=False)
+            write_table(self.folder / HISTORY, pd.DataFrame(training.history))
             self.history_saved = training.epoch
         if training.best_epoch == self.best_saved:
             return
@@ -199,6 +196,22 @@ class Run:
             self._save_best()
         self.writer.close(training.best_confusion, self.source.dataset.classes, training.best_epoch)
         self._send()
+
+
+def checkpoint(folder: Path) -> tuple[Any, models.VideoClassifier] | None:
+    """What a folder's ``last.pt`` holds, and the model of its ``best.pt``; None if it has no checkpoint.
+
+    If one of them is damaged or missing, that is said, and both are deleted: the training begins again.
+    """
+    if not (folder / LAST).exists():
+        return None
+    try:
+        return tensors.read(folder / LAST), models.load(folder / BEST)
+    except (FileNotFoundError, tensors.DamagedTensors) as error:
+        say(f"{error}: this training begins again")
+        for name in (LAST, BEST):
+            (folder / name).unlink(missing_ok=True)
+        return None
 
 
 def take_head(model: models.VideoClassifier, path: Path) -> None:

@@ -14,7 +14,8 @@ import filelock
 import numpy as np
 import pytest
 
-from data.files.store import ArrayWriter, Store, default_folder, make_key
+from data.files.array import ArrayWriter, StoredArray
+from data.files.store import Store, default_folder, make_key
 from tests.data.files.arrays import names, put_array
 
 ROOT = Path(__file__).parents[3]
@@ -34,7 +35,7 @@ def test_numpy_reads_what_was_written_in_parts(
     dtype: type, row: tuple[int, ...], tmp_path: Path
 ) -> None:
     rows = np.random.default_rng(0).integers(0, 100, (11, *row)).astype(dtype)
-    writer = ArrayWriter(tmp_path / "a.npy", row, np.dtype(dtype))
+    writer = ArrayWriter(tmp_path / "a.npy", "a", row, np.dtype(dtype))
     for part in (rows[:4], rows[4:4], rows[4:]):
         writer.append(part)
     writer.close()
@@ -46,7 +47,7 @@ def test_numpy_reads_what_was_written_in_parts(
 
 def test_rows_that_are_not_contiguous(tmp_path: Path) -> None:
     rows = np.arange(24, dtype=np.uint8).reshape(4, 6)
-    writer = ArrayWriter(tmp_path / "a.npy", (4,), np.dtype(np.uint8))
+    writer = ArrayWriter(tmp_path / "a.npy", "a", (4,), np.dtype(np.uint8))
     writer.append(rows.T)
     writer.close()
     assert np.array_equal(np.load(tmp_path / "a.npy"), rows.T)
@@ -56,7 +57,7 @@ def test_rows_that_are_not_contiguous(tmp_path: Path) -> None:
     "rows", [np.zeros((2, 4), np.float16), np.zeros((2, 3), np.float32), np.zeros(3, np.float16)]
 )
 def test_rows_of_another_kind_are_refused(rows: np.ndarray, tmp_path: Path) -> None:
-    writer = ArrayWriter(tmp_path / "a.npy", (3,), np.dtype(np.float16))
+    writer = ArrayWriter(tmp_path / "a.npy", "a", (3,), np.dtype(np.float16))
     with pytest.raises(ValueError, match=r"not float16 \(3,\)"):
         writer.append(rows)
 
@@ -64,9 +65,9 @@ def test_rows_of_another_kind_are_refused(rows: np.ndarray, tmp_path: Path) -> N
 def test_what_is_read_is_mapped_and_cannot_be_written(store: Store) -> None:
     put_array(store, "a", np.ones((5, 2), np.float16))
     array = store.get("a")
-    assert isinstance(array, np.memmap)
+    assert isinstance(array, StoredArray)
     with pytest.raises(ValueError, match="read-only"):
-        array[0] = 2
+        array[:][0] = 2
 
 
 def test_what_is_not_there_is_none(store: Store) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from data import FrameStore, Video
 from data.clips.index import clip_indices
+from data.files.array import StoredArray
+from data.files.patience import telling
 from data.stores.features import ensure
 from data.videos.video import open_video
 from tests.data.stores.squares import SIZE, Counting, describe, feature_store, files_of
@@ -20,11 +22,27 @@ MakeVideo = Callable[..., Path]
 
 def test_features_are_stored_by_frame_number(video: Video) -> None:
     features = feature_store(batch_size=7).open(video)
-    assert isinstance(features, np.memmap)
+    assert isinstance(features, StoredArray)
     assert (features.dtype, features.shape) == (np.float16, (20, 48))
     expected = describe(np.asarray(FrameStore().open(video, SIZE)))
     assert np.array_equal(features, expected.astype(np.float16))
     assert len(np.unique(features, axis=0)) == 20
+
+
+@pytest.mark.parametrize("kind", ["frames", "features"])
+def test_a_damaged_file_is_made_again(kind: str, video: Video) -> None:
+    expected = np.array(feature_store().open(video))
+    store = feature_store()
+    (path,) = (store if kind == "features" else store.frames).store.folder.glob("*.npy")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    if kind == "frames":
+        store.store.path(store.key(video)).unlink()
+    said: list[str] = []
+    with telling(said.append):
+        assert np.array_equal(store.read(video), expected)
+    assert said == [f"a damaged file of the cache is made again: {path} (its checksum differs)"]
 
 
 def test_every_frame_goes_through_the_backbone_once(video: Video) -> None:

@@ -12,6 +12,8 @@ import data.stores.frames
 from data import FrameStore, Video
 from data.clips.transforms import resize
 from data.errors import VideoError
+from data.files.array import StoredArray
+from data.stores.frames import whole_frames
 from data.videos.decode import read_frames
 from data.videos.info import VideoInfo
 from data.videos.video import open_video
@@ -23,7 +25,7 @@ FrameNumber = Callable[[np.ndarray], int]
 
 def test_frames_are_stored_by_number(video: Video, frame_number: FrameNumber) -> None:
     frames = FrameStore().open(video, SIZE)
-    assert isinstance(frames, np.memmap)
+    assert isinstance(frames, StoredArray)
     assert (frames.dtype, frames.shape) == (np.uint8, (20, *SIZE, 3))
     assert [frame_number(frame) for frame in frames] == list(range(20))
 
@@ -61,7 +63,7 @@ def test_frames_are_red_green_blue_and_not_normalised(
     path = make_video(tmp_path / "v.mp4", frames=2, colour=(255, 0, 0))
     for size in (SIZE, (20, 20)):
         frames = FrameStore().open(open_video("v", path, None), size)
-        red, green, blue = frames.reshape(-1, 3).mean(axis=0)
+        red, green, blue = frames[:].reshape(-1, 3).mean(axis=0)
         assert red > 220
         assert max(green, blue) < 40
 
@@ -142,3 +144,22 @@ def test_real_frames_equal_the_decoded_ones(seals: Path) -> None:
     for number, frame in enumerate(read_frames(video.info)):
         if number % 25 == 0:
             assert np.array_equal(frames[number], resize(frame[None], (48, 64))[0])
+
+
+def test_a_video_that_is_replaced_is_not_stored_under_its_former_content(
+    tmp_path: Path, make_video
+) -> None:
+    path = make_video(tmp_path / "v.mp4", frames=20)
+    video = open_video("v", path, None)
+    frames = whole_frames(video)
+    next(frames)
+    make_video(path, numbers=list(range(100, 120)))
+    with pytest.raises(VideoError, match="it has changed since it was opened"):
+        list(frames)
+    store = FrameStore()
+    with pytest.raises(VideoError, match="it has changed since it was opened"):
+        store.open(video, SIZE)
+    assert not list(store.store.folder.glob("*.npy"))
+    path.unlink()
+    with pytest.raises(VideoError, match="it is no longer there"):
+        store.open(video, SIZE)

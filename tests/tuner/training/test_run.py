@@ -10,6 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import models
 from data.console import quiet
+from data.files.patience import telling
 from models import ModelConfig
 from tuner.config.parameters import TrainingConfig
 from tuner.preparation.one_machine import load_dataset
@@ -63,6 +64,41 @@ def test_long_epochs_are_saved_each(
     run = make(tmp_path, source)
     run.step()
     assert (tmp_path / LAST).exists()
+
+
+def damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        (LAST, damage),
+        (BEST, damage),
+        (BEST, Path.unlink),
+        (LAST, lambda path: path.write_bytes(b"")),
+    ],
+)
+def test_from_damaged_files_a_training_begins_again(
+    tmp_path: Path, source: ClipSource, name: str, change
+):
+    whole, run = make(tmp_path / "whole", source), make(tmp_path / "damaged", source)
+    run.step()
+    run.step()
+    change(tmp_path / "damaged" / name)
+    said: list[str] = []
+    with telling(said.append):
+        run = make(tmp_path / "damaged", source)
+    assert len(said) == 1 and str(tmp_path / "damaged" / name) in said[0]
+    assert said[0].endswith("this training begins again")
+    assert run.resumed_epochs == 0
+    while not run.training.finished:
+        for one in (run, whole):
+            one.step()
+    values = [[entry["valid_loss"] for entry in one.training.history] for one in (run, whole)]
+    assert values[0] == values[1]
 
 
 @pytest.mark.parametrize("settings", [{}, {"ema": 0.9}])

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from data import Video
 from data.clips.direct import read_clips
+from data.files.array import StoredArray
 from data.prefetch import prefetched
 from data.stores.crops import Pictures
 from models.layers.windows import Windows
@@ -161,8 +162,8 @@ class FrameClips(_Numbered):
         clips = np.empty((count, streams, length, *shape), np.uint8)
         for clip, number, frames in zip(clips, video.tolist(), index.numpy(), strict=True):
             for part, pictures in zip(clip, self.videos[number], strict=True):
-                if isinstance(pictures, np.ndarray):
-                    np.take(pictures, frames, axis=0, out=part)
+                if isinstance(pictures, StoredArray):
+                    pictures.take(frames, part)
                 else:
                     part[:] = pictures[frames]
         clips = clips.reshape(count, streams * length, *shape)

@@ -164,7 +164,7 @@ def stored_features(
         columns = rows.split([store.num_features for store in stores], dim=1)
         for store, part in zip(stores, columns, strict=True):
             for video, begin, end in zip(videos, begins, ends, strict=True):
-                part.numpy()[begin:end] = store.open(video)
+                part.numpy()[begin:end] = store.read(video)
         if config.relative != "none":
             _subtract_medians(rows, begins)
     return features, {video.name: begin for video, begin in zip(videos, begins, strict=True)}

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 
 import models
 from data.files.storage import Storage
+from data.files.whole import write_table
+from models import tensors
 from models.config import ModelConfig
 from tuner.config.parameters import TrainingConfig
 from tuner.objective import METRICS, Objective
@@ -29,7 +30,7 @@ from tuner.training.clips.source import ClipSource
 from tuner.training.folds.refit import Plan
 from tuner.training.folds.training import FoldedTraining, FoldSources
 from tuner.training.loop import Diverged, OutOfTime
-from tuner.training.run import BEST, HISTORY, LAST, Run
+from tuner.training.run import BEST, HISTORY, LAST, Run, checkpoint
 from tuner.training.tensorboard import TrialWriter
 
 REFIT = "refit"  # the part of a trial that is trained on all that validates
@@ -103,11 +104,9 @@ class FoldedRun:
         """Go on from the folder's checkpoint; returns the folds that had ended."""
         for folder in (self.folder, self.events):
             self.storage.fetch(folder)
-        try:
-            state = torch.load(self.folder / LAST, weights_only=True, map_location="cpu")
-        except FileNotFoundError:
+        if (found := checkpoint(self.folder)) is None:
             return 0
-        self.training.load_state_dict(state)
+        self.training.load_state_dict(found[0])
         return self.training.epoch
 
     def step(self) -> dict[str, Any]:
@@ -181,10 +180,8 @@ class FoldedRun:
             for fold, ended in enumerate(self.training.ended, 1)
             for entry in ended["history"]
         ]
-        pd.DataFrame(rows).to_csv(self.folder / HISTORY, index=False)
-        part = self.folder / f"{LAST}.{os.getpid()}.tmp"
-        torch.save(self.training.state_dict(), part)
-        os.replace(part, self.folder / LAST)
+        write_table(self.folder / HISTORY, pd.DataFrame(rows))
+        tensors.write(self.training.state_dict(), self.folder / LAST)
         self.writer.flush()
         for folder in (self.events, self.folder):  # the checkpoint last, after all it refers to
             self.storage.keep(folder)
