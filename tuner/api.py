@@ -90,6 +90,7 @@ def search(
     config: Config,
     *,
     resume: bool = False,
+    accept_changed_data: bool = False,
     strict: bool = False,
     output: Output | None = None,
     session: RaySession | None = None,
@@ -98,6 +99,7 @@ def search(
 
     Args:
         resume: go on with the search of this name, if there is one.
+        accept_changed_data: if it began with other videos or labels, delete its trials and begin again.
         strict: raise if any labelled video does not decode.
         output: where progress is shown; None: in a notebook, and nowhere else.
         session: of Ray; None starts one, or joins the cluster that this machine is part of.
@@ -105,7 +107,14 @@ def search(
     output = output or for_python()
     ray = nullcontext(session) if session else RaySession(ahead=every_cpu_trains(config))
     with ray as session, telling(output.warn):
-        ended = run_search(config, session, output, resume=resume, strict=strict)
+        ended = run_search(
+            config,
+            session,
+            output,
+            resume=resume,
+            strict=strict,
+            accept_changed_data=accept_changed_data,
+        )
     return SearchResult(
         name=config.name,
         folder=config.folder,

@@ -33,6 +33,12 @@ def arguments() -> argparse.ArgumentParser:
         "--resume", action="store_true", help="go on with the search of this name, or start it"
     )
     parser.add_argument(
+        "--accept-changed-data",
+        action="store_true",
+        help="with --resume: if the videos or labels are not those that the search began with, delete "
+        "its trials and begin again",
+    )
+    parser.add_argument(
         "--address",
         metavar="HOST:PORT",
         help="the Ray cluster to run on (default: RAY_ADDRESS, or the one that this machine is part "
@@ -61,7 +67,12 @@ def main() -> int:
         from tuner.api import search
 
         result = search(
-            config, resume=args.resume, strict=args.strict, output=output, session=session
+            config,
+            resume=args.resume,
+            accept_changed_data=args.accept_changed_data,
+            strict=args.strict,
+            output=output,
+            session=session,
         )
     from tuner.study.summary import summary
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -85,6 +86,18 @@ class Storage:
             self._sent.pop(path, None)
         if self.remote:
             self.remote.delete([path.relative_to(self.folder).as_posix() for path in paths])
+
+    def clear(self) -> None:
+        """Delete all that is kept, here and on S3, but for locks."""
+        for path in self.folder.iterdir() if self.folder.exists() else ():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.suffix != ".lock" and path.name != ".lock":
+                path.unlink(missing_ok=True)
+        self._sent.clear()
+        if self.remote:
+            names = [relative(file, self.remote).as_posix() for file in self.remote.below()]
+            self.remote.delete(names)
 
     def tidy(self) -> None:
         """Delete what killed processes had begun to write, more than a minute ago."""

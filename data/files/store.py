@@ -61,9 +61,21 @@ def identity(file: File) -> str:
     if isinstance(file, S3Path):
         return make_key("s3", file.size, file.etag)
     stat = file.stat()
-    digest = hashlib.sha256(f"{stat.st_size}:{stat.st_mtime_ns}".encode())
+    return _digest(file, f"{stat.st_size}:{stat.st_mtime_ns}", stat.st_size)
+
+
+def content_key(file: File) -> str:
+    """As `identity`, but equal for a copy of the file, which has another time of change."""
+    if isinstance(file, S3Path):
+        return identity(file)
+    size = file.stat().st_size
+    return _digest(file, str(size), size)
+
+
+def _digest(file: Path, facts: str, size: int) -> str:
+    digest = hashlib.sha256(facts.encode())
     with file.open("rb") as content:
-        for start in (0, stat.st_size // 2, max(0, stat.st_size - 65536)):
+        for start in (0, size // 2, max(0, size - 65536)):
             content.seek(start)
             digest.update(content.read(65536))
     return digest.hexdigest()[:32]

@@ -21,6 +21,7 @@ from tuner.study.folds import deal, tell
 from tuner.study.space.checks import remarks, searched_views
 from tuner.study.space.probes import networks
 from tuner.study.space.unit import fitting, searchable
+from tuner.study.store.fingerprint import go_on, same_rejects
 from tuner.study.store.results import COMMONEST, ResultsStore
 from tuner.study.tune import run_trials
 from tuner.training.task import Multiclass
@@ -42,18 +43,26 @@ class Ended:
 
 
 def run_search(
-    config: Config, session: RaySession, output: Output, *, resume: bool, strict: bool
+    config: Config,
+    session: RaySession,
+    output: Output,
+    *,
+    resume: bool,
+    strict: bool,
+    accept_changed_data: bool = False,
 ) -> Ended:
     """Prepare the videos, and run all trials that the search still lacks.
 
     Args:
         resume: go on with the search of this name, if there is one.
         strict: raise if any labelled video does not decode.
+        accept_changed_data: if the search began with other data, delete its trials and begin again.
 
     Raises:
         ConfigError: it can't be searched.
         DataError: the labels or videos can't be used.
-        StoreError: the results store can't be used, or has another search of this name.
+        StoreError: the results store can't be used, or has another search of this name, or the search
+            began with other data.
         UserError: another process runs a search of this name.
         WeightsError: weights of a backbone are not available.
     """
@@ -67,6 +76,12 @@ def run_search(
         if not again:  # a search that has already ended needs no Ray
             session.start()  # first of all: Ray takes seconds to start, and mostly waits
         store = ResultsStore.create(config, resume=resume)
+
+        def check(opened: Dataset) -> None:  # before hours of preparing
+            nonlocal store
+            deal(config, opened)
+            store = go_on(store, config, opened, output, accept_changed_data=accept_changed_data)
+
         dataset = prepare_all(
             config,
             networks(config, space),
@@ -75,7 +90,7 @@ def run_search(
             test=False,  # those videos wait for the best model
             views=searched_views(space),
             strict=strict,
-            check=lambda opened: deal(config, opened),  # before hours of preparing
+            check=check,
         )
         if folds := deal(config, dataset, store.folds):
             tell(config, dataset, folds, output)
@@ -84,7 +99,7 @@ def run_search(
             config.storage_folder.keep_file(config.folder / SPLITS_FILE)
         store.set_note("classes", dataset.classes)
         store.set_note(COMMONEST, _commonest(dataset, store.objective))
-        store.set_note("rejects", [[r.video, str(r.path), r.reason] for r in dataset.rejects])
+        same_rejects(store, dataset)
         budget = config.search.time_budget
         interrupted = run_trials(
             config,

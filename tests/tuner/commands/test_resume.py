@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from tests.tuner.study.store.test_fingerprint import exchange
 from tuner.config.messages import StoreError
 from tuner.study.store.results import ResultsStore
 
@@ -112,3 +114,23 @@ def wait_until(condition, process: subprocess.Popen, log: Path, seconds: float =
         assert process.poll() is None, f"the search ended too soon: {log.read_text()}"
         assert time.monotonic() < end, f"the search does not get on: {log.read_text()}"
         time.sleep(0.05)
+
+
+def test_a_search_does_not_go_on_with_other_labels(
+    write_config, command, ray_session, drawn, tmp_path
+):
+    shutil.copytree(drawn, tmp_path / "videos")
+    labels = tmp_path / "videos" / "labels.csv"
+    places = {"videos": str(tmp_path / "videos"), "labels": str(labels)}
+    path = write_config(search={"trials": 1}, data=places)
+    assert command("search", path)[0] == 0
+    exchange(labels)
+    status, out, err = command("search", path, "--resume", "--set", "search.trials=2")
+    assert status == 2 and "to run" not in out
+    said = " ".join(err.split())
+    assert "it began with other data (1 video with other labels" in said
+    assert "--set name=ANOTHER" in said and "--accept-changed-data" in said
+    status, out, _ = command("search", path, "--resume", "--accept-changed-data")
+    assert status == 0 and "1 of 1 trials to run" in out
+    assert len(study_of(path).trials) == 1
+    assert command("search", path, "--resume")[0] == 0  # it goes on with what it now began with

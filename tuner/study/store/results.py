@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -21,7 +20,7 @@ from tuner.study.store.database import open_storage, searches, without_password
 from tuner.study.store.mirror import Mirror
 from tuner.study.store.process import has_ended, this_process
 from tuner.study.store.record import STATES, STOPPED, TrialRecord, state_of
-from tuner.study.store.same import changes
+from tuner.study.store.same import changes, tree
 
 # Trials that a sampler proposes for a configuration's space, or single trainings.
 Kind = Literal["search", "train"]
@@ -104,7 +103,7 @@ class ResultsStore:
 
     def _describe(self, config: Config, kind: Kind) -> None:
         """Record what the study is about; a study of an earlier version may lack a part of it."""
-        self.study.set_user_attr("config", _tree(config))
+        self.study.set_user_attr("config", tree(config))
         self.study.set_user_attr("kind", kind)
         if self.study.metric_names is None:
             self.study.set_metric_names([self.objective.metric])
@@ -124,6 +123,10 @@ class ResultsStore:
                 f"search '{config.name}' can't go on with another configuration "
                 f"({'; '.join(changed)}): undo the change, or --set name=ANOTHER for a new search"
             )
+
+    def delete(self) -> None:
+        """Delete the search with all its trials."""
+        optuna.delete_study(study_name=self.name, storage=self.storage)
 
     @property
     def name(self) -> str:
@@ -290,11 +293,3 @@ class ResultsStore:
                 self._study_id, number
             )
         return self._ids[number]
-
-
-def _tree(config: Config) -> dict[str, Any]:
-    """A configuration for the store, without its password: all who read the store see it."""
-    tree = json.loads(config.model_dump_json())
-    if config.results is not None:
-        tree["results"] = without_password(config.results)
-    return tree

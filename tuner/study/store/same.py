@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from tuner.config.load import Config
+from tuner.study.store.database import without_password
 
 _SECTIONS = ("data", "model", "training", "space")
 _OF_SEARCH = ("metric", "seed", "sampler", "sampler_options", "validation")
@@ -17,7 +18,7 @@ def changes(new: Config, old: Config) -> list[str]:
 
     What an earlier version did not know has its default.
     """
-    now, before = _tree(new), _tree(old)
+    now, before = _decisive(new), _decisive(old)
     return [
         f"{key} was {before.get(key)}, is {now.get(key)}"
         for key in sorted(now.keys() | before.keys())
@@ -25,11 +26,19 @@ def changes(new: Config, old: Config) -> list[str]:
     ]
 
 
-def _tree(config: Config) -> dict[str, Any]:
-    """The values by dotted key."""
-    tree = json.loads(config.model_dump_json())
-    sections = {section: tree[section] for section in _SECTIONS}
-    sections["search"] = {key: tree["search"][key] for key in _OF_SEARCH}
+def tree(config: Config) -> dict[str, Any]:
+    """A configuration for the store, without its password: all who read the store see it."""
+    values = json.loads(config.model_dump_json())
+    if config.results is not None:
+        values["results"] = without_password(config.results)
+    return values
+
+
+def _decisive(config: Config) -> dict[str, Any]:
+    """The values that determine the outcome of a trial, by dotted key."""
+    values = tree(config)
+    sections = {section: values[section] for section in _SECTIONS}
+    sections["search"] = {key: values["search"][key] for key in _OF_SEARCH}
     return {
         f"{section}.{key}": value
         for section, values in sections.items()
