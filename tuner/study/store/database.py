@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import re
 import time
+import uuid
 import warnings
+import weakref
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ import sqlalchemy
 from sqlalchemy.engine import make_url
 
 from tuner.config.messages import StoreError
+from tuner.study.store.damage import StoreFile
 
 # Samplers warn of each parameter that is not in all trials; of a space with conditions, many are not.
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -36,6 +40,7 @@ _TIMEOUTS = {
     "tcp_user_timeout": 60_000,
 }
 _LOCK, _TRANSACTION = 10, 30  # seconds
+_COPYING = " (being copied) "  # in the name of a search that is not all there yet
 _TRIES = 20  # to make the tables that another process makes too; each try finds more of them made
 
 
@@ -50,6 +55,7 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
         options["connect_args"] = _TIMEOUTS
     if url.startswith("sqlite"):
         _check_local(Path(url.removeprefix("sqlite:///")))
+        StoreFile(url).check()
         # Several searches may write to one file; each waits for the others.
         options = {"connect_args": {"timeout": 60}}
     try:
@@ -66,6 +72,7 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
         raise StoreError(f"results: can't open {without_password(url)}: {text}") from error
     if url.startswith("sqlite"):
         sqlalchemy.event.listen(storage.engine, "connect", _write_ahead)
+        atexit.register(_close, weakref.ref(storage))
     elif url.startswith("postgres"):
         sqlalchemy.event.listen(storage.engine, "connect", _let_go)
     storage.engine.dispose()  # connections that were opened before
@@ -137,6 +144,13 @@ def _write_ahead(connection: Any, _: Any) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")
 
 
+def _close(storage: weakref.ref[optuna.storages.RDBStorage]) -> None:
+    """Close the last connection to a file, which then has all that is in its log, and can be copied."""
+    if (here := storage()) is not None:
+        here.remove_session()
+        here.engine.dispose()
+
+
 def without_password(url: str) -> str:
     try:
         return make_url(url).render_as_string(hide_password=True)
@@ -158,12 +172,16 @@ def searches(url: str) -> list[tuple[str, datetime | None]]:
         )
     summaries = optuna.get_all_study_summaries(open_storage(url))
     times = {s.study_name: s.user_attrs.get("started") for s in summaries}
-    known = [(name, datetime.fromisoformat(t) if t else None) for name, t in times.items()]
+    known = [
+        (name, datetime.fromisoformat(t) if t else None)
+        for name, t in times.items()
+        if _COPYING not in name
+    ]
     return sorted(known, key=lambda item: (item[1] is not None, item[1]))
 
 
 def copy(source: str, target: str, name: str) -> None:
-    """Copy a search with all its trials from one store into another.
+    """Copy a search with all its trials from one store into another; it appears there when all are.
 
     Raises:
         StoreError: `target` has it already, or `source` does not have it.
@@ -173,4 +191,16 @@ def copy(source: str, target: str, name: str) -> None:
         raise StoreError(f"no search '{name}' in {without_password(source)}")
     if name in optuna.get_all_study_names(target_storage):
         raise StoreError(f"search '{name}' is in {without_password(target)} already")
-    optuna.copy_study(from_study_name=name, from_storage=source_storage, to_storage=target_storage)
+    part = f"{name}{_COPYING}{uuid.uuid4().hex[:8]}"
+    for left in optuna.get_all_study_names(target_storage):  # of a copy that was killed
+        if left.startswith(f"{name}{_COPYING}"):
+            optuna.delete_study(study_name=left, storage=target_storage)
+    optuna.copy_study(
+        from_study_name=name,
+        from_storage=source_storage,
+        to_storage=target_storage,
+        to_study_name=part,
+    )
+    rename = sqlalchemy.text("UPDATE studies SET study_name = :name WHERE study_name = :part")
+    with target_storage.engine.begin() as connection:
+        connection.execute(rename, {"name": name, "part": part})

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from optuna.distributions import BaseDistribution
-from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
+from optuna.exceptions import DuplicatedStudyError, StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import InMemoryStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from data.files.patience import patiently
+from tuner.config.messages import StoreError
+from tuner.study.store.damage import StoreFile, damage_of, first_line
+from tuner.study.store.database import open_storage
 from tuner.study.store.patches import write_intermediate_values
 
 T = TypeVar("T")
@@ -35,11 +38,13 @@ class Mirror(InMemoryStorage):
     Raises:
         KeyError: no study has this name.
         StorageInternalError: when something is written, and the database stays away too long.
+        StoreError: when something is written, and the file is damaged or was deleted. A new one is in
+            its place then.
     """
 
     def __init__(self, database: RDBStorage, name: str | None = None) -> None:
         super().__init__()
-        self._database = database
+        self._database, self._file = database, StoreFile(database.url)
         # Ids here to ids in the database; for trials only those that were needed so far.
         self._study_rows: dict[int, int] = {}
         self._trial_rows: dict[int, int] = {}
@@ -94,7 +99,42 @@ class Mirror(InMemoryStorage):
         return row
 
     def _write(self, action: Callable[[bool], T]) -> T:
-        return patiently(action, _away, "the results store")
+        if (gone := self._file.gone()) is not None:
+            self._write_anew(gone)
+        try:
+            return patiently(action, _away, "the results store")
+        except StorageInternalError as error:
+            if (damage := damage_of(error)) is None:
+                raise
+            self._write_anew(damage)
+
+    def _write_anew(self, reason: str) -> NoReturn:
+        """Put a new file, with all that is in memory, in the place of one that can't be used any more.
+
+        Raises:
+            StoreError: always; it says where all is.
+        """
+        aside = self._file.set_aside()
+        database = open_storage(self._file.url)
+        for study in list(self._study_rows):
+            name = self.get_study_name_from_id(study)
+            try:
+                row = database.create_new_study(self.get_study_directions(study), name)
+            except DuplicatedStudyError as error:
+                raise StoreError(
+                    f"results: {self._file.path} {reason}, which has a search '{name}' too"
+                ) from error
+            for key, value in self.get_study_user_attrs(study).items():
+                database.set_study_user_attr(row, key, value)
+            for key, value in self.get_study_system_attrs(study).items():
+                database.set_study_system_attr(row, key, value)
+            for trial in self.get_all_trials(study, deepcopy=False):
+                database.create_new_trial(row, trial)
+        former = f"; the former one is {aside}" if aside else ""
+        raise StoreError(
+            f"results: {self._file.path} {reason}. A new one is in its place, with all trials of this "
+            f"search{former}. The same command with --resume goes on"
+        )
 
     def create_new_study(
         self, directions: Sequence[StudyDirection], study_name: str | None = None
@@ -180,7 +220,7 @@ class Mirror(InMemoryStorage):
 
 
 def _away(error: Exception) -> str | None:
-    """Why the database does not answer; None if the error is another one."""
-    if not isinstance(error, StorageInternalError):
+    """Why the database does not answer; None if the error is another one, or no waiting would help."""
+    if not isinstance(error, StorageInternalError) or damage_of(error):
         return None
-    return str(getattr(error.__cause__, "orig", None) or error).strip().splitlines()[0]
+    return first_line(error)
