@@ -74,14 +74,14 @@ def main() -> int:
             output=output,
             session=session,
         )
-    from tuner.study.summary import summary
+    from tuner.study.summary import left, summary
 
     again = shlex.join(["python", "-m", "tuner.search", *sys.argv[1:]])
     if not args.resume:
         again += " --resume"
     summary(config, result.store, result.seconds, again if result.interrupted else "")
     if result.interrupted:
-        return 130
+        return 1 if left(result.store) else 130
     return 0 if result.ranking else 1
 
 

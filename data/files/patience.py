@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,6 +39,13 @@ def telling(say: Say) -> Iterator[None]:
         yield
     finally:
         tell(before)
+
+
+def no_room(error: Exception) -> str | None:
+    """For `patiently`: that a disk is full."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return os.strerror(error.errno)
+    return None
 
 
 def patiently(

@@ -1,13 +1,25 @@
-"""Why a trial failed, told from Ray's report of several pages."""
+"""Why a trial failed, told from Ray's report of several pages, and whether that is its own fault.
+
+A trial that diverges or does not fit would fail again. A full disk, a damaged file, a worker or a
+machine that is lost are faults of the world: the trial is tried again without a count, and if it still
+fails, it has not ended: a resumed search goes on with it.
+"""
 
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from ray import cloudpickle
 from ray.exceptions import ActorUnavailableError, RayActorError
+
+from data.files.s3 import S3Error
+from data.files.whole import DamagedFile
+from models.tensors import DamagedTensors
+
+_FORGIVEN = 10  # times a trial
 
 
 def reason_of(trial: Any) -> str:
@@ -23,6 +35,14 @@ def reason_of(trial: Any) -> str:
         return next((line for line in reversed(lines) if line.strip()), "unknown")
     text = str(cause).strip().splitlines()
     return f"{type(cause).__name__}: {text[0]}" if text else type(cause).__name__
+
+
+def of_the_world(trial: Any) -> bool:
+    """Whether a trial failed for what it can't help."""
+    error = _error_of(trial)
+    return isinstance(error, RayActorError) or isinstance(
+        getattr(error, "cause", None) or error, (OSError, S3Error, DamagedFile, DamagedTensors)
+    )
 
 
 def _error_of(trial: Any) -> Exception | None:
@@ -44,12 +64,24 @@ def machine_lost(error: Exception | None) -> bool:
     return isinstance(error, RayActorError) and "node has died" in str(error)
 
 
-def forgive_lost_machine(trial: Any) -> bool:
-    """Whether `trial`, which is about to be tried again, has lost its machine.
+class Forgiven:
+    """Which retries do not count for ``search.retries``: those after faults of the world.
 
-    Such a retry does not count for ``search.retries``: in weeks on spot machines there may be many.
+    Of lost machines there may be any number: in weeks on spot machines there are many. Other faults of
+    the world that come again and again, as a disk that stays full, stop the trial.
     """
-    if not machine_lost(_error_of(trial)):
-        return False
-    trial.run_metadata.num_failures -= 1
-    return True
+
+    def __init__(self) -> None:
+        self._times: Counter[int] = Counter()
+
+    def forgive(self, trial: Any) -> bool:
+        """Whether the retry that `trial` is about to get does not count."""
+        if not of_the_world(trial):
+            return False
+        if not machine_lost(_error_of(trial)):
+            number = trial.config["model_id"]
+            self._times[number] += 1
+            if self._times[number] > _FORGIVEN:
+                return False
+        trial.run_metadata.num_failures -= 1
+        return True

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from data.console import Latest, duration
 from models.registry import PROBE
-from tuner.runtime.failures import reason_of
+from tuner.runtime.failures import of_the_world, reason_of
 from tuner.runtime.notices import Notices
 from tuner.study.space.describe import describe
 from tuner.study.store.results import ResultsStore
@@ -122,7 +122,8 @@ class Progress(Callback):
         self._end(trial, state, text)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._end(trial, "failed", reason_of(trial))
+        state = "stopped" if of_the_world(trial) else "failed"
+        self._end(trial, state, reason_of(trial))
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         number = trial.config["model_id"]

@@ -8,7 +8,7 @@ from typing import Any
 from ray.tune import Callback
 
 from tuner.objective import Place
-from tuner.runtime.failures import forgive_lost_machine, reason_of
+from tuner.runtime.failures import Forgiven, of_the_world, reason_of
 from tuner.study.context import OUT_OF_TIME, SearchContext
 from tuner.study.store.record import UNFINISHED
 from tuner.study.store.results import ResultsStore
@@ -22,6 +22,7 @@ class Recorder(Callback):
     def __init__(self, store: ResultsStore, context: SearchContext) -> None:
         self.store, self.context = store, context
         self.latest: dict[int, dict[str, Any]] = {}  # results of the running trials
+        self.forgiven = Forgiven()
         # The best models, whose weights are kept, in the order in which `tuner.best` takes them.
         self.best: list[Place] = store.places()[: context.config.search.keep_models]
 
@@ -46,15 +47,18 @@ class Recorder(Callback):
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         number = trial.config["model_id"]
         self.latest.pop(number, None)
-        self.store.fail(number, reason_of(trial))
+        if of_the_world(trial):
+            self.store.leave(number, reason_of(trial))
+        else:
+            self.store.fail(number, reason_of(trial))
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        forgive_lost_machine(trial)
+        self.forgiven.forgive(trial)
 
     def end_of_time(self) -> None:
         """End the trials that were running when the time budget ended; Tune says nothing of them."""
         for record in self.store.records():
-            if record.state in UNFINISHED:
+            if record.state in UNFINISHED and not record.reason:
                 self._end(record.number, self.latest.get(record.number, {}), OUT_OF_TIME)
 
     def _end(self, number: int, result: dict[str, Any], reason: str = "") -> None:

@@ -125,6 +125,8 @@ class StudySearcher(Searcher):
         self.live.add(trial_id)
         if self.unfinished:
             record = self.unfinished.pop(0)
+            if record.reason:
+                self.store.leave(record.number, "")
             return self._trial(record.number, record.params)
         if self._first:
             simplest = self._first.pop(0)

@@ -18,7 +18,7 @@ from tuner.config.load import Config, default_results_url
 from tuner.config.parameters import ROWS
 from tuner.study.space.describe import describe
 from tuner.study.store.database import without_password
-from tuner.study.store.record import TrialRecord
+from tuner.study.store.record import STOPPED, TrialRecord
 from tuner.study.store.results import COMMONEST, ResultsStore
 
 
@@ -29,12 +29,12 @@ def summary(config: Config, store: ResultsStore, seconds: float, unfinished: str
         f"\nsearch '{config.name}': {counts['finished']} finished, {counts['pruned']} pruned, "
         f"{counts['failed']} failed, in {duration(seconds)}"
     )
-    reasons: dict[str, list[int]] = {}
+    reasons: dict[tuple[str, str], list[int]] = {}
     for record in store.records():
-        if record.state == "failed":
-            reasons.setdefault(record.reason, []).append(record.number)
-    for reason, numbers in reasons.items():
-        console.print(f"  failed: {len(numbers)} (model {numbers[0]}...): {reason}")
+        if record.state in ("failed", STOPPED) and record.reason:
+            reasons.setdefault((record.state, record.reason), []).append(record.number)
+    for (state, reason), numbers in reasons.items():
+        console.print(f"  {state}: {len(numbers)} (model {numbers[0]}...): {reason}")
     ranking, url = store.ranking(), without_password(config.results_url)
     if ranking:
         best = ranking[0]
@@ -45,7 +45,8 @@ def summary(config: Config, store: ResultsStore, seconds: float, unfinished: str
     whole = partial(console.print, soft_wrap=True)  # a command that is to be copied is one line
     if unfinished:
         unfinished = unfinished.replace(config.results_url, url)
-        whole(f"stopped before its end; go on with:\n  {unfinished}")
+        mend = "mend what stopped those models, and go on" if left(store) else "go on"
+        whole(f"stopped before its end; {mend} with:\n  {unfinished}")
     storage = config.storage_folder
     events = config.storage if storage.remote else os.path.relpath(config.storage)
     results = "" if config.results_url == default_results_url() else (
@@ -58,6 +59,11 @@ def summary(config: Config, store: ResultsStore, seconds: float, unfinished: str
         f"next:    python -m tuner.best{results} --search {shlex.quote(config.name)} --predict\n"
         f"         tensorboard --logdir {shlex.quote(events)}"
     )
+
+
+def left(store: ResultsStore) -> bool:
+    """Whether trials have stopped for what they can't help, such as a full disk."""
+    return any(record.state == STOPPED and record.reason for record in store.records())
 
 
 def _beside(store: ResultsStore) -> str:

@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 
 import models
-from data.files.patience import say
+from data.files.patience import no_room, patiently, say
 from data.files.storage import Storage
 from data.files.whole import write_table
 from models import tensors
@@ -135,12 +135,15 @@ class Run:
     def save(self) -> None:
         """Bring the files up to date, the best model before the checkpoint that names it."""
         start = time.perf_counter()
+        patiently(lambda _: self._save(), no_room, f"room in {self.folder}")
+        self.saved_at = time.monotonic()
+        self.checkpoint_seconds += time.perf_counter() - start
+
+    def _save(self) -> None:
         self._save_best()
         tensors.write(self.training.state_dict(), self.folder / LAST)
         self.writer.flush()
         self._send()
-        self.saved_at = time.monotonic()
-        self.checkpoint_seconds += time.perf_counter() - start
 
     def _send(self) -> None:
         if self.storage:

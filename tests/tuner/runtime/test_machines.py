@@ -11,12 +11,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import boto3
 import psutil
 import pytest
-from ray import cloudpickle
 from ray.exceptions import RayActorError
 
 from data.console import output
@@ -25,7 +23,7 @@ from tuner.config.load import load
 from tuner.preparation import cluster as spread
 from tuner.preparation.one_machine import load_dataset
 from tuner.runtime import session
-from tuner.runtime.failures import forgive_lost_machine, machine_lost
+from tuner.runtime.failures import machine_lost
 from tuner.runtime.machines import capacity, machines, may_grow
 
 Join = Callable[..., subprocess.Popen]
@@ -276,13 +274,3 @@ class Waiting:
 
     def end(self):
         os._exit(1)
-
-
-@pytest.mark.parametrize(("text", "failures"), [("The actor's node has died.", 0), ("It fell.", 1)])
-def test_lost_machines_do_not_count_as_tries(text, failures, tmp_path):
-    error = tmp_path / "error.pkl"
-    error.write_bytes(cloudpickle.dumps(RayActorError(error_msg=text)))
-    run = SimpleNamespace(num_failures=1)
-    trial = SimpleNamespace(pickled_error_file=str(error), run_metadata=run)
-    assert forgive_lost_machine(trial) == (failures == 0)
-    assert run.num_failures == failures

@@ -206,6 +206,10 @@ class ResultsStore:
         self._set(number, "reason", reason)
         self.study.tell(number, state=TrialState.FAIL)
 
+    def leave(self, number: int, reason: str) -> None:
+        """Leave a trial to a resumed search; an empty reason: it is under way again."""
+        self._set(number, "reason", reason)
+
     def _set(self, number: int, name: str, value: Any) -> None:
         self.storage.set_trial_user_attr(self._id(number), name, value)
 

@@ -20,6 +20,7 @@ from typing import Any
 import pandas as pd
 
 import models
+from data.files.patience import no_room, patiently
 from data.files.storage import Storage
 from data.files.whole import write_table
 from models import tensors
@@ -126,7 +127,7 @@ class FoldedRun:
         if self.refit and self.training.finished:
             entry["seconds"] += self._refit()
         self.writer.epoch(entry, entry)
-        self._save(number)
+        patiently(lambda _: self._save(number), no_room, f"room in {self.folder}")
         return entry
 
     def complete(self) -> None:
