@@ -16,7 +16,7 @@ from data.files.whole import replacing, write_table
 from models import ModelConfig
 from tuner.analysis.intervals import intervals
 from tuner.training.calibration import calibration_error
-from tuner.training.pictures import plot_confusion
+from tuner.training.pictures import ConfusionPicture
 from tuner.training.task import Task
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def evaluate(
 
 def _tensors(rows: pd.DataFrame, task: Task) -> tuple[torch.Tensor, torch.Tensor]:
     """Probabilities float64 ``[N, C]`` and labels ``[N]``."""
-    return torch.tensor(rows[task.classes].to_numpy(float)), task.encode(rows["label"])
+    return torch.tensor(rows[task.columns].to_numpy(float)), task.encode(rows["label"])
 
 
 def results(
@@ -183,8 +183,8 @@ def write_confusion(
     write_table(folder / "confusion_matrix.csv", frame, index=True)
     for name, what in (("", f"labelled {unit}s"), ("_normalised", "shares of each true class")):
         title = f"{of}, {split} split\n{what}"
-        figure = plot_confusion(matrix, classes, title, normalised=bool(name))
-        _write_picture(figure, folder / f"confusion_matrix{name}.png")
+        picture = ConfusionPicture(matrix, classes, title, normalised=bool(name))
+        _write_picture(picture.figure, folder / f"confusion_matrix{name}.png")
 
 
 def write_curves(history: pd.DataFrame, folder: Path, best_epoch: int, of: str) -> None:

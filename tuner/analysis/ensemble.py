@@ -161,7 +161,7 @@ def _valid(
             for network in networks:
                 found = predict_held_out([network], videos, config, folds, on_frames=advance)
                 rows = labelled(found, dataset)["frame"].dropna(subset=["label"])
-                each.append(rows[task.classes].to_numpy(float))
+                each.append(rows[task.columns].to_numpy(float))
                 network.cpu()  # many do not fit a GPU together
             said = np.stack(each)
     return torch.tensor(said), task.encode(rows["label"]), rows["video"].tolist()

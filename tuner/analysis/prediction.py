@@ -53,9 +53,9 @@ class Predictions:
             return self
 
         def changed(rows: pd.DataFrame) -> pd.DataFrame:
-            before = torch.tensor(rows[task.classes].to_numpy(float))
+            before = torch.tensor(rows[task.columns].to_numpy(float))
             after = task.at_temperature(before, temperature).numpy()
-            return rows.assign(**dict(zip(task.classes, after.T, strict=True)))
+            return rows.assign(**dict(zip(task.columns, after.T, strict=True)))
 
         frames = changed(self.frames)
         answers = changed(self.videos).set_index("video") if self.whole else None
@@ -84,7 +84,7 @@ def predict(
     members = [answering(model) for model in members]
     task = Multiclass(members[0].classes)
     whole = members[0].config.frames_per_video is not None
-    parts = [pd.DataFrame(columns=[*task.classes, "prediction", "video", "frame", "time"])]
+    parts = [pd.DataFrame(columns=[*task.columns, "prediction", "video", "frame", "time"])]
     answers: dict[str, np.ndarray] = {}
     told = 0
 
@@ -115,7 +115,7 @@ def predict(
             tell(steps(members, [video]) - told)
         each = [seen[number] for number in range(len(members))]
         mean = np.average([one.frames for one in each], axis=0, weights=weights)
-        part = decided(task, pd.DataFrame(mean, columns=task.classes))
+        part = decided(task, pd.DataFrame(mean, columns=task.columns))
         part = part.assign(video=video.name, frame=np.arange(len(part)), time=video.times)
         attention = [one.weights for one in each if one.weights is not None]
         if attention:
@@ -155,7 +155,7 @@ def answers(
         read, some = readers[numbers[0]], [members[number] for number in numbers]
         if read is None:
             table = predict(some, videos, config, on_frames=on_frames).videos
-            found[numbers] = table[task.classes].to_numpy(float)
+            found[numbers] = table[task.columns].to_numpy(float)
         else:
             for start in range(0, len(videos), _VIDEOS_AT_ONCE):
                 part = slice(start, start + _VIDEOS_AT_ONCE)

@@ -28,13 +28,13 @@ def video_table(
     """
     of_frames = frames.groupby("video", sort=False)
     if answers is None:
-        answers = decided(task, of_frames[task.classes].mean())
+        answers = decided(task, of_frames[task.columns].mean())
     rows = []
     for video, of_video in of_frames:
         answer = answers.loc[video]
-        when = _when(of_video, answer["prediction"])
-        rows.append([*answer[task.classes], answer["prediction"], video, len(of_video), *when])
-    return pd.DataFrame(rows, columns=[*task.classes, "prediction", "video", "frames", *WHEN])
+        when = _when(of_video, answer["prediction"], task)
+        rows.append([*answer[task.columns], answer["prediction"], video, len(of_video), *when])
+    return pd.DataFrame(rows, columns=[*task.columns, "prediction", "video", "frames", *WHEN])
 
 
 def decided(task: Task, probabilities: pd.DataFrame) -> pd.DataFrame:
@@ -43,10 +43,10 @@ def decided(task: Task, probabilities: pd.DataFrame) -> pd.DataFrame:
     return probabilities.assign(prediction=names)
 
 
-def _when(frames: pd.DataFrame, prediction: str) -> tuple[float, float]:
+def _when(frames: pd.DataFrame, prediction: str, task: Task) -> tuple[float, float]:
     shown = frames.loc[frames["prediction"] == prediction, "time"]
     if shown.empty:
-        shown = frames.loc[[frames[prediction].idxmax()], "time"]
+        shown = frames.loc[[frames[task.column(prediction)].idxmax()], "time"]
     return float(shown.min()), float(shown.max())
 
 

@@ -28,12 +28,22 @@ from tuner.training.metrics import (
     thresholds,
 )
 
+# Of tables of predictions, beside the classes' probabilities.
+COLUMNS = {
+    *("video", "frame", "frames", "time", "prediction", "label", "split", "error", "attention"),
+    *("first_second", "last_second"),
+}
+
 
 class Multiclass:
     """Each clip is of one class of several. Its label is the class's number, int64.
 
     Args:
         classes: their names, C of them; their order is that of logits and probabilities.
+
+    Attributes:
+        columns: the columns of their probabilities in tables of predictions: the classes' names, but
+            for those that other columns have (`COLUMNS`), such as ``label``, which is ``p_label``.
     """
 
     # The names of `split_figures` and `threshold_figures`.
@@ -46,8 +56,18 @@ class Multiclass:
     def __init__(self, classes: Sequence[str]) -> None:
         self.classes = list(classes)
         self._numbers = {name: number for number, name in enumerate(self.classes)}
+        self.columns: list[str] = []
+        for name in self.classes:
+            column = name
+            while column in COLUMNS or (column != name and column in self._numbers):
+                column = f"p_{column}"
+            self.columns.append(column)
 
     # Labels
+
+    def column(self, name: str) -> str:
+        """The column of a class's probabilities."""
+        return self.columns[self._numbers[name]]
 
     def encode(self, names: pd.Series) -> Tensor:
         """The labels ``[N]`` of rows of the label table, each of them the name of a class."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from tuner.objective import METRICS
-from tuner.training.pictures import fill_confusion, plot_confusion
+from tuner.training.pictures import MOST, ConfusionPicture, worst
 
 _NO_SCALARS = ("epoch", "round")  # of what an epoch reports
 # The HPARAMS tab shows the first five scalars by name: these come after the best values and losses.
@@ -68,7 +67,7 @@ class TrialWriter:
     def close(self, confusion: list[list[int]], classes: list[str], step: int) -> None:
         """Add the best epoch's confusion matrix as an image, and end the file."""
         if confusion:
-            picture = _picture(tuple(classes)).draw(np.array(confusion))
+            picture = _draw(np.array(confusion), classes)
             self.writer.add_image("confusion_matrix/valid", picture, step, dataformats="HWC")
         if self._end is not None:
             self._file_writer().add_summary(self._end)
@@ -80,42 +79,64 @@ def _tag(name: str) -> str:
 
 
 def _await_a_later_name(folder: Path) -> None:
-    """Wait until a new event file sorts last: names begin with the second, and are read in order."""
-    made = [int(path.name.split(".")[3]) for path in folder.glob("events.out.tfevents.*")]
-    while made and int(time.time()) <= max(made):
+    """Wait until a new event file sorts last: names begin with the second, and are read in order.
+
+    Where a clock was set back, files of the future get an earlier name instead.
+    """
+    files = sorted(folder.glob("events.out.tfevents.*"))
+    now = int(time.time())
+    if files and _second(files[-1]) > now + 1:
+        for before, path in enumerate(reversed(files), 1):
+            events, out, kind, _, *rest = path.name.split(".")
+            path.rename(folder / ".".join([events, out, kind, f"{now - before:010d}", *rest]))
+        return
+    while files and int(time.time()) <= _second(files[-1]):
         time.sleep(0.05)
 
 
-class ConfusionPicture:
+def _second(path: Path) -> int:
+    """When an event file was begun, as its name says."""
+    return int(path.name.split(".")[3])
+
+
+class _Drawn:
     """The picture of a confusion matrix; only the cells are drawn again for each trial."""
 
-    def __init__(self, classes: Sequence[str]) -> None:
+    def __init__(self, matrix: np.ndarray, classes: Sequence[str]) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-        empty = np.zeros((len(classes), len(classes)), int)
-        figure = plot_confusion(empty, list(classes), "best epoch, valid split\nlabelled frames")
-        (self._axes,) = figure.axes
-        self._canvas = FigureCanvasAgg(figure)
-        cells = [*self._axes.images, *self._axes.texts]
-        for cell in cells:
+        title = "best epoch, valid split\nlabelled frames"
+        self.picture = ConfusionPicture(matrix, list(classes), title)
+        self._canvas = FigureCanvasAgg(self.picture.figure)
+        axes = self.picture.axes
+        self._axes, self._cells = axes, [*axes.images, *axes.texts]
+        for cell in self._cells:
             cell.set_visible(False)
         self._canvas.draw()
-        self._around = self._canvas.copy_from_bbox(figure.bbox)
-        for cell in cells:
+        self._around = self._canvas.copy_from_bbox(self.picture.figure.bbox)
+        for cell in self._cells:
             cell.set_visible(True)
 
     def draw(self, matrix: np.ndarray) -> np.ndarray:
         """uint8 ``[H, W, 3]`` of counts ``[C, C]``."""
-        fill_confusion(self._axes, matrix)
+        self.picture.fill(matrix)
         self._canvas.restore_region(self._around)
-        for cell in [*self._axes.images, *self._axes.texts]:
+        for cell in self._cells:
             self._axes.draw_artist(cell)
         return np.asarray(self._canvas.buffer_rgba())[..., :3].copy()
 
 
-@functools.lru_cache(maxsize=1)
-def _picture(classes: tuple[str, ...]) -> ConfusionPicture:
-    return ConfusionPicture(classes)
+def _draw(matrix: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """uint8 ``[H, W, 3]``; of the same classes only the cells are drawn again."""
+    shown = worst(matrix) if len(classes) > MOST else ()
+    key = tuple(classes), tuple(shown)
+    if key not in _drawn:
+        _drawn.clear()
+        _drawn[key] = _Drawn(matrix, classes)
+    return _drawn[key].draw(matrix)
+
+
+_drawn: dict[tuple[tuple[str, ...], tuple[int, ...]], _Drawn] = {}
 
 
 def _plain(params: Mapping[str, Any]) -> dict[str, Any]:

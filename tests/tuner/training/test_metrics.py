@@ -13,7 +13,7 @@ from tuner.training.metrics import (
     scores,
     thresholds,
 )
-from tuner.training.pictures import plot_confusion
+from tuner.training.pictures import ConfusionPicture
 
 
 def test_a_model_that_is_wrong_every_time_has_accuracy_0():
@@ -121,10 +121,30 @@ def test_confusion_rows_are_true_and_columns_predicted():
 
 
 def test_the_picture_labels_its_axes_so():
-    (axes,) = plot_confusion(np.array([[5, 1], [2, 7]]), ["a", "b"], "model 1").axes
+    axes = ConfusionPicture(np.array([[5, 1], [2, 7]]), ["a", "b"], "model 1").axes
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("true", "predicted")
     texts = {tuple(text.get_position()): text.get_text() for text in axes.texts}
     assert texts[(1, 0)] == "1"  # column b, row a: one a that was taken for b
+
+
+def test_a_picture_of_many_classes_shows_those_with_most_errors():
+    matrix = np.diag(np.full(1000, 9))
+    for wrong in (3, 500, 999):
+        matrix[wrong, 0] = 5
+    picture = ConfusionPicture(matrix, [f"class {n}" for n in range(1000)], "model 1")
+    names = [label.get_text() for label in picture.axes.get_xticklabels()]
+    assert len(names) == 30 and {"class 0", "class 3", "class 500", "class 999"} <= set(names)
+    assert "30 of 1000 classes" in picture.figure.texts[0].get_text()
+    row, column = names.index("class 500"), names.index("class 0")
+    texts = {tuple(text.get_position()): text.get_text() for text in picture.axes.texts}
+    assert texts[(column, row)] == "5"
+
+
+@pytest.mark.parametrize("name", [r"$\frac$", "$", "a" * 10_000, "läufe\n", "{", "__"])
+def test_any_name_of_a_class_is_drawn(name, tmp_path):
+    picture = ConfusionPicture(np.eye(2, dtype=int), [name, "b"], "model 1, test split")
+    picture.figure.savefig(tmp_path / "a.png")
+    assert (tmp_path / "a.png").stat().st_size < 500_000
 
 
 def test_balanced_weights_make_classes_equal():

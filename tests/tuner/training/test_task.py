@@ -10,9 +10,10 @@ import pytest
 import torch
 
 import tuner
+from tuner.analysis.videos import video_table
 from tuner.config.parameters import TrainingConfig
 from tuner.objective import METRICS
-from tuner.training.task import Multiclass
+from tuner.training.task import COLUMNS, Multiclass
 
 TASK = Multiclass(["gull", "seal", "whale"])
 LOGITS = torch.tensor([[3.0, 1.0, 0.0], [0.0, 1.0, 2.0], [0.0, 5.0, 0.0], [1.0, 0.5, 0.0]])
@@ -80,6 +81,31 @@ def test_a_split_has_all_figures_that_results_name():
     assert figures["loss"] == pytest.approx(plain["loss"])
     assert (figures["acc"], figures["f1"]) == (plain["accuracy"], plain["f1"])
     assert np.array_equal(TASK.confusion(probabilities, LABELS), TASK.confusion(LOGITS, LABELS))
+
+
+def test_columns_of_classes_are_their_names_unless_other_columns_have_them():
+    assert Multiclass(["fox", "deer"]).columns == ["fox", "deer"]
+    names = ["error", "frame", "label", "p_label", "prediction", "split", "time", "video"]
+    task = Multiclass(names)
+    assert len({*task.columns, *COLUMNS}) == len(names) + len(COLUMNS)
+    assert task.columns[names.index("p_label")] == "p_label"
+    assert task.column("video") == "p_video" and task.column("label") == "p_p_label"
+
+
+def test_tables_of_videos_hold_classes_of_any_name():
+    task = Multiclass(["frame", "label", "time", "video"])
+    frames = pd.DataFrame(np.eye(4)[[1, 1, 3]], columns=task.columns).assign(
+        prediction=["label", "label", "video"],
+        video=["a", "a", "b"],
+        frame=[0, 1, 0],
+        time=[0.0, 0.5, 0.0],
+    )
+    table = video_table(frames, task)
+    assert table["video"].tolist() == ["a", "b"] and table["prediction"].tolist() == [
+        "label",
+        "video",
+    ]
+    assert table["p_label"].tolist() == [1, 0] and table["frames"].tolist() == [2, 1]
 
 
 def test_no_other_module_decides():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 from tensorboard.context import RequestContext
 from tensorboard.plugins.base_plugin import TBContext
@@ -77,3 +79,27 @@ def test_searches_that_varied_other_things_are_shown_together(tmp_path: Path):
         write(tmp_path / "b" / f"{number:03} mlp", {"pooling": "avg", "views": 1 + number})
     tab = Tab(tmp_path)
     assert tab.parameters == ["dropout", "pooling", "views"] and len(tab.trials) == 4
+
+
+def test_a_clock_that_was_set_back_holds_nothing_up(tmp_path: Path, monkeypatch):
+    begun = time.time()
+    monkeypatch.setattr(time, "time", lambda: begun + 180)
+    for epochs_done in (0, 1):
+        part = TrialWriter(tmp_path, {"a": 1}, epochs_done=epochs_done)
+        part.epoch({"epoch": epochs_done + 1, "valid_f1": 0.5}, {"valid_f1": 0.5})
+        part.close([], ["a"], 1)
+        monkeypatch.setattr(time, "time", lambda: begun + 182)
+    monkeypatch.undo()
+    start = time.monotonic()
+    late = TrialWriter(tmp_path, {"a": 1}, epochs_done=2)
+    assert time.monotonic() - start < 30
+    late.epoch({"epoch": 3, "valid_f1": 0.7}, {"valid_f1": 0.7})
+    late.close([], ["a"], 3)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert len(names) == 3
+    events = EventAccumulator(str(tmp_path)).Reload().Scalars("valid_f1")
+    assert [(event.step, event.value) for event in events] == [
+        (1, 0.5),
+        (2, 0.5),
+        (3, pytest.approx(0.7)),
+    ]
