@@ -15,6 +15,7 @@ from rich.console import Console, RenderableType
 from rich.jupyter import JupyterMixin
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 _REFRESH = 0.5  # seconds between two drawings of what changes all the time
 
@@ -24,10 +25,27 @@ def drawn_on(console: Console) -> bool:
     return (console.is_terminal or console.is_jupyter) and not console.quiet
 
 
+# Control characters, which could write anything to a terminal, by what is shown instead.
+_CONTROL = {
+    code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"
+}
+
+
+def clean(text: str) -> str:
+    """`text` without control characters: names of classes and videos come from anywhere."""
+    return text.translate(_CONTROL)
+
+
+class _Console(Console):
+    """Takes plain text: names of videos and classes may have brackets, and control characters."""
+
+    def render_str(self, text: str, **more: Any) -> Text:
+        return super().render_str(clean(text), **more)
+
+
 def _console() -> Console:
-    # No markup: names of videos and classes may have brackets.
     plain: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}
-    console = Console(**plain)
+    console = _Console(**plain)
     if not drawn_on(console):  # lines and tables in a file or a pipe need not fit a width
         console.width, console.soft_wrap = 160, True
     return console
@@ -163,6 +181,7 @@ def _lines(console: Console, text: str, total: int | None, every: float = 30) ->
 
 def report(source: str, problems: list[str]) -> int:
     """Print what is wrong to standard error; returns the exit status for it."""
+    source, problems = clean(source), [clean(problem) for problem in problems]
     if len(problems) == 1:
         print(
             f"error: {source}: {problems[0]}" if source else f"error: {problems[0]}",

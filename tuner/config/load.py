@@ -28,7 +28,7 @@ from tuner.config.sections import DataConfig, ResourcesConfig, SearchConfig
 class Config(Section):
     """Everything that a search needs to know."""
 
-    name: str = Field(pattern=r"^[\w][\w.\- ]*$")
+    name: str = Field(pattern=r"^[\w][\w.\- ]*$", max_length=100)
     data: DataConfig = DataConfig()
     model: ModelParameters = ModelParameters()
     training: TrainingConfig = TrainingConfig()
@@ -101,6 +101,9 @@ def default_results_url(storage: str = "runs") -> str:
     return f"sqlite:///{folder.absolute() / 'results.db'}"
 
 
+_MOST_BYTES = 1_000_000  # of a YAML file
+
+
 class _UniqueKeys(yaml.SafeLoader):
     """A key given twice is a mistake; YAML would silently take the last."""
 
@@ -120,12 +123,21 @@ def load(path: Path, overrides: Mapping[str, Any] | Sequence[str] = ()) -> Confi
         ConfigError: everything that is wrong with it, at once.
     """
     try:
+        if (size := path.stat().st_size) > _MOST_BYTES:
+            raise ConfigError(
+                str(path),
+                [f"has {size:,} bytes, at most {_MOST_BYTES:,}: is it the YAML of a search?"],
+            )
         tree = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
     except OSError as error:
         files = [p.name for p in path.parent.glob("*.yaml")] or ["no YAML there"]
         problem = f"can't be read: {error.strerror}{hint(path.name, files)}"
         raise ConfigError(str(path), [problem]) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except ConfigError:
+        raise
+    except RecursionError as error:
+        raise ConfigError(str(path), ["is not valid YAML: it is nested too deeply"]) from error
+    except (yaml.YAMLError, ValueError) as error:  # dates and numbers raise errors of Python's
         raise ConfigError(str(path), [f"is not valid YAML: {error}"]) from error
     if not isinstance(tree, dict):
         raise ConfigError(str(path), ["is not a mapping of keys such as name:, data:, space:"])
@@ -163,7 +175,7 @@ def _override_text(tree: dict[str, Any], override: str) -> list[str]:
         return [f"--set {override}: write it as key=value, as in --set search.trials=40"]
     try:
         value = yaml.load(text, _UniqueKeys)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         value = text
     return _override(tree, key.strip(), value, f"--set {override}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -9,6 +10,12 @@ from pydantic import BaseModel, ValidationError
 
 from data.errors import nearest
 from models.errors import UnknownName
+
+# Aliases of YAML make values of any size out of a few letters.
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 200
+_SHORT.maxlist = _SHORT.maxdict = 20
+_SHORT.maxlevel = 3
 
 
 class ConfigError(ValueError):
@@ -43,7 +50,7 @@ def message(detail: Any) -> str:
     if detail["type"] == "missing":
         return "is missing"
     text = detail["msg"][:1].lower() + detail["msg"][1:]
-    return f"{text}, not {detail['input']!r}"
+    return f"{text}, not {_SHORT.repr(detail['input'])}"
 
 
 def sentences(error: ValidationError, root: type[BaseModel], prefix: str = "") -> Iterator[str]:

@@ -13,9 +13,9 @@ from tuner.config.messages import hint, message
 
 
 class Section(BaseModel):
-    """Part of a configuration: immutable, and without keys that it doesn't know."""
+    """Part of a configuration: immutable, finite, and without keys that it doesn't know."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 # Choices after which training parameters make no difference.
@@ -79,6 +79,9 @@ class TrainingConfig(Section):
     @property
     def max_epochs(self) -> int:
         return self.rounds * self.epochs if self.schedule == "rounds" else self.epochs
+
+
+_MOST_VALUES = 100_000  # of a range of whole numbers
 
 
 class Domain(Section):
@@ -163,6 +166,12 @@ def check_domain(name: str, domain: Domain, problems: list[str]) -> Domain:
             for bound in (domain.low, domain.high, domain.step or 1):
                 if bound != int(bound):
                     problems.append(f"space.{name}: takes whole numbers, not {bound:g}")
+            count = (domain.high - domain.low) / (domain.step or 1) + 1
+            if count > _MOST_VALUES:
+                problems.append(
+                    f"space.{name}: a range of {count:,.0f} whole numbers; at most {_MOST_VALUES:,}: "
+                    "give nearer bounds, or step:"
+                )
         if kind is not None:
             for bound in (domain.low, domain.high):
                 value = int(bound) if kind is int and bound == int(bound) else bound

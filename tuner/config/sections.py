@@ -57,7 +57,7 @@ class SplitsConfig(Section):
     by: str | None = None  # what is never parted; None: site, where the labels have that column
     valid: list[str] | float = 0.15  # names of videos, or of groups of them, or a share
     test: list[str] | float = 0.15
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
     file: str | None = None  # video,split: in place of all but `by`
 
     @field_validator("valid", "test")
@@ -66,6 +66,16 @@ class SplitsConfig(Section):
         if isinstance(value, float) and not 0 <= value < 1:
             raise ValueError(f"is a share of the frames, from 0 to 1, not {value:g}")
         return value
+
+    @model_validator(mode="after")
+    def _some_to_learn_from(self) -> Self:
+        shares = [share for share in (self.valid, self.test) if isinstance(share, float)]
+        if sum(shares) >= 1:
+            raise ValueError(
+                f"valid and test are shares of the frames ({self.valid:g} and {self.test:g}), which "
+                "leave none to learn from: give shares whose sum is below 1"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -81,7 +91,7 @@ class DataConfig(Section):
     videos: str = "sample"
     labels: str | None = None
     unit: Literal["auto", "frame", "video"] = "auto"  # what a label is of; auto: by the label file
-    sample_seed: int = Field(default=0, ge=0)  # of videos that are drawn
+    sample_seed: int = Field(default=0, ge=0, lt=2**32)  # of videos that are drawn
     fps: float | None = Field(default=None, gt=0)
     # of a video, spread over it; None: all, or as many as whole-video models need
     max_frames: int | None = Field(default=None, ge=1)
@@ -122,7 +132,7 @@ class ValidationConfig(Section):
 
 
 class SearchConfig(Section):
-    trials: int | None = Field(default=24, ge=1)
+    trials: int | None = Field(default=24, ge=1, le=1_000_000)
     probes: int = Field(default=24, ge=0)  # linear models, before the trials, at most
     sampler: str = "tpe"  # one of `SAMPLERS`, or module:Class
     sampler_options: dict[str, Any] = Field(default_factory=dict)
@@ -132,7 +142,7 @@ class SearchConfig(Section):
     grace_period: int = Field(default=3, ge=1)
     reduction_factor: float = Field(default=3, gt=1)
     metric: str = "valid_f1"  # one of `METRICS`
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
     time_budget: Seconds | None = Field(default=None, gt=0)
     retries: int = Field(default=1, ge=0)
     validation: ValidationConfig | None = None  # None: the valid split

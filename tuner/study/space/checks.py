@@ -35,7 +35,7 @@ def check(config: Config) -> Space:
     trained = [
         name
         for name in dict.fromkeys(name for (name,) in space.values("architecture"))
-        if not REGISTRY[name].frozen
+        if name in REGISTRY and not REGISTRY[name].frozen
     ]
     if search.validation is not None and trained:
         problems.append(
