@@ -9,6 +9,7 @@ when it is noticed, and so made again.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import math
 import os
@@ -132,7 +133,8 @@ class Store:
             array = StoredArray.open(path, key, partial(self._damaged, key))
             if not array.sealed and path.name not in self._unsealed():
                 self._damaged(key, ValueError("it does not end as it was written"))
-            os.utime(path)
+            with contextlib.suppress(PermissionError):  # it is another user's
+                os.utime(path)
         except FileNotFoundError:
             return None
         return array
@@ -160,7 +162,16 @@ class Store:
         if self.shared is not None:
             folder = self.shared.locks(folder)
             folder.mkdir(exist_ok=True)
-        return filelock.FileLock(folder / f"{key}.lock")
+        path = folder / f"{key}.lock"
+        for needed in (folder, path):
+            if needed.exists() and not os.access(needed, os.W_OK):
+                raise PermissionError(
+                    errno.EACCES,
+                    "another user made this; set TUNER_CACHE to a folder of your own, or have its group "
+                    "write there",
+                    str(needed),
+                )
+        return filelock.FileLock(path)
 
     @contextlib.contextmanager
     def writers(

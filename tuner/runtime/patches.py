@@ -51,6 +51,12 @@ _PROCESSES = Private(
         f"{_NODE}.start_monitor": "self",
     },
 )
+_LOOPBACK = Private(
+    "ray",
+    _VERSION,
+    "other machines can reach the ports of a search on this one, where they need its token",
+    {"ray._private.ray_constants:ENABLE_RAY_CLUSTER": bool},
+)
 _GROWTH = Private(
     "ray",
     _VERSION,
@@ -171,6 +177,21 @@ def nothing_else() -> Iterator[None]:
     finally:
         for name, method in plain.items():
             setattr(Node, name, method)
+
+
+@contextlib.contextmanager
+def loopback() -> Iterator[None]:
+    """Ray starts here with all its ports on the loopback interface, as it does on macOS and Windows."""
+    if not _LOOPBACK.usable():
+        yield
+        return
+    from ray._private import ray_constants
+
+    before, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 def growth() -> list[tuple[int, dict[str, float]]]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import re
+import secrets
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 from tuner.config.load import Config
+from tuner.config.messages import UserError
 
 # Without Tune's own snapshots, loggers and metric checks: the results store does their work.
 _ENVIRONMENT = {
@@ -37,6 +41,9 @@ def environment() -> None:
     """Set what Ray and its workers read when they start."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+
+
+_PATIENCE = 15.0  # seconds, for a cluster that is just being started
 
 
 class RaySession:
@@ -95,9 +102,10 @@ class RaySession:
                     if self._ahead:
                         os.environ.update(_AHEAD)
                     # Without "local", Ray may try to join what a killed Ray left, and wait for ever.
-                    from tuner.runtime.patches import nothing_else
+                    from tuner.runtime.patches import loopback, nothing_else
 
-                    with nothing_else():
+                    _closed()
+                    with nothing_else(), loopback():
                         ray.init("local", include_dashboard=False, **quiet)
                     self.started_ray = True
         except BaseException as error:  # `wait` raises it
@@ -120,6 +128,17 @@ class RaySession:
             self._thread.join()
 
 
+def _closed() -> None:
+    """Nobody else gets into the Ray that is about to start on this machine, nor reads its figures.
+
+    Its token is in this process and those that it starts alone. Ray's own would be in a file, which it
+    writes so that every user of the machine can read it.
+    """
+    if "RAY_AUTH_TOKEN" not in os.environ and "RAY_AUTH_TOKEN_PATH" not in os.environ:
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    os.environ.setdefault("RAY_enable_metrics_collection", "0")
+
+
 def every_cpu_trains(config: Config) -> bool:
     """Whether a search on this machine alone will have a worker on each CPU.
 
@@ -132,16 +151,55 @@ def every_cpu_trains(config: Config) -> bool:
 
 
 def running_cluster() -> str | None:
-    """Address of the cluster that a command should join; None if there is none that answers."""
+    """Address of the cluster that a command should join; None if there is none that answers.
+
+    Raises:
+        UserError: ``RAY_ADDRESS`` names one that does not answer, or something else.
+    """
     if address := os.environ.get("RAY_ADDRESS"):
-        return address
+        return _answering(address)
     try:
-        address = _current_cluster().read_text().strip()
-        host, _, port = address.rpartition(":")
-        with socket.create_connection((host, int(port)), timeout=2):
-            return address
+        file = _current_cluster()
+        status = file.stat()
+        # Another user's cluster is not ours, and whoever may write this file could name any.
+        if os.name == "posix" and (status.st_uid != os.getuid() or status.st_mode & 0o022):
+            return None
+        address = file.read_text().strip()
+        _connect(address, 2)
     except (OSError, ValueError):  # none, or one that was killed
         return None
+    return address
+
+
+def _answering(address: str) -> str | None:
+    if address == "local":
+        return None
+    if address == "auto" or address.startswith("ray://"):
+        return address
+    told = f"RAY_ADDRESS (or --address) is {address}"
+    if not re.fullmatch(r"[^:/]+:\d{1,5}|\[[^\]/]+\]:\d{1,5}", address):
+        raise UserError(
+            f"{told}: give HOST:PORT of a Ray cluster's head, such as 10.0.0.7:6379 (its jobs API, "
+            "http://...:8265, takes `ray job submit`); without it a search runs on this machine alone"
+        )
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            _connect(address, _PATIENCE)
+            return address
+        except OSError as error:
+            if time.monotonic() > end:
+                raise UserError(
+                    f"{told}, where no Ray cluster answers ({error.strerror or error}): start it, or "
+                    "leave that out, and the search runs on this machine alone"
+                ) from error
+        time.sleep(0.5)
+
+
+def _connect(address: str, seconds: float) -> None:
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host.strip("[]"), int(port)), timeout=seconds):
+        pass
 
 
 def _current_cluster() -> Path:

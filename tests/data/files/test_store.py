@@ -220,3 +220,29 @@ def test_a_process_killed_while_writing_neither_counts_nor_blocks(
     assert not next_one.is_alive()
     assert np.array_equal(store.get("a"), rows)
     assert names(store) == ["a.npy"]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to act as two users")
+def test_a_second_user_reads_what_the_first_made_and_is_told_where_it_cannot_write(
+    store: Store,
+) -> None:
+    put_array(store, "a", np.ones((3, 2), np.float16))
+    for folder in (store.folder, *list(store.folder.parents)[:3]):
+        if folder.is_relative_to("/tmp/pytest-of-root"):
+            folder.chmod(0o755)
+    code = f"""if True:
+        import os, sys
+        from pathlib import Path
+        from data.files.store import Store
+        os.setuid(12345)
+        store = Store("arrays", folder=Path({str(store.folder.parent)!r}))
+        print(store.get("a").shape)
+        try:
+            store.lock("b")
+        except PermissionError as error:
+            print(error)
+    """
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    first, second = done.stdout.splitlines() or [done.stderr, ""]
+    assert first == "(3, 2)"
+    assert str(store.folder) in second and "TUNER_CACHE" in second
