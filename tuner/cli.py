@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import gc
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from data.console import report
 from data.errors import DataError
@@ -47,10 +49,26 @@ def add_config(
 
 def run(command: Callable[[], int]) -> None:
     """Run a command, and exit with its status."""
+    _stop_as_by_hand()
     with mistakes():
         status = command()
     gc.freeze()  # else Python ends by looking for garbage in a million objects, for a second
     sys.exit(status)
+
+
+def _stop_as_by_hand() -> None:
+    """Batch systems, `timeout` and a closed terminal stop a command in the way of Ctrl-C."""
+
+    def stop(number: int, frame: Any) -> None:
+        by_hand = signal.getsignal(signal.SIGINT)
+        if not callable(by_hand):  # Ctrl-C is ignored, as in the background
+            raise KeyboardInterrupt
+        by_hand(number, frame)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, stop)
 
 
 @contextmanager

@@ -83,10 +83,12 @@ def test_a_killed_search_is_resumed_without_loss(write_config, tmp_path):
     second = subprocess.Popen(line, cwd=ROOT, stdout=log, stderr=log)
     reached = sum(len(trial.intermediate_values) for trial in before)
     wait_until(lambda: runs_since(reached + 3), second, said)
-    os.kill(second.pid, signal.SIGINT)  # Ctrl-C
+    os.kill(second.pid, signal.SIGTERM)  # as of a batch system; it is Ctrl-C's way
     start = time.monotonic()
     assert second.wait(timeout=60) == 130
     assert time.monotonic() - start < 30
+    assert "stopped before its end; go on with:" in said.read_text()
+    assert "Traceback" not in said.read_text()
     counts = counts_of(path)
     assert counts["running"] == 0 and counts["stopped"] > 0
 
