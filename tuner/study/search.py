@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import filelock
@@ -71,16 +71,20 @@ def run_search(
     output.say(fitting(config))
     for line in remarks(space):
         output.warn(line)
-    with _only_one(config):
+    with _only_one(config), ExitStack() as running:
         config.storage_folder.check()
         if not again:  # a search that has already ended needs no Ray
             session.start()  # first of all: Ray takes seconds to start, and mostly waits
         store = ResultsStore.create(config, resume=resume)
+        running.enter_context(store.running())
 
         def check(opened: Dataset) -> None:  # before hours of preparing
             nonlocal store
             deal(config, opened)
+            before = store
             store = go_on(store, config, opened, output, accept_changed_data=accept_changed_data)
+            if store is not before:
+                running.enter_context(store.running())
 
         dataset = prepare_all(
             config,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,14 +18,13 @@ from tuner.config.parameters import Params
 from tuner.objective import Objective, Place
 from tuner.study.store.database import open_storage, searches, without_password
 from tuner.study.store.mirror import Mirror
-from tuner.study.store.process import has_ended, this_process
+from tuner.study.store.process import PROCESS, await_end, beating, has_ended
 from tuner.study.store.record import STATES, STOPPED, TrialRecord, state_of
 from tuner.study.store.same import changes, tree
 
 # Trials that a sampler proposes for a configuration's space, or single trainings.
 Kind = Literal["search", "train"]
 _WORDS = {"search": "search", "train": "series of single trainings"}
-_PROCESS = "process"  # which runs the trials, as host:pid; None: no process does
 COMMONEST = "commonest"  # a note: the commonest class, and the metric of always naming it
 _FOLDS = "folds"  # a note: video to the fold that it validates
 TRAIN = "-train"  # ends the name of the study that has the single trainings
@@ -62,6 +61,9 @@ class ResultsStore:
         storage = open_storage(config.results_url)
         name = config.name
         if name in optuna.get_all_study_names(storage):
+            if kind == "search":
+                study = storage.get_study_id_from_name(name)
+                await_end(name, partial(storage.get_study_user_attrs, study))
             store = cls._load(name, Mirror(storage, name))
             count = len(store.study.get_trials(deepcopy=False))
             if not resume and count:
@@ -280,15 +282,12 @@ class ResultsStore:
     @contextmanager
     def running(self) -> Iterator[None]:
         """This process runs the trials; those that have not ended with the context are stopped."""
-        self.study.set_user_attr(_PROCESS, this_process())
-        try:
+        with beating(self.set_note):
             yield
-        finally:
-            self.study.set_user_attr(_PROCESS, None)
 
     def _stopped(self) -> bool:
         """Whether no process runs the trials, as far as can be told from this machine."""
-        process = self.study.user_attrs.get(_PROCESS, "")  # empty: a search of an earlier version
+        process = self.study.user_attrs.get(PROCESS, "")  # empty: a search of an earlier version
         return process is None or (process != "" and has_ended(process))
 
     def _id(self, number: int) -> int:
