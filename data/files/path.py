@@ -10,6 +10,7 @@ from operator import methodcaller
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, BinaryIO, TypeVar
 
+from data.files.patience import say
 from data.files.s3 import GONE, S3Error, ask
 
 CHUNK = 2**20  # bytes that are read at a time, and the unit of progress
@@ -100,11 +101,16 @@ class S3Path:
             pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
             return [entry for page in pages for entry in page.get("Contents", [])]
 
-        return sorted(
-            replace(self, key=entry["Key"], size=entry["Size"], etag=entry["ETag"].strip('"'))
-            for entry in self._ask(entries, _READ)
-            if not entry["Key"].endswith("/")  # stands for a folder
-        )
+        found = []
+        for entry in self._ask(entries, _READ):
+            file = replace(
+                self, key=entry["Key"], size=entry["Size"], etag=entry["ETag"].strip('"')
+            )
+            if not {".", ".."}.isdisjoint(file.key.split("/")):
+                say(f"left out: {file}: as the name of a file it would lead elsewhere")
+            elif not file.key.endswith("/"):  # else it stands for a folder
+                found.append(file)
+        return sorted(found)
 
     def head(self, *, wait: bool = True, **more: Any) -> dict[str, Any]:
         """What S3 says about the object: ``ContentLength``, ``ETag``..."""

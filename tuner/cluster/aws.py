@@ -100,7 +100,7 @@ def network(provider: Mapping[str, Any]) -> str:
         raise ValueError(
             f"{text!r} is not an address; write it as 203.0.113.7 or 203.0.113.0/24"
         ) from None
-    if addresses.prefixlen < (8 if addresses.version == 4 else 32):
+    if addresses.prefixlen < (16 if addresses.version == 4 else 48):
         raise ValueError(f"{text} lets in {addresses.num_addresses:,} addresses; give your own")
     return str(addresses)
 

@@ -132,3 +132,10 @@ def test_objects_are_put_read_and_deleted(folder: S3Path, tmp_path: Path) -> Non
     assert (folder / "deep" / "b").read_bytes() == b"x"
     folder.delete(["a", "deep/b", "never there"])
     assert not (folder / "a").exists() and folder.files() == []
+
+
+def test_names_that_lead_elsewhere_are_left_out_and_said(folder: S3Path, said: list[str]) -> None:
+    for name in ("a.mp4", "../../b.mp4", "x/../c.mp4", "x//d.mp4", "./e.mp4"):
+        put(folder, name, b"1")
+    assert [file.name for file in folder.files()] == ["a.mp4", "d.mp4"]
+    assert len(said) == 3 and all("would lead elsewhere" in line for line in said)

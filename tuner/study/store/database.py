@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import re
 import time
 import uuid
@@ -39,6 +40,12 @@ _TIMEOUTS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
+# After the first group of each, up to its end, there is a password.
+_SECRETS = (
+    re.compile(r"(pass(?:word|wd)?=|pwd=)[^&\s]*", re.IGNORECASE),
+    re.compile(r"^((?:[\w+.-]+:/+)?[^:/@\s]*:)(?!/).*(?=@)", re.DOTALL),  # user:password@host
+    re.compile(r"^([\w+.-]+:/+[^:/@\s]+:)(?!\d+(?:[/?]|$))[^/?@]+$"),  # without a host
+)
 _LOCK, _TRANSACTION = 10, 30  # seconds
 _COPYING = " (being copied) "  # in the name of a search that is not all there yet
 _TRIES = 20  # to make the tables that another process makes too; each try finds more of them made
@@ -152,10 +159,14 @@ def _close(storage: weakref.ref[optuna.storages.RDBStorage]) -> None:
 
 
 def without_password(url: str) -> str:
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except Exception:  # not a URL; SQLAlchemy raises a different error for each reason
+    """A URL, or what was meant to be one, as it may be shown."""
+    if url.startswith("sqlite"):
         return url
+    with contextlib.suppress(Exception):  # not a URL; SQLAlchemy raises an error for each reason
+        url = make_url(url).render_as_string(hide_password=True)
+    for secret in _SECRETS:
+        url = secret.sub(r"\1***", url)
+    return url
 
 
 def searches(url: str) -> list[tuple[str, datetime | None]]:

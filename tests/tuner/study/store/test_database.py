@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.postgres import serving
+from tuner.study.store.database import without_password
 
 # Waits until all are ready, since their imports take longer than what they are to do at once.
 OPEN = """
@@ -41,3 +42,36 @@ def test_searches_that_begin_together_make_one_store(kind: str, tmp_path: Path):
         return
     with serving() as server:
         open_at_once(server.url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:secret@h/db",
+        "postgresql://u:sec@secret@h/db",
+        "postgresql://u:secret@h:port/db",
+        "postgresql:/u:secret@h/db",
+        "u:secret@h/db",
+        "postgresql://h/db?password=secret",
+        "postgresql://h/db?user=u&PASSWORD=secret&x=1",
+        "postgresql://u:secret/more@h/db",
+        "postgresql://u:secret@[::1/db",
+        "postgresql+psycopg://:secret@h/db",
+        "postgres://u:secret@",
+        "postgresql:u:secret@h",
+        "host=h password=secret user=u",
+        "postgresql://u:secret%zz@h/db",
+        "postgresql://u:secret@h:99999999/db",
+        "postgresql://u:secret",
+        "postgresql://u:12secret",
+    ],
+)
+def test_no_password_is_shown_whatever_the_url(url):
+    assert "secret" not in without_password(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:////a/b:c@d.db", "postgresql://u@h:5432/db", "postgresql://h:5432/db", "", "x"]
+)
+def test_a_url_without_a_password_stays(url):
+    assert without_password(url) == url
