@@ -15,7 +15,10 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from collections.abc import Sequence
 from importlib import import_module
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -25,11 +28,29 @@ if TYPE_CHECKING:
     from tuner.api import open_results, search, train
     from tuner.config.load import Config
 
-# Folders named data and models in the working folder hide the packages of these names if these are
-# not on the path, as after an editable install. Where they are, a package goes before a folder.
 _HOME = str(Path(__file__).absolute().parents[1])
-if _HOME not in sys.path:
-    sys.path.append(_HOME)
+
+
+class _OwnPackages(MetaPathFinder):
+    """Finds `data` and `models` beside this package.
+
+    People have folders and files of these names where they work, and Python looks there first.
+    """
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        return PathFinder.find_spec(name, [_HOME]) if name in ("data", "models") else None
+
+
+for _name in sys.modules.keys() & {"data", "models"}:
+    _file = sys.modules[_name].__file__  # None: a folder without an __init__.py
+    if _file is None or Path(_file).resolve().parents[1] != Path(_HOME).resolve():
+        raise ImportError(
+            f"{_name} is imported already, from {_file or 'another folder'}, and tuner has a package "
+            "of this name: import tuner first, or give yours another name"
+        )
+sys.meta_path.insert(0, _OwnPackages())
 
 __all__ = ["Config", "load_model", "open_results", "search", "train"]
 

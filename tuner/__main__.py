@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 from data.console import console
+from tuner import cli
 
 COMMANDS = {
     "search": "search the best video classifier",
@@ -23,7 +25,10 @@ SESSION = (
 
 
 def main() -> int:
-    """Print the commands, and how to begin."""
+    """Run ``tuner COMMAND ...`` as ``python -m tuner.COMMAND``; alone, print what there is."""
+    if sys.argv[1:2] and sys.argv[1] in COMMANDS:
+        command = import_module(f"tuner.{sys.argv.pop(1)}")
+        cli.run(command.main)
     console.print("Finds the best video classifier for your videos and labels.\n\ncommands:")
     for name, text in COMMANDS.items():
         console.print(f"  python -m tuner.{name:<8} {text}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,44 @@ def test_tuner_alone_lists_the_commands_and_a_first_session():
         assert f"  python -m tuner.{name} " in done.stdout
     assert "python -m tuner.search configs/seals.yaml" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+OWN = "raise SystemExit('the own file was imported')"
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        ("data.py", "models.py"),
+        ("data/__init__.py", "models/__init__.py"),
+        ("data/a.avi", "models/x"),
+    ],
+)
+@pytest.mark.parametrize("line", [["-m", "tuner.best"], ["-m", "tuner", "best"]])
+def test_files_of_ones_own_hide_no_package(own, line, tmp_path):
+    for name in own:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(OWN)
+    done = subprocess.run(
+        [sys.executable, *line],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2 and "there are no results" in done.stderr, done.stderr
+
+
+def test_own_modules_that_are_imported_already_are_told(tmp_path):
+    (tmp_path / "data.py").write_text("")
+    done = subprocess.run(
+        [sys.executable, "-c", "import data, tuner"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert "import tuner first, or give yours another name" in done.stderr
 
 
 def test_a_dry_run_of_the_published_grid_counts_its_models(command, drawn, tmp_path):
