@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from tuner.study.context import OUT_OF_TIME, Report, SearchContext
 from tuner.study.space.space import resolve
 from tuner.training.clips.source import ClipSource
 from tuner.training.clips.stored import remember
-from tuner.training.device import OutOfMemory
+from tuner.training.device import OutOfMemory, out_of_memory
 from tuner.training.folds.run import FoldedRun, FoldSources
 from tuner.training.folds.split import RefitRun, SplitSources
 from tuner.training.loop import Diverged, OutOfTime
@@ -70,6 +71,14 @@ class Trial(tune.Trainable):
             # A retry would end the same way, so this is a result: Tune would retry after an exception.
             reason = str(error).split("\n")[0] or type(error).__name__
             return {"failed": reason, "done": True}
+        except (MemoryError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and not out_of_memory(error):
+                raise
+            # Others may have had it, so it is tried again, and counted.
+            raise MemoryError(
+                f"{socket.gethostname()} had no memory left for this model: give trials fewer at once "
+                "(resources.trials_at_once), or look for smaller models"
+            ) from error
 
     def _step(self) -> dict[str, Any]:
         start = time.monotonic()
