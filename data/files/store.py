@@ -107,9 +107,11 @@ class Store:
         self.shared, self.limit_bytes = shared, limit_bytes
         (self.folder / "locks").mkdir(parents=True, exist_ok=True)
         if not (self.folder / _UNSEALED).exists():
-            names = [name for name in os.listdir(self.folder) if name.endswith(".npy")]  # noqa: PTH208
-            with replacing(self.folder / _UNSEALED) as part:
-                part.write_text("".join(f"{name}\n" for name in sorted(names)))
+            with (
+                contextlib.suppress(PermissionError),  # another user's, who has not used it since
+                replacing(self.folder / _UNSEALED) as part,
+            ):
+                part.write_text("".join(f"{name}\n" for name in sorted(self._names())))
 
     def path(self, key: str) -> Path:
         return self.folder / f"{key}.npy"
@@ -140,7 +142,14 @@ class Store:
         return array
 
     def _unsealed(self) -> list[str]:
-        return (self.folder / _UNSEALED).read_text().split()
+        """Names of arrays that have no seals since an earlier version made them."""
+        try:
+            return (self.folder / _UNSEALED).read_text().split()
+        except FileNotFoundError:
+            return self._names()
+
+    def _names(self) -> list[str]:
+        return [name for name in os.listdir(self.folder) if name.endswith(".npy")]  # noqa: PTH208
 
     def _damaged(self, key: str, error: ValueError) -> NoReturn:
         path = self.path(key)
