@@ -76,8 +76,8 @@ class Trial(tune.Trainable):
                 raise
             # Others may have had it, so it is tried again, and counted.
             raise MemoryError(
-                f"{socket.gethostname()} had no memory left for this model: give trials fewer at once "
-                "(resources.trials_at_once), or look for smaller models"
+                f"{socket.gethostname()} had no memory left for this model: run fewer trials at once "
+                "(resources.trials_at_once), or search smaller models"
             ) from error
 
     def _step(self) -> dict[str, Any]:

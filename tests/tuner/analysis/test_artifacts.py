@@ -147,9 +147,9 @@ def figures(monkeypatch) -> dict[str, Figure]:
     """The figures that are saved, by the names of their files."""
     saved, save = {}, Figure.savefig
 
-    def keep(figure, path):
-        save(figure, path)
-        saved[path.name] = figure
+    def keep(figure, part, **options):
+        save(figure, part, **options)
+        saved[part.name[1:].rsplit(".", 2)[0]] = figure  # it is written under another name
 
     monkeypatch.setattr(Figure, "savefig", keep)
     return saved

@@ -262,7 +262,7 @@ def test_failing_trials_are_recorded_and_do_not_end_the_search(write_config, com
     diverged, raised = trials[(8, 1e38)], trials[(4_000_000_000, 1e-3)]
     assert diverged.state.name == raised.state.name == "FAIL"
     assert "loss is" in diverged.user_attrs["reason"]
-    assert "RuntimeError" in raised.user_attrs["reason"]
+    assert "had no memory left for this model" in raised.user_attrs["reason"]
     assert "2 failed" in out and "loss is" in out
 
 
