@@ -23,6 +23,7 @@ from typing import NoReturn
 
 import filelock
 import numpy as np
+import xxhash
 
 from data.files.array import ArrayWriter, StoredArray
 from data.files.path import File, S3Path
@@ -39,6 +40,7 @@ _room: dict[tuple[Path, int | None], int] = {}
 # When this process last looked in a folder for what killed ones had begun.
 _looked: dict[Path, float] = {}
 _LOOK_AGAIN = 60  # seconds
+_SAMPLE, _SMALL = 65536, 16 * 2**20  # bytes
 
 
 def default_folder() -> Path:
@@ -57,7 +59,7 @@ def identity(file: File) -> str:
     """A key that changes with a file's content.
 
     For a listed object of S3 it is made of size and ETag, so it is the same on every machine. For a file
-    on a disk it is made of the size, the time of change, and samples of the bytes.
+    on a disk it is made of the size, the time of change, and the bytes: of large files, samples of them.
     """
     if isinstance(file, S3Path):
         return make_key("s3", file.size, file.etag)
@@ -76,9 +78,12 @@ def content_key(file: File) -> str:
 def _digest(file: Path, facts: str, size: int) -> str:
     digest = hashlib.sha256(facts.encode())
     with file.open("rb") as content:
-        for start in (0, size // 2, max(0, size - 65536)):
+        for start in (0, size // 2, max(0, size - _SAMPLE)):
             content.seek(start)
-            digest.update(content.read(65536))
+            digest.update(content.read(_SAMPLE))
+        if 2 * _SAMPLE < size <= _SMALL:  # else the samples are all of it, or all takes too long
+            content.seek(0)
+            digest.update(xxhash.xxh3_128_digest(content.read()))
     return digest.hexdigest()[:32]
 
 

@@ -23,10 +23,19 @@ def test_identity_changes_with_the_content(tmp_path: Path, make_video: MakeVideo
     assert identity(path) != first
 
 
-@pytest.mark.parametrize("position", [0, 5_000_000, 9_999_999])
-def test_identity_notices_bytes_at_both_ends_and_the_middle(tmp_path: Path, position: int) -> None:
+@pytest.mark.parametrize(
+    ("size", "position"),
+    [
+        *((10_000_000, position) for position in (0, 1_000_000, 5_000_000, 9_999_999)),
+        *((180_000, position) for position in (0, 70_000, 179_999)),
+        *((20_000_000, position) for position in (0, 10_000_000, 19_999_999)),  # samples
+    ],
+)
+def test_identity_notices_a_byte_though_the_time_stays(
+    tmp_path: Path, size: int, position: int
+) -> None:
     path = tmp_path / "v.mp4"
-    content = bytearray(10_000_000)
+    content = bytearray(size)
     path.write_bytes(content)
     first, stat = identity(path), path.stat()
     content[position] = 1
