@@ -24,7 +24,12 @@ class Search:
         tree = small_search(cluster.shared / "videos", "s3://lab/runs") | {
             "name": name,
             "training": {"epochs": epochs, "patience": epochs, "rounds": 1, "batch_size": 8},
-            "search": {"trials": trials, "scheduler": "none", "startup_trials": trials},
+            "search": {
+                "trials": trials,
+                "probes": 0,
+                "scheduler": "none",
+                "startup_trials": trials,
+            },
             "resources": {"cpus": 1},
         }
         tree["space"]["architecture"] = ["image_mlp_frozen"]

@@ -68,7 +68,7 @@ class Machines:
             "name": name,
             # Long enough that every machine has come to its first trial before the last one begins.
             "training": {"epochs": 600, "patience": 600, "rounds": 1, "batch_size": 8},
-            "search": {"trials": TRIALS, "scheduler": "none", "sampler": "random"},
+            "search": {"trials": TRIALS, "probes": 0, "scheduler": "none", "sampler": "random"},
             "resources": {"cpus": 1, "trials_at_once": 3},
             "results": self.results,
             **changes,
