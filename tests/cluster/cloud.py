@@ -34,7 +34,7 @@ class Cloud:
         home: the person's home folder.
         shared: a folder that this machine and all hosts see, as one of NFS.
         instances: hosts by the number of their instance, those that have ended too.
-        launched: instances as EC2 described them when they began, with their disks as ``Volumes``.
+        launched: instances as EC2 described them while they ran, with their disks as ``Volumes``.
     """
 
     def __init__(self, network: Network, postgres: Server) -> None:
@@ -128,8 +128,11 @@ class Cloud:
                     if instance["State"]["Name"] in GONE:
                         if host and host.running:
                             host.stop()
-                    elif host is None:
+                        continue
+                    if host is None:
                         self._launch(number, instance)
+                    # An instance has its role a moment after it is there.
+                    self.launched[number].update(instance)
                 rules = self._rules(described)
                 for number, wanted in rules.items():
                     host = self.instances[number]
