@@ -4,7 +4,7 @@ CONFIG ?= configs/seals.yaml
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: search test test-cluster benchmarks clean
+.PHONY: search test test-cluster chaos benchmarks clean
 
 # Search, then the best model's test figures and predictions. Run again, it goes on where it stopped.
 search: .venv/installed
@@ -22,6 +22,10 @@ test: .venv/installed
 # Two files of them at once, the longest first, as they mostly wait.
 test-cluster: .venv/cluster
 	$(BIN)/python -m pytest -m cluster -rs --durations=20 -n 2 --dist loadfile tests/cluster
+
+# Two hundred faults in real searches, compared with one that nothing disturbed: an hour and more.
+chaos: .venv/installed
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 benchmarks: .venv/installed
 	$(BIN)/python -m benchmarks

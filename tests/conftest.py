@@ -201,7 +201,12 @@ def said() -> Iterator[list[str]]:
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with four videos and ``labels.csv``, a frame a row, with splits."""
-    folder = tmp_path_factory.mktemp("drawn")
+    return draw_videos(tmp_path_factory.mktemp("drawn"))
+
+
+def draw_videos(folder: Path) -> Path:
+    """Draw what `drawn` has into a folder; returns it."""
+    folder.mkdir(parents=True, exist_ok=True)
     with (folder / "labels.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["video", "frame", "label", "split"])

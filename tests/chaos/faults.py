@@ -1,0 +1,252 @@
+"""What befalls a search: one function a kind, each does its harm to a search that runs or has stopped.
+
+A kind that ends the search's process is followed by the same command with ``--resume``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+
+@dataclass
+class Harmed:
+    """A search that faults are put into.
+
+    Attributes:
+        process: of the command; it may have ended.
+        storage: the search's folder, with its models.
+        cache: the folder of frames and features.
+        results: the SQLite file.
+        draw: all choices are made with it.
+    """
+
+    process: psutil.Popen
+    storage: Path
+    cache: Path
+    results: Path
+    draw: random.Random
+
+    def one(self, folder: Path, pattern: str) -> Path | None:
+        files = sorted(path for path in folder.rglob(pattern) if path.is_file())
+        return self.draw.choice(files) if files else None
+
+    def workers(self) -> list[psutil.Process]:
+        """Those that train."""
+        return [one for one in self.family() if _name(one).startswith("ray::Resource")]
+
+    def part(self, name: str) -> list[psutil.Process]:
+        """Parts of Ray, such as ``raylet``."""
+        return [one for one in self.family() if Path(_name(one)).name == name]
+
+    def family(self) -> list[psutil.Process]:
+        try:
+            return self.process.children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+
+    def stop(self) -> None:
+        """End the search's process, as a power cut would."""
+        family = self.family()
+        for one in (self.process, *family):
+            _kill(one)
+        self.process.wait()
+
+
+Fault = Callable[[Harmed], object]
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return (process.cmdline() or [""])[0]
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return ""
+
+
+def _kill(process: psutil.Process, number: int = signal.SIGKILL) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.send_signal(number)
+
+
+def _flip(path: Path | None, draw: random.Random) -> None:
+    """Turn some bits of a file around, where they lie."""
+    if path is None or not path.stat().st_size:
+        return
+    with path.open("rb+") as file:
+        for _ in range(3):
+            place = draw.randrange(path.stat().st_size)
+            file.seek(place)
+            byte = file.read(1)[0] ^ 1 << draw.randrange(8)
+            file.seek(place)
+            file.write(bytes([byte]))
+
+
+def _cut(path: Path | None, draw: random.Random) -> None:
+    """A file that is shorter, as after a power cut; under a new name, as it may be mapped."""
+    if path is not None:
+        content = path.read_bytes()
+        part = path.with_name(f"{path.name}.cut")
+        part.write_bytes(content[: draw.randrange(len(content) or 1)])
+        os.replace(part, path)
+
+
+def worker_is_killed(search: Harmed) -> None:
+    for one in search.workers()[:1]:
+        _kill(one)
+
+
+def all_workers_are_killed(search: Harmed) -> None:
+    for one in search.workers():
+        _kill(one)
+
+
+def worker_stands_still(search: Harmed) -> None:
+    for one in search.workers()[:1]:
+        _kill(one, signal.SIGSTOP)
+        time.sleep(3)
+        _kill(one, signal.SIGCONT)
+
+
+def search_stands_still(search: Harmed) -> None:
+    _kill(search.process, signal.SIGSTOP)
+    time.sleep(3)
+    _kill(search.process, signal.SIGCONT)
+
+
+def search_is_killed(search: Harmed) -> None:
+    _kill(search.process)
+
+
+def power_is_cut(search: Harmed) -> None:
+    search.stop()
+
+
+def search_is_told_to_end(search: Harmed) -> None:
+    _kill(search.process, signal.SIGTERM)
+
+
+def terminal_is_closed(search: Harmed) -> None:
+    _kill(search.process, signal.SIGHUP)
+
+
+def raylet_is_killed(search: Harmed) -> None:
+    for one in search.part("raylet"):
+        _kill(one)
+
+
+def bits_of_features_flip(search: Harmed) -> None:
+    _flip(search.one(search.cache / "features", "*.npy"), search.draw)
+
+
+def features_are_cut(search: Harmed) -> None:
+    _cut(search.one(search.cache / "features", "*.npy"), search.draw)
+
+
+def features_are_those_of_another_video(search: Harmed) -> None:
+    one, other = (search.one(search.cache / "features", "*.npy") for _ in range(2))
+    if one and other and one != other:
+        part = one.with_name(f"{one.name}.other")
+        shutil.copyfile(other, part)
+        os.replace(part, one)
+
+
+def bits_of_frames_flip(search: Harmed) -> None:
+    _flip(search.one(search.cache / "frames", "*.npy"), search.draw)
+
+
+def cache_is_deleted(search: Harmed) -> None:
+    for path in search.cache.rglob("*.npy"):
+        path.unlink(missing_ok=True)
+
+
+def power_is_cut_and_bits_of_a_checkpoint_flip(search: Harmed) -> None:
+    search.stop()
+    _flip(search.one(search.storage, "last.pt"), search.draw)
+
+
+def power_is_cut_and_a_checkpoint_is_cut(search: Harmed) -> None:
+    search.stop()
+    _cut(search.one(search.storage, "last.pt"), search.draw)
+
+
+def power_is_cut_and_a_checkpoint_is_empty(search: Harmed) -> None:
+    search.stop()
+    if path := search.one(search.storage, "last.pt"):
+        path.write_bytes(b"")
+
+
+def power_is_cut_and_the_model_of_a_checkpoint_is_gone(search: Harmed) -> None:
+    search.stop()
+    if path := search.one(search.storage, "last.pt"):
+        path.with_name("best.pt").unlink(missing_ok=True)
+
+
+def power_is_cut_and_the_model_of_a_checkpoint_is_damaged(search: Harmed) -> None:
+    search.stop()
+    if path := search.one(search.storage, "last.pt"):
+        _flip(path.with_name("best.pt"), search.draw)
+
+
+def writers_leave_their_parts(search: Harmed) -> None:
+    """As writers that were killed an hour ago do."""
+    if path := search.one(search.storage, "*.pt"):
+        left = path.with_name(f".{path.name}.0123456789abcdef.tmp")
+        left.write_bytes(b"half")
+        os.utime(left, (time.time() - 3600,) * 2)
+
+
+def history_is_deleted(search: Harmed) -> None:
+    if path := search.one(search.storage, "fit_history.csv"):
+        path.unlink(missing_ok=True)
+
+
+def results_are_deleted(search: Harmed) -> None:
+    for ending in ("", "-wal", "-shm"):
+        Path(f"{search.results}{ending}").unlink(missing_ok=True)
+
+
+def results_are_damaged(search: Harmed) -> None:
+    """Its first pages are overwritten; where nobody has them in memory, nothing would help."""
+    with search.results.open("rb+") as file:
+        file.write(b"\xff" * 8192)
+
+
+# Those after which nothing can be lost: of the results store alone no second copy is kept, but in the
+# memory of the search that runs.
+FAULTS: dict[str, Fault] = {
+    fault.__name__.replace("_", " "): fault
+    for fault in (
+        worker_is_killed,
+        all_workers_are_killed,
+        worker_stands_still,
+        search_stands_still,
+        search_is_killed,
+        power_is_cut,
+        search_is_told_to_end,
+        terminal_is_closed,
+        raylet_is_killed,
+        bits_of_features_flip,
+        features_are_cut,
+        features_are_those_of_another_video,
+        bits_of_frames_flip,
+        cache_is_deleted,
+        power_is_cut_and_bits_of_a_checkpoint_flip,
+        power_is_cut_and_a_checkpoint_is_cut,
+        power_is_cut_and_a_checkpoint_is_empty,
+        power_is_cut_and_the_model_of_a_checkpoint_is_gone,
+        power_is_cut_and_the_model_of_a_checkpoint_is_damaged,
+        writers_leave_their_parts,
+        history_is_deleted,
+        results_are_deleted,
+        results_are_damaged,
+    )
+}
