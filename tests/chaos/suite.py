@@ -41,7 +41,13 @@ def configuration(videos: Path, folder: Path) -> Path:
             "sequence_model": ["GRU"],
             "layer_1_size": [8, 16],
         },
-        "search": {"sampler": "grid", "trials": None, "scheduler": "none", "probes": 0},
+        "search": {
+            "sampler": "grid",
+            "trials": None,
+            "scheduler": "none",
+            "probes": 0,
+            "metric": "valid_loss",  # which differs where anything does
+        },
         "storage": str(folder / "runs"),
     }
     path = folder / "chaos.yaml"
