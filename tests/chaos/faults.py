@@ -210,14 +210,16 @@ def history_is_deleted(search: Harmed) -> None:
 
 
 def results_are_deleted(search: Harmed) -> None:
-    for ending in ("", "-wal", "-shm"):
-        Path(f"{search.results}{ending}").unlink(missing_ok=True)
+    if search.process.poll() is None:
+        for ending in ("", "-wal", "-shm"):
+            Path(f"{search.results}{ending}").unlink(missing_ok=True)
 
 
 def results_are_damaged(search: Harmed) -> None:
     """Its first pages are overwritten; where nobody has them in memory, nothing would help."""
-    with search.results.open("rb+") as file:
-        file.write(b"\xff" * 8192)
+    if search.process.poll() is None and search.results.exists():
+        with search.results.open("rb+") as file:
+            file.write(b"\xff" * 8192)
 
 
 # Those after which nothing can be lost: of the results store alone no second copy is kept, but in the

@@ -17,6 +17,7 @@ import psutil
 import yaml
 
 from tests.chaos.faults import FAULTS, Harmed
+from tuner.config.messages import StoreError
 from tuner.study.store.results import ResultsStore
 
 ROOT = Path(__file__).parents[2]
@@ -154,7 +155,10 @@ def _ended(search: Search, expected: Values) -> bool:
 
 def compare(search: Search, expected: Values) -> list[str]:
     """What differs from the values of the search that nothing disturbed."""
-    values = search.values()
+    try:
+        values = search.values()
+    except StoreError as error:
+        return [str(error)]
     wrong = [f"trial {number} is not there" for number in expected.keys() - values.keys()]
     wrong += [f"trial {number} is there twice" for number in values.keys() - expected.keys()]
     for number in sorted(expected.keys() & values.keys()):

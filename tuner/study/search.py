@@ -116,6 +116,7 @@ def run_search(
             end=None if budget is None else start + budget,
         )
         config.storage_folder.keep_file(config.folder / "rejects.csv")
+        store.storage.verify()
     return Ended(store, time.monotonic() - start, interrupted)
 
 

@@ -108,6 +108,17 @@ class Mirror(InMemoryStorage):
                 raise
             self._write_anew(damage)
 
+    def verify(self) -> None:
+        """Look whether the file still has all: a writer does not read again what it has read once.
+
+        Raises:
+            StoreError: it has not. A new one is in its place then.
+        """
+        try:
+            self._file.check()
+        except StoreError:
+            self._write_anew("was damaged")
+
     def _write_anew(self, reason: str) -> NoReturn:
         """Put a new file, with all that is in memory, in the place of one that can't be used any more.
 

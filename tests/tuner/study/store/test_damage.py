@@ -75,6 +75,15 @@ def test_all_trials_are_in_a_new_file_when_one_is_damaged_or_deleted(path, study
     assert len(aside) == (change is damage)
 
 
+def test_damage_that_the_writer_does_not_see_is_noticed_at_the_end(path, study):
+    before = trials_of(path)
+    study._storage.verify()
+    damage(path)
+    with pytest.raises(StoreError, match="was damaged"):
+        study._storage.verify()
+    assert trials_of(path) == before
+
+
 def test_a_file_that_another_one_replaces_stays(path, study, tmp_path):
     other = tmp_path / "other.db"
     storage = open_storage(f"sqlite:///{other}")
