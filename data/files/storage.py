@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,6 @@ from typing import Any
 from data.files.download import PART, copy
 from data.files.path import S3Path, place, relative
 from data.files.store import default_folder
-
-_OLD = 60.0  # seconds
 
 
 @dataclass
@@ -99,11 +96,11 @@ class Storage:
             names = [relative(file, self.remote).as_posix() for file in self.remote.below()]
             self.remote.delete(names)
 
-    def tidy(self) -> None:
-        """Delete what killed processes had begun to write, more than a minute ago."""
+    def tidy(self, before: float) -> None:
+        """Delete what killed processes had begun to write before a moment, in seconds of `time.time`."""
         for part in self.folder.rglob(".*.tmp"):
             with contextlib.suppress(FileNotFoundError):
-                if time.time() - part.stat().st_mtime > _OLD:
+                if part.stat().st_mtime < before:
                     part.unlink()
 
 

@@ -186,7 +186,7 @@ def leftovers(search: Search, family: Sequence[psutil.Process]) -> list[str]:
         if path.suffix != ".lock"
     ]
     left = [f"left: {name}" for name in names if "/locks/" not in name]
-    _, alive = psutil.wait_procs(family, timeout=20)
+    _, alive = psutil.wait_procs(family, timeout=90)  # Ray's agents look seldom
     return left + [f"still runs: {process}" for process in alive]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import Any
 
 from ray.tune import Callback
@@ -15,6 +16,8 @@ from tuner.study.store.results import ResultsStore
 from tuner.training.folds.run import REFIT, remove_parts
 from tuner.training.run import BEST, LAST
 
+_WRITTEN = 60.0  # seconds in which any file is
+
 
 class Recorder(Callback):
     """Tells the study of every epoch and of every trial's end."""
@@ -23,6 +26,7 @@ class Recorder(Callback):
         self.store, self.context = store, context
         self.latest: dict[int, dict[str, Any]] = {}  # results of the running trials
         self.forgiven = Forgiven()
+        self.began = time.time()
         # The best models, whose weights are kept, in the order in which `tuner.best` takes them.
         self.best: list[Place] = store.places()[: context.config.search.keep_models]
 
@@ -104,7 +108,8 @@ class Recorder(Callback):
         with contextlib.suppress(OSError):
             self.context.storage.remove(*left)
             self._sweep_folds()
-            self.context.storage.tidy()
+            # Others may be writing there now: `tuner.best`, or a worker that is late.
+            self.context.storage.tidy(before=max(self.began, time.time() - _WRITTEN))
 
     def _sweep_folds(self) -> None:
         """Delete what is left of parts that were under way when their trials ended."""
