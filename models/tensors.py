@@ -59,6 +59,8 @@ def read(path: Path) -> Any:
                 raise DamagedTensors(f"{path} is damaged: its checksum differs")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, MemoryError):  # faults of the machine: the file may be whole
+        raise
     except Exception as error:  # pickle and zip raise their own exceptions
         raise DamagedTensors(
             f"{path} is not a model's file or checkpoint, or is damaged ({type(error).__name__})"

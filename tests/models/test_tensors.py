@@ -65,3 +65,13 @@ def test_the_file_before_stays_if_writing_fails(path: Path, monkeypatch) -> None
         tensors.write({"epoch": 4}, path)
     assert tensors.read(path)["epoch"] == 3
     assert [file.name for file in path.parent.iterdir()] == ["last.pt"]
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(5, "Input/output error")])
+def test_a_fault_of_the_machine_is_no_damage(path: Path, monkeypatch, error) -> None:
+    def fail(*args: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(torch, "load", fail)
+    with pytest.raises(type(error)):
+        tensors.read(path)

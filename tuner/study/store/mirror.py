@@ -45,6 +45,7 @@ class Mirror(InMemoryStorage):
     def __init__(self, database: RDBStorage, name: str | None = None) -> None:
         super().__init__()
         self._database, self._file = database, StoreFile(database.url)
+        self._anew: str | None = None  # why its file was written anew: the search is to end then
         # Ids here to ids in the database; for trials only those that were needed so far.
         self._study_rows: dict[int, int] = {}
         self._trial_rows: dict[int, int] = {}
@@ -99,8 +100,8 @@ class Mirror(InMemoryStorage):
         return row
 
     def _write(self, action: Callable[[bool], T]) -> T:
-        if (gone := self._file.gone()) is not None:
-            self._write_anew(gone)
+        if (reason := self._anew or self._file.gone()) is not None:
+            self._write_anew(reason)
         try:
             return patiently(action, _away, "the results store")
         except StorageInternalError as error:
@@ -125,10 +126,16 @@ class Mirror(InMemoryStorage):
         Raises:
             StoreError: always; it says where all is.
         """
-        aside = self._file.set_aside()
+        with self._lock:  # the heartbeat writes from a thread of its own
+            self._fill(reason)
+
+    def _fill(self, reason: str) -> NoReturn:
+        aside = None if self._anew else self._file.set_aside()
         database = open_storage(self._file.url)
         for study in list(self._study_rows):
             name = self.get_study_name_from_id(study)
+            if self._anew and name in {one.study_name for one in database.get_all_studies()}:
+                database.delete_study(database.get_study_id_from_name(name))
             try:
                 row = database.create_new_study(self.get_study_directions(study), name)
             except DuplicatedStudyError as error:
@@ -141,6 +148,7 @@ class Mirror(InMemoryStorage):
                 database.set_study_system_attr(row, key, value)
             for trial in self.get_all_trials(study, deepcopy=False):
                 database.create_new_trial(row, trial)
+        self._anew = self._anew or reason
         former = f"; the former one is {aside}" if aside else ""
         raise StoreError(
             f"results: {self._file.path} {reason}. A new one is in its place, with all trials of this "

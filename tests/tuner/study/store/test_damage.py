@@ -75,6 +75,19 @@ def test_all_trials_are_in_a_new_file_when_one_is_damaged_or_deleted(path, study
     assert len(aside) == (change is damage)
 
 
+def test_what_comes_after_a_new_file_was_written_is_in_it_too(path, study):
+    """The heartbeat may be the first that notices, and nobody hears of its error."""
+    study._storage._database.engine.dispose()
+    delete(path)
+    with pytest.raises(StoreError, match="was deleted"):
+        study.set_user_attr("alive", 1)
+    with pytest.raises(StoreError, match="was deleted"):
+        study.set_user_attr("note", 2)
+    again = optuna.load_study(study_name="seals", storage=f"sqlite:///{path}")
+    assert again.user_attrs == {"classes": ["noseal", "seal"], "alive": 1, "note": 2}
+    assert len(again.trials) == 3
+
+
 def test_damage_that_the_writer_does_not_see_is_noticed_at_the_end(path, study):
     before = trials_of(path)
     study._storage.verify()
