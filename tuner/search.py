@@ -57,11 +57,20 @@ def main() -> int:
 
         dry_run(config, output)
         return 0
+    from tuner.runtime.last_words import LastWords
     from tuner.runtime.session import RaySession, every_cpu_trains
 
     check(config)  # before Ray starts, which takes seconds
     new = not config.folder.exists()
-    with RaySession(ahead=every_cpu_trains(config)) as session, cli.mistakes():
+    again = shlex.join(["python", "-m", "tuner.search", *sys.argv[1:]])
+    if not args.resume:
+        again += " --resume"
+    words = LastWords(f"go on with: {again}")
+    session = RaySession(
+        ahead=every_cpu_trains(config),
+        lost=lambda name: words.end(f"Ray has ended, as its process {name} did"),
+    )
+    with words.unless_left(), session, cli.mistakes():
         if new:  # a search that has already ended needs no Ray
             session.start()  # before the slow imports: Ray mostly waits while it starts
         from tuner.api import search
@@ -76,9 +85,6 @@ def main() -> int:
         )
     from tuner.study.summary import left, summary
 
-    again = shlex.join(["python", "-m", "tuner.search", *sys.argv[1:]])
-    if not args.resume:
-        again += " --resume"
     summary(config, result.store, result.seconds, again if result.interrupted else "")
     if result.interrupted:
         return 1 if left(result.store) else 130

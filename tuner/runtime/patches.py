@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -56,6 +59,12 @@ _LOOPBACK = Private(
     _VERSION,
     "other machines can reach the ports of a search on this one, where they need its token",
     {"ray._private.ray_constants:ENABLE_RAY_CLUSTER": bool},
+)
+_ENDED = Private(
+    "ray",
+    _VERSION,
+    "a search whose Ray was killed ends after two minutes, and not at once",
+    {f"{_NODE}.dead_processes": "self", "ray._private.worker:_global_node": object},
 )
 _GROWTH = Private(
     "ray",
@@ -192,6 +201,34 @@ def loopback() -> Iterator[None]:
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+def ended() -> list[str]:
+    """The processes of the Ray that this process has started that have ended, such as ``raylet``."""
+    if not _ENDED.usable():
+        return []
+    from ray._private.worker import _global_node
+
+    return [name for name, _ in _global_node.dead_processes()] if _global_node else []
+
+
+@contextlib.contextmanager
+def sigterm_kept() -> Iterator[None]:
+    """SIGTERM does what it did before Ray starts, which ends a process with a trace of its C++ code.
+
+    Python sets signals in the main thread alone; Ray starts in another one.
+    """
+    if os.name != "posix":
+        yield
+        return
+    libc = ctypes.CDLL(None)
+    before = ctypes.create_string_buffer(1024)  # more than any system's struct sigaction
+    kept = libc.sigaction(signal.SIGTERM, None, before) == 0
+    try:
+        yield
+    finally:
+        if kept:
+            libc.sigaction(signal.SIGTERM, before, None)
 
 
 def growth() -> list[tuple[int, dict[str, float]]]:

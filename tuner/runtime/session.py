@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import logging
 import os
 import re
 import secrets
 import socket
+import stat
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +47,12 @@ def environment() -> None:
         os.environ.setdefault(name, value)
 
 
+# A Unix socket's path has at most so many bytes, and Ray's in its folder about so many.
+_LONGEST, _SOCKET = (
+    107,
+    len("/tuner-1000000/ray/session_2026-01-01_00-00-00_000000_1000000/sockets/plasma_store"),
+)
+_LOOK = 0.1  # seconds between two looks at Ray's processes
 _PATIENCE = 15.0  # seconds, for a cluster that is just being started
 
 
@@ -54,19 +64,21 @@ class RaySession:
 
     Args:
         ahead: whether workers import what trials need while they wait, which takes 0.3 GB a CPU.
+        lost: called from a thread with the name of a process of Ray's that has ended too early, if this
+            process has started Ray. Ray would wait for a minute or two, and then end this process.
 
     Attributes:
         joins: whether it joins a cluster that runs already.
         started_ray: whether this process has started Ray.
     """
 
-    def __init__(self, *, ahead: bool = False) -> None:
-        self._ahead = ahead
+    def __init__(self, *, ahead: bool = False, lost: Callable[[str], object] | None = None) -> None:
+        self._ahead, self._lost = ahead, lost
         ray = sys.modules.get("ray")
         self._address = None if ray and ray.is_initialized() else running_cluster()
         self.joins = bool(self._address) or bool(ray and ray.is_initialized())
         self._thread: threading.Thread | None = None
-        self._ready, self._end = threading.Event(), threading.Event()
+        self._ready, self._leaving, self._end = (threading.Event() for _ in range(3))
         self._error: BaseException | None = None
         self.started_ray = False
 
@@ -95,24 +107,36 @@ class RaySession:
             import ray
 
             if not ray.is_initialized():
+                from tuner.runtime.patches import loopback, nothing_else, sigterm_kept
+
                 quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
                 if self._address:
-                    ray.init(self._address, runtime_env={"py_modules": _packages()}, **quiet)
+                    with sigterm_kept():
+                        ray.init(self._address, runtime_env={"py_modules": _packages()}, **quiet)
                 else:
                     if self._ahead:
                         os.environ.update(_AHEAD)
                     # Without "local", Ray may try to join what a killed Ray left, and wait for ever.
-                    from tuner.runtime.patches import loopback, nothing_else
-
                     _closed()
-                    with nothing_else(), loopback():
-                        ray.init("local", include_dashboard=False, **quiet)
+                    with nothing_else(), loopback(), sigterm_kept():
+                        folder = str(private_folder() / "ray")
+                        ray.init("local", include_dashboard=False, _temp_dir=folder, **quiet)
                     self.started_ray = True
         except BaseException as error:  # `wait` raises it
             self._error = error
         self._ready.set()
+        if self.started_ray and self._lost:
+            self._watch(self._lost)
         # Ray asks Linux to end its processes with the thread that started them.
         self._end.wait()
+
+    def _watch(self, lost: Callable[[str], object]) -> None:
+        from tuner.runtime.patches import ended
+
+        while not self._leaving.wait(_LOOK):
+            if names := ended():
+                lost(names[0])
+                return
 
     def __enter__(self) -> RaySession:
         return self
@@ -120,6 +144,7 @@ class RaySession:
     def __exit__(self, *error: object) -> None:
         if self._thread is not None:
             self._ready.wait()
+            self._leaving.set()
             if self.started_ray:
                 import ray
 
@@ -137,6 +162,26 @@ def _closed() -> None:
     if "RAY_AUTH_TOKEN" not in os.environ and "RAY_AUTH_TOKEN_PATH" not in os.environ:
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     os.environ.setdefault("RAY_enable_metrics_collection", "0")
+
+
+def private_folder() -> Path:
+    """The folder of this user in which Ray may keep its sockets and logs; nobody else gets into it.
+
+    Ray lets every user write to its own folders, so that another could put sockets of theirs there.
+    """
+    base = _temporary()
+    if len(base) + _SOCKET > _LONGEST:
+        base = "/tmp"
+    if os.name != "posix":
+        return Path(base) / "tuner"
+    folder = Path(base) / f"tuner-{os.getuid()}"
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700, parents=True)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():  # another user was first
+        return Path(tempfile.mkdtemp(prefix="tuner-", dir=base))
+    folder.chmod(0o700)
+    return folder
 
 
 def every_cpu_trains(config: Config) -> bool:
@@ -204,8 +249,11 @@ def _connect(address: str, seconds: float) -> None:
 
 def _current_cluster() -> Path:
     """The file in which `ray start` notes the cluster that it has started or joined."""
-    folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
-    return Path(folder) / "ray" / "ray_current_cluster"
+    return Path(_temporary()) / "ray" / "ray_current_cluster"
+
+
+def _temporary() -> str:
+    return os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
 
 
 def _packages() -> list[str]:

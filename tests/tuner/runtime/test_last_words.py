@@ -1,0 +1,77 @@
+"""What is said when a command ends abruptly: it is killed, or Ray is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+
+def run(program: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True
+    )
+
+
+def ending(how: str) -> subprocess.CompletedProcess[str]:
+    """A process that ends in a way within its last words."""
+    return run(f"""
+        import os, signal, sys
+        from tuner.runtime.last_words import LastWords
+
+        words = LastWords("go on with: this")
+        with words.unless_left():
+            {how}
+        """)
+
+
+def test_who_is_killed_says_how_to_go_on():
+    done = ending("os.kill(os.getpid(), signal.SIGKILL)")
+    assert done.returncode == -9
+    assert done.stderr.startswith("killed: ") and done.stderr.endswith("; go on with: this\n")
+
+
+def test_an_end_for_a_reason_tells_it():
+    done = ending('words.end("Ray has ended")')
+    assert done.returncode == 1 and done.stderr == "Ray has ended; go on with: this\n"
+
+
+@pytest.mark.parametrize("how", ["pass", "sys.exit(3)", "raise KeyboardInterrupt"])
+def test_who_leaves_says_nothing(how):
+    assert "go on" not in ending(how).stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_rays_end_is_noticed_at_once_and_a_signal_is_not_rays():
+    environment = {name: value for name, value in os.environ.items() if "RAY_" not in name}
+    program = """
+        import os, signal, threading
+        import psutil
+        from tuner.runtime.session import RaySession
+
+        lost = threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: print("stopped by hand", flush=True))
+
+        def said(name):
+            print("lost", name, flush=True)
+            lost.set()
+
+        with RaySession(lost=said) as session:
+            session.wait()
+            os.kill(os.getpid(), signal.SIGTERM)
+            for process in psutil.Process().children():
+                if process.name() == "gcs_server":
+                    process.kill()
+            lost.wait(60)
+            os._exit(0)
+        """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert done.stdout.splitlines() == ["stopped by hand", "lost gcs_server"], done.stderr

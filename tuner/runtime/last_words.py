@@ -1,0 +1,59 @@
+"""What a user reads when a command ends so abruptly that it can say nothing more itself."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import NoReturn
+
+# It outlives the command by a moment: its input ends when the command does, in whatever way.
+_LISTENER = """
+import signal, sys
+for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+    if hasattr(signal, name):
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+last, said = sys.argv[1], sys.stdin.buffer.read().decode()
+if said != "well":
+    if sys.stderr.isatty():
+        print(end="\\x1b[?25h\\n", file=sys.stderr)  # a progress bar hides the cursor
+    said = said or "killed: by hand, by the system (was memory short?) or by Ray"
+    print(said, last, sep="; ", file=sys.stderr)
+"""
+_WELL = b"well"
+
+
+class LastWords:
+    """Prints `words` if this process ends inside of the context without leaving it.
+
+    A process that is killed, by hand or because memory is short, can't say what to do next, nor can one
+    that a library ends. So another small process waits for its end and does.
+    """
+
+    def __init__(self, words: str) -> None:
+        self._listener = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _LISTENER, words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+        )
+
+    @contextlib.contextmanager
+    def unless_left(self) -> Iterator[LastWords]:
+        try:
+            yield self
+        finally:
+            self._say(_WELL)
+            self._listener.wait()
+
+    def end(self, why: str) -> NoReturn:
+        """End this process at once, for a reason that is told before the words."""
+        self._say(why.encode())
+        os._exit(1)
+
+    def _say(self, text: bytes) -> None:
+        assert self._listener.stdin is not None
+        with contextlib.suppress(OSError):  # the listener was killed
+            self._listener.stdin.write(text)
+            self._listener.stdin.close()
