@@ -26,7 +26,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--results",
         metavar="URL",
-        help="the results store (default: the SQLite file in runs/)",
+        help="the results store (default: what TUNER_RESULTS names, or the SQLite file in runs/)",
     )
     parser.add_argument("--search", metavar="NAME", help="the search (default: the latest)")
     parser.add_argument(

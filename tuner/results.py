@@ -21,7 +21,9 @@ python -m tuner.results copy postgresql://ana@db.example.org/seals sqlite:///min
 def arguments() -> argparse.ArgumentParser:
     parser = cli.parser("results", "List the searches of a results store, or copy them.", EXAMPLES)
     parser.add_argument(
-        "--results", metavar="URL", help="the results store (default: the SQLite file in runs/)"
+        "--results",
+        metavar="URL",
+        help="the results store (default: what TUNER_RESULTS names, or the SQLite file in runs/)",
     )
     commands = parser.add_subparsers(dest="command")
     copy = commands.add_parser("copy", help="copy searches from one store into another")

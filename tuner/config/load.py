@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
@@ -94,7 +95,12 @@ class Config(Section):
 
 
 def default_results_url(storage: str = "runs") -> str:
-    """An SQLite file beside the models; if these are on S3, in the local folder ``runs``."""
+    """What ``TUNER_RESULTS`` names, or an SQLite file beside the models; of S3, in the local ``runs``.
+
+    A variable, unlike an argument, is seen by no other user of the machine.
+    """
+    if named := os.environ.get("TUNER_RESULTS"):
+        return named
     folder = place(storage)
     if isinstance(folder, S3Path):
         folder = Path("runs")

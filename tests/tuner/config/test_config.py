@@ -171,3 +171,10 @@ def test_a_trial_gets_the_share_of_a_gpu_that_it_can_use(
     assert resources.gpus_of(head=True, cluster=cluster) == head
     assert resources.gpus_of(head=False, cluster=cluster) == network
     assert resources.workers(cluster, head) == heads_at_once
+
+
+def test_the_store_that_the_environment_names_is_used_where_the_file_names_none(monkeypatch):
+    monkeypatch.setenv("TUNER_RESULTS", "postgresql://ana@db.example.org/seals")
+    assert parse(minimal(), "my.yaml").results_url == "postgresql://ana@db.example.org/seals"
+    named = parse(minimal(results="sqlite:///mine.db"), "my.yaml")
+    assert named.results_url == "sqlite:///mine.db"
