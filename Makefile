@@ -16,7 +16,7 @@ test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not cluster" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not cluster" -rs -n 2 --dist loadfile
 
 # What `make test` leaves out: clusters on hosts of this machine's own, which takes root and ten minutes.
 # Two files of them at once, the longest first, as they mostly wait.

@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ class Harmed:
         storage: the search's folder, with its models.
         cache: the folder of frames and features.
         results: the SQLite file.
+        videos: their folder.
+        again: the command once more.
         draw: all choices are made with it.
     """
 
@@ -34,6 +37,8 @@ class Harmed:
     storage: Path
     cache: Path
     results: Path
+    videos: Path
+    again: Callable[[], psutil.Popen]
     draw: random.Random
 
     def one(self, folder: Path, pattern: str) -> Path | None:
@@ -222,6 +227,88 @@ def results_are_damaged(search: Harmed) -> None:
             file.write(b"\xff" * 8192)
 
 
+def gcs_is_killed(search: Harmed) -> None:
+    for one in search.part("gcs_server"):
+        _kill(one)
+
+
+def raylet_stands_still(search: Harmed) -> None:
+    for one in search.part("raylet"):
+        _kill(one, signal.SIGSTOP)
+        time.sleep(4)
+        _kill(one, signal.SIGCONT)
+
+
+def worker_crashes(search: Harmed) -> None:
+    for one in search.workers()[-1:]:
+        _kill(one, signal.SIGSEGV)
+
+
+def disk_is_full(search: Harmed) -> None:
+    """For some seconds; the search's folders are on a small disk of their own (`suite.small_disk`)."""
+    filler = search.results.parent / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(1 << 16))
+    time.sleep(4)
+    filler.unlink(missing_ok=True)
+
+
+def memory_is_short(search: Harmed) -> None:
+    """A worker gets no more for some seconds."""
+    _limited(search, psutil.RLIMIT_AS, lambda one: one.memory_info().vms)
+
+
+def descriptors_are_short(search: Harmed) -> None:
+    """A worker can open no more files for some seconds."""
+    _limited(search, psutil.RLIMIT_NOFILE, lambda one: one.num_fds())
+
+
+def _limited(search: Harmed, what: int, used: Callable[[psutil.Process], int]) -> None:
+    for one in search.workers()[:1]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            soft, hard = one.rlimit(what)
+            one.rlimit(what, (used(one), hard))
+            time.sleep(4)
+            one.rlimit(what, (soft, hard))
+
+
+def videos_are_away(search: Harmed) -> None:
+    """For some seconds, and all that was stored of them is gone."""
+    away = search.videos.with_name(f"{search.videos.name}.away")
+    search.videos.rename(away)
+    cache_is_deleted(search)
+    time.sleep(4)
+    away.rename(search.videos)
+
+
+def times_of_files_lie_ahead(search: Harmed) -> None:
+    """As where the clock was set back, or a file server has another one."""
+    for path in (*search.storage.rglob("*"), *search.cache.rglob("*")):
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(path, (time.time() + 3600,) * 2)
+
+
+def results_are_locked(search: Harmed) -> None:
+    """By another program, for some seconds."""
+    with contextlib.suppress(sqlite3.Error):
+        other = sqlite3.connect(search.results, timeout=5, isolation_level=None)
+        with contextlib.closing(other):
+            other.execute("BEGIN EXCLUSIVE")
+            time.sleep(6)
+            other.execute("ROLLBACK")
+
+
+def search_is_started_twice(search: Harmed) -> None:
+    search.again().wait(120)
+
+
+def power_is_cut_and_a_trials_folder_is_gone(search: Harmed) -> None:
+    search.stop()
+    if path := search.one(search.storage, "last.pt"):
+        shutil.rmtree(path.parent)
+
+
 # Those after which nothing can be lost: of the results store alone no second copy is kept, but in the
 # memory of the search that runs.
 FAULTS: dict[str, Fault] = {
@@ -250,5 +337,16 @@ FAULTS: dict[str, Fault] = {
         history_is_deleted,
         results_are_deleted,
         results_are_damaged,
+        gcs_is_killed,
+        raylet_stands_still,
+        worker_crashes,
+        disk_is_full,
+        memory_is_short,
+        descriptors_are_short,
+        videos_are_away,
+        times_of_files_lie_ahead,
+        results_are_locked,
+        search_is_started_twice,
+        power_is_cut_and_a_trials_folder_is_gone,
     )
 }

@@ -8,7 +8,8 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from tuner.study.store.results import ResultsStore
 ROOT = Path(__file__).parents[2]
 NAME = "chaos"
 TRIALS, EPOCHS = 4, 60
+_DISK = "150m"
 _PATIENCE = 600.0  # seconds, for a search with its faults
 _MOST_RUNS = 6  # of the command, after the last fault
 
@@ -54,6 +56,19 @@ def configuration(videos: Path, folder: Path) -> Path:
     path = folder / "chaos.yaml"
     path.write_text(yaml.safe_dump(tree))
     return path
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """`folder` on a disk that can be filled, where this process may mount one."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "tmpfs", str(folder)]
+    mounted = os.getuid() == 0 and subprocess.run(mount).returncode == 0
+    try:
+        yield
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @dataclass
@@ -136,7 +151,10 @@ def disturbed(
                     break
                 process, runs = search.start(), runs + 1
             time.sleep(0.02)
-        harmed = Harmed(process, search.storage, search.cache, search.results, draw)
+        harmed = Harmed(
+            *(process, search.storage, search.cache, search.results),
+            *(videos, search.start, draw),
+        )
         family += harmed.family()
         FAULTS[kind](harmed)
     for _ in range(_MOST_RUNS):

@@ -241,7 +241,7 @@ class Host:
         return [*words, f"{USER}@{self.address}", f"bash --login -c {shlex.quote(command)}"]
 
     def run(
-        self, command: str, *, timeout: float = 300, check: bool = True
+        self, command: str, *, timeout: float = 1500, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Run a command by SSH, and wait for it.
 

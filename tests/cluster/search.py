@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 
 from tests.cluster.cloud import Cloud
-from tests.cluster.person import wait_for
+from tests.cluster.person import PATIENCE, wait_for
 from tests.conftest import small_search
 from tuner.study.store.results import ResultsStore, TrialRecord
 
@@ -67,9 +67,9 @@ class Search:
 
         return wait_for(there, 300, f"{count} trials of {self.name}")
 
-    def end(self, process: subprocess.Popen[bytes], timeout: float = 400) -> str:
+    def end(self, process: subprocess.Popen[bytes]) -> str:
         """What it printed, when it has ended with all trials and all their epochs."""
-        status = process.wait(timeout)
+        status = process.wait(400 * PATIENCE)
         text = self.log.read_text()
         assert status == 0, text
         assert f"{self.trials} finished, 0 pruned, 0 failed" in text

@@ -52,9 +52,9 @@ def first(cluster) -> Search:
 
 @pytest.fixture(scope="module")
 def long(first) -> int:
-    """Epochs of trials that something happens to: enough for two checkpoints, of ten seconds each."""
+    """Epochs of trials that something happens to: enough for some checkpoints, of ten seconds each."""
     seconds = [record.results["seconds"] for record in first.records()]
-    return int(25 * first.epochs * len(seconds) / sum(seconds))
+    return int(40 * first.epochs * len(seconds) / sum(seconds))
 
 
 def test_a_search_over_machines_that_come_when_trials_ask_for_them(cluster, first):
