@@ -19,7 +19,9 @@ FACES = {f"{package}/__init__.py" for package in PACKAGES}  # what users import,
 FOLDERS = (*PACKAGES, "benchmarks", "cluster", "configs", "tests")
 MOST_LINES, MOST_FILES = 300, 14
 
-COMMANDS = "tuner/search.py tuner/train.py tuner/best.py tuner/prepare.py tuner/results.py"
+COMMANDS = (
+    "tuner/search.py tuner/train.py tuner/best.py tuner/prepare.py tuner/results.py tuner/doctor.py"
+)
 TOP = f"{COMMANDS} tuner/cli.py tuner/api.py tuner/kept.py tuner/__main__.py"
 
 # From the ground up: each room, and the rooms that it stands on. A name that ends with "/" is a folder,
@@ -62,7 +64,8 @@ ROOMS: dict[str, list[str]] = {
     "tuner/study/halving/": ["tuner/study/store/", "tuner/study/space/"],
     "tuner/study/*.py": ["tuner/study/halving/"],
     "tuner/analysis/": ["tuner/preparation/"],
-    TOP: ["tuner/study/*.py", "tuner/analysis/"],
+    "tuner/diagnosis/": ["tuner/study/store/", "tuner/cluster/"],
+    TOP: ["tuner/study/*.py", "tuner/analysis/", "tuner/diagnosis/"],
     "tuner/__init__.py": [TOP],
 }
 

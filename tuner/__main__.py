@@ -14,6 +14,7 @@ COMMANDS = {
     "train": "train one model, without a search",
     "prepare": "decode videos and compute features before a search",
     "results": "list the searches of a results store, or copy them",
+    "doctor": "check this machine, and say what to do",
 }
 SESSION = (
     ("python -m tuner.search configs/seals.yaml --dry-run", "check everything, train nothing"),

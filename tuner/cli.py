@@ -37,6 +37,11 @@ def add_config(
     arguments.add_argument(
         "--strict", action="store_true", help="stop if any labelled video does not decode"
     )
+    add_overrides(arguments)
+
+
+def add_overrides(arguments: argparse.ArgumentParser) -> None:
+    """Add ``--set key=value``, which may be repeated."""
     arguments.add_argument(
         "--set",
         action="append",

@@ -119,7 +119,7 @@ class RaySession:
                     # Without "local", Ray may try to join what a killed Ray left, and wait for ever.
                     _closed()
                     with nothing_else(), loopback(), sigterm_kept():
-                        folder = str(private_folder() / "ray")
+                        folder = str(private_folder())
                         ray.init("local", include_dashboard=False, _temp_dir=folder, **quiet)
                     self.started_ray = True
         except BaseException as error:  # `wait` raises it
@@ -164,24 +164,29 @@ def _closed() -> None:
     os.environ.setdefault("RAY_enable_metrics_collection", "0")
 
 
-def private_folder() -> Path:
-    """The folder of this user in which Ray may keep its sockets and logs; nobody else gets into it.
-
-    Ray lets every user write to its own folders, so that another could put sockets of theirs there.
-    """
+def ray_folder() -> Path:
+    """Where a Ray that a search starts has its sockets, logs and what does not fit into memory."""
     base = _temporary()
     if len(base) + _SOCKET > _LONGEST:
         base = "/tmp"
+    return Path(base) / (f"tuner-{os.getuid()}" if os.name == "posix" else "tuner") / "ray"
+
+
+def private_folder() -> Path:
+    """`ray_folder`, in a folder of this user's that nobody else gets into.
+
+    Ray lets every user write to its own folders, so that another could put sockets of theirs there.
+    """
+    folder = ray_folder().parent
     if os.name != "posix":
-        return Path(base) / "tuner"
-    folder = Path(base) / f"tuner-{os.getuid()}"
+        return folder / "ray"
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700, parents=True)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():  # another user was first
-        return Path(tempfile.mkdtemp(prefix="tuner-", dir=base))
+        folder = Path(tempfile.mkdtemp(prefix="tuner-", dir=folder.parent))
     folder.chmod(0o700)
-    return folder
+    return folder / "ray"
 
 
 def every_cpu_trains(config: Config) -> bool:
@@ -195,14 +200,17 @@ def every_cpu_trains(config: Config) -> bool:
     return config.resources.cpus <= 1 and wanted >= cpus and not gpus
 
 
-def running_cluster() -> str | None:
+def running_cluster(*, patience: float | None = None) -> str | None:
     """Address of the cluster that a command should join; None if there is none that answers.
+
+    Args:
+        patience: seconds to wait for that of ``RAY_ADDRESS``; None: as long as one takes to start.
 
     Raises:
         UserError: ``RAY_ADDRESS`` names one that does not answer, or something else.
     """
     if address := os.environ.get("RAY_ADDRESS"):
-        return _answering(address)
+        return _answering(address, _PATIENCE if patience is None else patience)
     try:
         file = _current_cluster()
         status = file.stat()
@@ -216,7 +224,7 @@ def running_cluster() -> str | None:
     return address
 
 
-def _answering(address: str) -> str | None:
+def _answering(address: str, patience: float) -> str | None:
     if address == "local":
         return None
     if address == "auto" or address.startswith("ray://"):
@@ -227,10 +235,10 @@ def _answering(address: str) -> str | None:
             f"{told}: give HOST:PORT of a Ray cluster's head, such as 10.0.0.7:6379 (its jobs API, "
             "http://...:8265, takes `ray job submit`); without it a search runs on this machine alone"
         )
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + patience
     while True:
         try:
-            _connect(address, _PATIENCE)
+            _connect(address, patience)
             return address
         except OSError as error:
             if time.monotonic() > end:

@@ -9,6 +9,7 @@ import time
 import uuid
 import warnings
 import weakref
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 
 
-_NETWORK_FILE_SYSTEMS = {
+NETWORK_FILE_SYSTEMS = {
     *("nfs", "nfs4", "cifs", "smb3", "lustre", "gpfs", "beegfs", "ceph", "afs"),
     *("fuse.sshfs", "fuse.s3fs", "fuse.gcsfuse", "fuse.mount-s3", "fuse.glusterfs", "fuse.rclone"),
 }
@@ -61,14 +62,31 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
     if url.startswith("postgres"):
         options["connect_args"] = _TIMEOUTS
     if url.startswith("sqlite"):
-        _check_local(Path(url.removeprefix("sqlite:///")))
+        check_local(Path(url.removeprefix("sqlite:///")))
         StoreFile(url).check()
         # Several searches may write to one file; each waits for the others.
         options = {"connect_args": {"timeout": 60}}
+    with _opening(url):
+        storage = _with_tables(_full(url), options)
+    if url.startswith("sqlite"):
+        sqlalchemy.event.listen(storage.engine, "connect", _write_ahead)
+        atexit.register(_close, weakref.ref(storage))
+    elif url.startswith("postgres"):
+        sqlalchemy.event.listen(storage.engine, "connect", _let_go)
+    storage.engine.dispose()  # connections that were opened before
+    return storage
+
+
+def _full(url: str) -> str:
+    """The URL with the driver; SQLAlchemy's default is an older one, which is not installed with us."""
+    return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
+
+
+@contextlib.contextmanager
+def _opening(url: str) -> Iterator[None]:
+    """Say in a `StoreError` why a database can't be opened."""
     try:
-        # SQLAlchemy's default is an older driver, which is not installed with us.
-        full = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
-        storage = _with_tables(full, options)
+        yield
     except ImportError as error:
         raise StoreError(
             f"results: {without_password(url)} needs a driver that is not installed "
@@ -77,13 +95,34 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
     except Exception as error:  # each driver of SQLAlchemy raises its own errors
         text = str(getattr(error, "orig", None) or error).strip().split("\n")[0]
         raise StoreError(f"results: can't open {without_password(url)}: {text}") from error
-    if url.startswith("sqlite"):
-        sqlalchemy.event.listen(storage.engine, "connect", _write_ahead)
-        atexit.register(_close, weakref.ref(storage))
-    elif url.startswith("postgres"):
-        sqlalchemy.event.listen(storage.engine, "connect", _let_go)
-    storage.engine.dispose()  # connections that were opened before
-    return storage
+
+
+def server(url: str) -> tuple[str, bool, bool]:
+    """A database server that is looked at, without making anything there.
+
+    Returns:
+        what it is, with its version; whether this user may make tables; whether it has those of a
+        results store.
+
+    Raises:
+        StoreError: it can't be reached.
+    """
+    with _opening(url):
+        options = {"connect_args": _TIMEOUTS} if url.startswith("postgres") else {}
+        engine = sqlalchemy.create_engine(_full(url), **options)
+        try:
+            with engine.connect() as connection:
+                dialect = engine.dialect
+                version = ".".join(map(str, dialect.server_version_info or ()))
+                may_make = True
+                if dialect.name == "postgresql":
+                    asked = "SELECT has_schema_privilege(current_schema(), 'CREATE')"
+                    may_make = bool(connection.execute(sqlalchemy.text(asked)).scalar())
+                tables = sqlalchemy.inspect(connection).has_table("studies")
+        finally:
+            engine.dispose()
+    name = {"postgresql": "PostgreSQL"}.get(dialect.name, dialect.name)
+    return f"{name} {version}".strip(), may_make, tables
 
 
 def _with_tables(url: str, options: dict[str, Any]) -> optuna.storages.RDBStorage:
@@ -113,13 +152,13 @@ def _let_go(connection: Any, _: Any) -> None:
     connection.commit()
 
 
-def _check_local(path: Path) -> None:
+def check_local(path: Path) -> None:
     """SQLite's locks don't hold between machines, and its write-ahead log needs shared memory."""
     folder = path.absolute().parent
     while not folder.exists():
         folder = folder.parent
     kind = file_system(folder)
-    if kind in _NETWORK_FILE_SYSTEMS:
+    if kind in NETWORK_FILE_SYSTEMS:
         raise StoreError(
             f"results: {path} is on a network file system ({kind}), where SQLite loses data: give a "
             "file on a local disk (results: sqlite:////var/tmp/results.db), or a PostgreSQL "
