@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from pathlib import Path
 
 try:
-    from data.console import console
+    from rich.text import Text
+
+    from data.console import clean, console, drawn_on
     from tuner import cli
     from tuner.config.load import Config
     from tuner.config.messages import ConfigError
@@ -64,20 +67,21 @@ def asked_for(path: Path | None, overrides: list[str]) -> Asked:
 
 def show(found: Finding, group: str) -> None:
     """Print a finding; `group` is that of the one before."""
-    from rich.table import Table
-    from rich.text import Text
-
     if found.group != group:
         console.print(f"\n{found.group}" if group else found.group)
-    table = Table.grid(padding=(0, 1))
-    table.add_column(width=9)
-    table.add_column(width=14)
-    table.add_column()
-    state = Text(f"  {found.state}", style=_STYLES[found.state])
-    table.add_row(state, found.name, found.found)
+    _print(f"  {found.state:<8} {found.name:<14} ", found.found, _STYLES[found.state])
     if found.advice:
-        table.add_row("", Text("to do:", justify="right"), found.advice)
-    console.print(table)
+        _print(f"{'to do:':>25} ", found.advice)
+
+
+def _print(start: str, text: str, style: str = "") -> None:
+    """Print a text beside its start; lines on a terminal are broken there."""
+    wide = console.width if drawn_on(console) else 10**6
+    room = max(30, wide - len(start))
+    lines = textwrap.wrap(clean(text), room, break_long_words=False, break_on_hyphens=False)
+    shown = Text(start + f"\n{' ' * len(start)}".join(lines))
+    shown.stylize(style, 0, 10)
+    console.print(shown, soft_wrap=True)
 
 
 def run(asked: Asked, report: Path | None) -> int:

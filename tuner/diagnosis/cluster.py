@@ -20,8 +20,8 @@ from tuner.diagnosis.programs import ROOT, psutil
 from tuner.runtime.session import ray_folder, running_cluster
 
 _PATIENCE = 5.0  # seconds, for RAY_ADDRESS
-STARTING = 60.0  # seconds, for a Ray of our own
-_START = """
+STARTING = 50.0  # seconds, for a Ray of our own
+_PROGRAM = """
 from tuner.runtime.session import RaySession
 with RaySession() as session:
     session.wait()
@@ -32,15 +32,15 @@ _ANYWHERE = ("0.0.0.0", "::", "")
 _CALLED = {"raylet": "raylet", "gcs_server": "head"}
 
 
-def address(asked: Asked) -> Iterator[Finding]:
-    """The cluster that a search would join."""
+def cluster(asked: Asked) -> Iterator[Finding]:
+    """The cluster that a search would join; if there is none, a Ray is started as a search does."""
     try:
         joined = running_cluster(patience=_PATIENCE)
     except UserError as error:
         yield wrong(str(error), "unset RAY_ADDRESS, or start that cluster")
         return
     if joined is None:
-        yield ok("none: a search starts a Ray of its own, and ends it")
+        yield _start()
     elif os.environ.get("RAY_ADDRESS"):
         yield ok(
             f"RAY_ADDRESS={joined}" + ("" if joined == "auto" else " answers: a search joins it")
@@ -52,15 +52,12 @@ def address(asked: Asked) -> Iterator[Finding]:
         )
 
 
-def start(asked: Asked) -> Iterator[Finding]:
+def _start() -> Finding:
     """Start a Ray as a search does, have it answer, and end it."""
-    if running_cluster(patience=0) is not None:
-        yield ok("not tried, as a search joins a cluster")
-        return
     begin = time.monotonic()
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "RAY_ADDRESS": "local", "PYTHONPATH": path}
-    words = [sys.executable, "-c", _START]
+    words = [sys.executable, "-c", _PROGRAM]
     advice = (
         f"see what is wrong above; Ray's own words are in {ray_folder()}/session_latest/logs "
         "(gcs_server.out, raylet.out); a firewall on this machine must let 127.0.0.1 pass"
@@ -69,19 +66,19 @@ def start(asked: Asked) -> Iterator[Finding]:
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     )
     try:
-        out, said = process.communicate(timeout=STARTING - 5)
+        out, said = process.communicate(timeout=STARTING)
     except subprocess.TimeoutExpired:
-        yield wrong(f"Ray did not start within {STARTING - 5:.0f} s", advice)
-        return
+        return wrong(f"Ray did not start within {STARTING:.0f} s", advice)
     finally:
         if process.poll() is None:
             process.kill()  # Ray's processes end with the one that started them
             process.wait()
     if process.returncode == 0 and "1 machine" in out:
-        yield ok(f"Ray starts and ends here, in {time.monotonic() - begin:.0f} s")
-    else:
-        lines = [line for line in said.strip().splitlines() if line.strip()]
-        yield wrong(f"Ray does not start: {lines[-1] if lines else 'it says nothing'}", advice)
+        return ok(
+            f"none: a search starts a Ray of its own, which was tried: {time.monotonic() - begin:.0f} s"
+        )
+    lines = [line for line in said.strip().splitlines() if line.strip()]
+    return wrong(f"Ray does not start: {lines[-1] if lines else 'it says nothing'}", advice)
 
 
 def _processes() -> Iterator[tuple[str, Any]]:

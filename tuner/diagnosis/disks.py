@@ -91,8 +91,10 @@ def disk(place: Place, speeds: dict[int, str] | None = None) -> Iterator[Finding
     kind = file_system(folder)
     speeds = {} if speeds is None else speeds
     device = folder.stat().st_dev
+    # Where there is hardly any room, a running search may need it.
+    measured = device not in speeds and room(folder) > _NEEDED
     try:
-        skew, speed = probe(folder, 0 if device in speeds else _SIZE)
+        skew, speed = probe(folder, _SIZE if measured else 0)
     except OSError as error:
         yield _unwritable(place, told, error)
         return
@@ -100,7 +102,9 @@ def disk(place: Place, speeds: dict[int, str] | None = None) -> Iterator[Finding
         speeds[device] = "writes {:.0f} and reads {:.0f} MB/s".format(*speed)
     free = room(folder)
     on = f" on {kind}" if kind else ""
-    facts = f"{told}: {free / 1e9:.1f} GB free{on}, {speeds[device]}"
+    facts = f"{told}: {free / 1e9:.1f} GB free{on}"
+    if device in speeds:
+        facts += f", {speeds[device]}"
     problems = [
         *_room_of(place, free),
         *_files_of(place),

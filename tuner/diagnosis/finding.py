@@ -112,7 +112,7 @@ def _looked(check: Check, asked: Asked, say: Callable[[str], object], long: floa
     thread.start()
     thread.join(min(long, check.seconds))
     if thread.is_alive():
-        say(f"  looking at {check.name}: this may take up to {check.seconds:.0f} s ...")
+        say(f"  looking at {check.name} ...")
         thread.join(check.seconds - long)
     if thread.is_alive():
         return [wrong(f"could not be checked: no answer within {check.seconds:g} s", check.hangs)]

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tuner.config.messages import UserError
 from tuner.diagnosis.finding import Asked, Finding, ok, warning, wrong
 from tuner.diagnosis.programs import psutil
+from tuner.runtime.session import running_cluster
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _NVIDIA = Path("/dev/nvidia0")
@@ -132,12 +134,13 @@ def card(asked: Asked) -> Iterator[Finding]:
         yield from (_card(torch, number) for number in range(torch.cuda.device_count()))
         return
     asked_for = asked.config.resources.gpus if asked.config else "auto"
-    worse = wrong if asked_for not in ("auto", 0) else warning
+    # On a cluster another machine may have one.
+    worse = wrong if isinstance(asked_for, float) and asked_for and _alone() else warning
     driver = _driver()
     if driver is None and not _NVIDIA.exists():
-        if worse is wrong:
+        if isinstance(asked_for, float) and asked_for:
             advice = "leave resources.gpus at auto, or search on a machine that has a card"
-            yield wrong(f"none, and the configuration asks for {asked_for} a trial", advice)
+            yield worse(f"none here, and the configuration asks for {asked_for:g} a trial", advice)
         else:
             yield ok("no NVIDIA card: the CPUs train, which is fast enough for _frozen models")
         return
@@ -163,6 +166,14 @@ def card(asked: Asked) -> Iterator[Finding]:
             f"install a driver for CUDA {torch.version.cuda} or newer, and restart the machine; in "
             "docker, start the container with --gpus all",
         )
+
+
+def _alone() -> bool:
+    """Whether a search would run on this machine alone."""
+    try:
+        return running_cluster(patience=1) is None
+    except UserError:  # another check says so
+        return False
 
 
 def _card(torch: Any, number: int) -> Finding:

@@ -62,11 +62,10 @@ def known_secrets(environment: Mapping[str, str], files: Iterable[Path]) -> set[
             continue
         for line in text.splitlines():
             key, equals, value = line.partition("=")  # as in ~/.aws/credentials
-            if equals and secret_name(key.strip()):
+            if not equals and not line.startswith("["):
+                found.add(line.rpartition(":")[2].strip())  # ~/.pgpass, or a token
+            elif secret_name(key.strip()):
                 found.add(value.strip())
-            found.add(
-                line.rpartition(":")[2].strip() if not equals else ""
-            )  # ~/.pgpass, or a token
     return {each for each in found if len(each) >= _SHORTEST and not _NO_SECRETS.fullmatch(each)}
 
 

@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tuner.config.messages import StoreError, UserError
 from tuner.diagnosis import masking, programs, services
 from tuner.diagnosis.cluster import secret_files
 from tuner.diagnosis.finding import Asked, Finding
-from tuner.study.store.same import tree
+from tuner.study.store.database import without_password
 
 _FIRST = "# tuner report"
 # Variables whose values help, and are no secrets. Of all others not even the names are told.
@@ -78,9 +79,12 @@ def write(path: Path, findings: Sequence[Finding], asked: Asked) -> None:
     secrets = masking.known_secrets(os.environ, secret_files())
     if asked.config is not None:
         secrets |= masking.secrets_in(asked.config.model_dump(mode="json"))
+    elif asked.problems:  # they may quote what is written there
+        with suppress(OSError, ValueError, yaml.YAMLError):
+            secrets |= masking.secrets_in(yaml.safe_load(Path(asked.source).read_text("utf-8")))
     masked = masking.masker(secrets)
     # Names of packages are no secrets, and may be the user's name.
-    text = masked("\n".join(_lines(findings, asked))) + "\n## packages\n\n"
+    text = masked("\n".join(_lines(findings, asked))) + "\n\n## packages\n\n"
     text += "\n".join(programs.distributions()) + "\n"
     with replacing(path) as part:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -108,7 +112,10 @@ def _lines(findings: Sequence[Finding], asked: Asked) -> Iterator[str]:
     if asked.config is None:
         yield f"{asked.source} can't be used, see above" if asked.problems else "none was given"
     else:
-        values = masking.masked_values(tree(asked.config))
+        values = masking.masked_values(asked.config.model_dump(mode="json", exclude_defaults=True))
+        if asked.config.results is not None:
+            values["results"] = without_password(asked.config.results)
+        yield "# without what has its default"
         yield yaml.safe_dump(values, sort_keys=False, allow_unicode=True).rstrip()
     yield "\n## last errors\n"
     yield from _errors(findings, asked)

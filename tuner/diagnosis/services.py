@@ -34,11 +34,16 @@ def results_url(asked: Asked) -> str:
 def results(asked: Asked) -> Iterator[Finding]:
     """The results store; nothing is made or changed in it."""
     url = results_url(asked)
+    file = url.startswith(_SQLITE)
     try:
-        yield from _file(url) if url.startswith(_SQLITE) else _server(url)
+        yield from _file(url) if file else _server(url)
     except StoreError as error:
         yield wrong(
-            str(error), "see 'The results store' in README.md, or name another under results"
+            str(error),
+            "see 'When something goes wrong' in README.md, or name another file under results"
+            if file
+            else "look at the user, server and port under results, and ask whether the server runs and "
+            "lets this machine in; the password belongs in ~/.pgpass (mode 600) or PGPASSWORD",
         )
 
 

@@ -21,6 +21,7 @@ KNOWN = (
     *("TUNER_CACHE", "TUNER_BUCKET", "TUNER_MY_IP"),
     *("TUNER_BIN", "TUNER_RESULTS", "TUNER_RESUBMIT"),
 )
+_OURS = "TUNER_"
 _SHM = Path("/dev/shm")
 _SHM_NEEDED = 1e9  # bytes
 _SOCKET_NAME = 107  # bytes, the most that Linux takes
@@ -169,10 +170,11 @@ def names(asked: Asked) -> Iterator[Finding]:
 
 def environment(asked: Asked) -> Iterator[Finding]:
     """Variables of this product: what they are set to, and which are none of it."""
-    ours = sorted(name for name in os.environ if name.startswith("TUNER_"))
+    ours = sorted(name for name in os.environ if name.startswith(_OURS))
     for name in ours:
         if name not in KNOWN:
-            hint = nearest(name, KNOWN) or f" (known are {', '.join(KNOWN)})"
+            alike = nearest(name.removeprefix(_OURS), (each.removeprefix(_OURS) for each in KNOWN))
+            hint = alike.replace("'", f"'{_OURS}", 1) or f" (known are {', '.join(KNOWN)})"
             yield warning(f"{name} is set, and means nothing{hint}", f"unset {name}")
     # TUNER_RESULTS is a URL, which may have a password.
     known = [f"{name}={without_password(os.environ[name])}" for name in ours if name in KNOWN]

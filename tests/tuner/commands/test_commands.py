@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 GRID = ROOT / "configs" / "seals_grid.yaml"
 
 
-@pytest.mark.parametrize("module", ["search", "best", "train", "prepare", "results"])
+@pytest.mark.parametrize("module", ["search", "best", "train", "prepare", "results", "doctor"])
 def test_help_has_examples(module, command):
     status, out, _ = command(module, "--help")
     assert status == 0
