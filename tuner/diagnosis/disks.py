@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Iterator
@@ -44,11 +45,15 @@ class Place:
 
     @property
     def existing(self) -> Path:
-        """The folder, or the nearest one above it that exists: nothing is made by a check."""
-        here = self.folder.absolute()
-        while not here.exists() and here != here.parent:
-            here = here.parent
-        return here
+        return existing(self.folder)
+
+
+def existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists: nothing is made by a check."""
+    here = folder.absolute()
+    while not here.exists() and here != here.parent:
+        here = here.parent
+    return here
 
 
 def places(asked: Asked) -> Iterator[Place]:
@@ -171,8 +176,7 @@ def probe(folder: Path, size: int) -> tuple[float, tuple[float, float] | None]:
 
 def room(folder: Path) -> int:
     """Bytes that this user may still write."""
-    status = os.statvfs(folder)
-    return status.f_bavail * status.f_frsize
+    return shutil.disk_usage(folder).free
 
 
 def _unwritable(place: Place, told: str, error: OSError) -> Finding:

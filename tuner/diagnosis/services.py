@@ -15,6 +15,7 @@ from data.files.path import S3Path, place
 from data.files.s3 import S3Error, ask
 from tuner.config.load import default_results_url
 from tuner.config.messages import StoreError
+from tuner.diagnosis.disks import existing
 from tuner.diagnosis.finding import Asked, Finding, ok, warning, wrong
 from tuner.study.store import database
 from tuner.study.store.damage import StoreFile
@@ -22,6 +23,7 @@ from tuner.study.store.damage import StoreFile
 _SKEW = 5.0  # seconds
 _SHOWN, _LAST = 80, 10  # letters of an error's kind, and how many of the last errors are told
 _SQLITE = "sqlite:///"
+_ELSEWHERE = "have its owner give you the right, or name another store under results"
 _RIGHTS = "s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject"
 _CONTENT = b"written by python -m tuner.doctor; may be deleted"
 
@@ -53,6 +55,8 @@ def _file(url: str) -> Iterator[Finding]:
     if not path.exists():
         if path.is_symlink():
             yield wrong(f"{path} is a link to a file that is gone", "delete it, or mend it")
+        elif not os.access(existing(path.parent), os.W_OK):
+            yield wrong(f"{path} can't be made by you in {existing(path.parent)}", _ELSEWHERE)
         else:
             yield ok(f"{path}: none yet, a search makes it")
         return
@@ -64,8 +68,7 @@ def _file(url: str) -> Iterator[Finding]:
         return
     shut = [each for each in (path.parent, path) if not os.access(each, os.W_OK)]
     if shut:
-        advice = "have its owner give you the right, or name another store under results"
-        yield wrong(f"{path}: {shut[0]} can't be written to by you", advice)
+        yield wrong(f"{path}: {shut[0]} can't be written to by you", _ELSEWHERE)
         return
     StoreFile(url).check()
     count = len(database.searches(url))
@@ -163,7 +166,7 @@ def _folder(key: str, folder: S3Path) -> Iterator[Finding]:
         so_far = f" (a small object was {' and '.join(done)})" if done else ""
         yield wrong(
             f"{error}{so_far}",
-            "see 'Several machines' in README.md; whoever runs the bucket gives the rights",
+            "see 'Several machines' in README.md; rights are given by whoever runs the bucket",
         )
         return
     if read != _CONTENT:

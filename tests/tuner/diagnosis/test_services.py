@@ -76,6 +76,10 @@ def test_a_store_of_another_user_is_wrong(python, as_nobody, open_folder):
         HOME="/tmp",
     )
     assert out.startswith("wrong") and "can't be written to by you" in out
+    (open_folder / "runs" / "results.db").unlink()
+    again = f"import os; os.chdir({str(open_folder)!r})\n"
+    again += "from tuner.diagnosis.services import results; show(results(Asked()))"
+    assert "can't be made by you in" in python(again, before=as_nobody, HOME="/tmp")
 
 
 def test_a_store_on_a_network_file_system_is_wrong(asked, monkeypatch):
