@@ -156,7 +156,9 @@ def test_a_report_has_no_secrets(command, quick, write_config, tmp_path, monkeyp
         assert told in text, told
 
 
-def test_a_report_has_the_last_errors_of_the_search(command, only, write_config, tmp_path):
+def test_a_report_has_the_last_errors_of_the_search(
+    command, only, write_config, tmp_path, monkeypatch
+):
     import optuna
 
     from tuner.study.store.database import open_storage
@@ -164,7 +166,11 @@ def test_a_report_has_the_last_errors_of_the_search(command, only, write_config,
     url = f"sqlite:///{tmp_path}/results.db"
     study = optuna.create_study(study_name="small", storage=open_storage(url))
     trial = study.ask()
-    trial.set_user_attr("reason", "VideoError: damaged, see postgresql://ana:geheim@db/x")
+    monkeypatch.setenv("MY_TOKEN", "plain-words")
+    (tmp_path / "pgpass").write_text("db:5432:seals:ana:from-a-file\n")
+    monkeypatch.setenv("PGPASSFILE", str(tmp_path / "pgpass"))
+    reason = "VideoError: damaged, postgresql://ana:geheim@db/x, plain-words, from-a-file"
+    trial.set_user_attr("reason", reason)
     study.tell(trial, state=optuna.trial.TrialState.FAIL)
     only(ok("room"))
     report = tmp_path / "mine.txt"
@@ -172,7 +178,7 @@ def test_a_report_has_the_last_errors_of_the_search(command, only, write_config,
     assert status == 0
     text = report.read_text()
     assert "search 'small': 1 failed" in text and "VideoError: damaged" in text
-    assert "geheim" not in text
+    assert not [each for each in ("geheim", "plain-words", "from-a-file") if each in text]
 
 
 def test_a_report_takes_the_place_of_reports_alone(command, only, write_config, tmp_path):
