@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
+from pathlib import PurePath
 
 from data.errors import DataError, nearest, some
 from data.files.path import File, listed, relative
@@ -23,11 +24,7 @@ def find_files(folder: File) -> list[File]:
         raise DataError([f"data.videos: there is no folder '{folder}'"]) from None
     if entries == [folder]:
         return entries
-    files = [
-        path
-        for path in sorted(entries)
-        if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".") and path.is_file()
-    ]
+    files = [path for path in sorted(entries) if is_video(path) and path.is_file()]
     if not files:
         endings = sorted({path.suffix.lower() or path.name for path in entries if "." in path.name})
         raise DataError(
@@ -42,6 +39,11 @@ def find_files(folder: File) -> list[File]:
             ]
         )
     return files
+
+
+def is_video(file: File | PurePath) -> bool:
+    """Whether a file is a video by its name; hidden ones are not."""
+    return file.suffix.lower() in EXTENSIONS and not file.name.startswith(".")
 
 
 class _Names:

@@ -8,7 +8,6 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -27,7 +26,7 @@ _SLOW = 20.0  # MB a second
 _NEEDED, _COMFORT = 0.2e9, 5e9  # bytes that are free
 _FEW = 10_000  # files that may still be made
 _SKEW = 5.0  # seconds
-_MOST = 20_000  # files that are looked at for their rights
+_MOST = 5_000  # files that are looked at for their rights
 NAME = "tuner-é中-{}.tmp"  # as a video of a user may be called
 
 
@@ -147,31 +146,26 @@ def probe(folder: Path, size: int) -> tuple[float, tuple[float, float] | None]:
     """
     path = folder / NAME.format(uuid.uuid4().hex)
     block = os.urandom(_MB)  # no file system makes it smaller
-    try:
-        before = time.time()
-        with path.open("xb", buffering=0) as file:
-            file.write(b"\0")
-            stamp, after = os.fstat(file.fileno()).st_mtime, time.time()
-            skew = stamp - min(max(stamp, before), after)
-            if not size:
-                return skew, None
-            start, written = time.monotonic(), 0
-            while written < size and time.monotonic() - start < _LONG:
-                written += file.write(block)
-            os.fsync(file.fileno())
-            write = written / _MB / (time.monotonic() - start)
-            if hasattr(os, "posix_fadvise"):  # else what is read comes from memory
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        with path.open("rb", buffering=0) as file:
-            start, read = time.monotonic(), 0
-            while chunk := file.read(_MB):
-                read += len(chunk)
-                if time.monotonic() - start > _LONG:
-                    break
+    before = time.time()
+    with path.open("x+b", buffering=0) as file:
+        path.unlink()  # so that nothing is left, however this ends
+        file.write(b"\0")
+        stamp, after = os.fstat(file.fileno()).st_mtime, time.time()
+        skew = stamp - min(max(stamp, before), after)
+        if not size:
+            return skew, None
+        start, written = time.monotonic(), 0
+        while written < size and time.monotonic() - start < _LONG:
+            written += file.write(block)
+        os.fsync(file.fileno())
+        write = written / _MB / (time.monotonic() - start)
+        if hasattr(os, "posix_fadvise"):  # else what is read comes from memory
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        file.seek(0)
+        start, read = time.monotonic(), 0
+        while time.monotonic() - start < _LONG and (chunk := file.read(_MB)):
+            read += len(chunk)
         return skew, (write, read / _MB / max(1e-6, time.monotonic() - start))
-    finally:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
 
 
 def room(folder: Path) -> int:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from itertools import islice
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from data.errors import DataError, VideoError, some
 from data.files.path import File, S3Path, place, unreadable
 from data.files.s3 import S3Error, ask
-from data.videos.find import find_files
-from data.videos.info import EXTENSIONS
+from data.videos.find import find_files, is_video
 from tuner.config.load import Config
 from tuner.diagnosis.finding import Asked, Finding, ok, warning, wrong
 
-_LOOKED_AT = 200  # videos
+_LOOKED_AT, _MOST = 100, 20_000  # videos that are opened, and files that are listed
 _RIGHTS = "s3:ListBucket and s3:GetObject"
 
 
@@ -46,7 +46,10 @@ def _in_folder(folder: Path) -> Iterator[Finding]:
     from data.videos.decode import probe
 
     try:
-        files = [file for file in find_files(folder) if isinstance(file, Path)]
+        entries = list(islice(folder.rglob("*"), _MOST)) if folder.is_dir() else []
+        files = sorted(path for path in entries if is_video(path))
+        if not files:
+            files = [file for file in find_files(folder) if isinstance(file, Path)]
     except DataError as error:
         advice = "look at data.videos in the configuration, and whether the disk is connected"
         yield from (wrong(problem, advice) for problem in error.problems)
@@ -56,6 +59,7 @@ def _in_folder(folder: Path) -> Iterator[Finding]:
             f"{folder}: {error.strerror or error}", "have somebody give you the right to read"
         )
         return
+    count = f"{'at least ' if len(entries) == _MOST else ''}{len(files):,} videos"
     looked = files[:: max(1, len(files) // _LOOKED_AT)]
     reasons = {file: reason for file in looked if (reason := unreadable(file))}
     if reasons:
@@ -70,12 +74,12 @@ def _in_folder(folder: Path) -> Iterator[Finding]:
         info = probe(files[0])
     except (VideoError, OSError) as error:
         yield warning(
-            f"{folder}: {len(files):,} videos; the first one, {files[0].name}, does not open: {error}",
+            f"{folder}: {count}; the first one, {files[0].name}, does not open: {error}",
             "such videos are left out; --dry-run of the search tells all of them",
         )
         return
     yield ok(
-        f"{folder}: {len(files):,} videos; the first one, {files[0].name}, opens "
+        f"{folder}: {count}; the first one, {files[0].name}, opens "
         f"({info.width}x{info.height}, {len(info):,} frames, {info.decoder})"
     )
 
@@ -91,7 +95,7 @@ def _on_s3(folder: S3Path) -> Iterator[Finding]:
 
     try:
         names, more = ask(first_page, str(folder), _RIGHTS, wait=False)
-        found = [name for name in names if Path(name).suffix.lower() in EXTENSIONS]
+        found = [name for name in names if is_video(PurePosixPath(name))]
         if found:
             ask(one_byte, f"s3://{folder.bucket}/{found[0]}", _RIGHTS, wait=False)
     except S3Error as error:

@@ -6,6 +6,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module, metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,13 @@ def imports(asked: Asked) -> Iterator[Finding]:
     failed = False
     for name in _IMPORTED:
         try:
+            if (own := _hidden_by(name)) is not None:
+                failed = True
+                yield wrong(
+                    f"Python takes {own} for the package {name}",
+                    "give it another name, or give this command in another folder",
+                )
+                continue
             import_module(name)
         except Exception as error:  # a broken library raises errors of any kind
             failed = True
@@ -120,6 +128,16 @@ def imports(asked: Asked) -> Iterator[Finding]:
             yield wrong(f"{name} can't be imported: {said}", advice)
     if not failed:
         yield ok(f"{', '.join(_IMPORTED)} can be imported")
+
+
+def _hidden_by(name: str) -> Path | None:
+    """The file or folder of the working folder that Python would import instead of a package."""
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:
+        return None
+    file = Path(spec.origin)
+    own = file.parent if file.name == "__init__.py" else file
+    return own if own.parent == Path.cwd() else None
 
 
 def unusable(error: ImportError) -> str:

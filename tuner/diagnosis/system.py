@@ -29,7 +29,7 @@ _SOCKET_NAME = 107  # bytes, the most that Linux takes
 _SOCKET = "session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
 # Open files of one process: Ray's had 58 at most with two workers, and a search ran with 200 allowed.
 _FILES, _FILES_A_CPU = 100, 10
-_THREADS, _THREADS_A_CPU = 300, 60  # of all processes of a search: 190 with two workers
+_THREADS, _THREADS_A_CPU = 200, 30  # of all processes of a search: 186 with two workers
 
 
 def shared_memory(asked: Asked) -> Iterator[Finding]:

@@ -38,7 +38,12 @@ def test_a_machine_as_it_is(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "tuner.doctor"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TUNER_CACHE": str(tmp_path / "cache")},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "TUNER_CACHE": str(tmp_path / "cache"),
+            "RAY_ADDRESS": "local",  # whatever else runs on this machine
+        },
         capture_output=True,
         text=True,
         timeout=300,

@@ -72,3 +72,18 @@ def test_a_package_that_all_commands_need_is_told_without_a_traceback(tmp_path):
     )
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "No module named rich" in done.stderr and sys.executable in done.stderr
+
+
+def test_a_file_of_the_users_that_hides_a_package_is_told(python, tmp_path):
+    (tmp_path / "av.py").write_text("raise SystemExit('the own file was imported')")
+    out = python(
+        f"""
+        import os, sys
+        os.chdir({str(tmp_path)!r})
+        sys.path.insert(0, {str(tmp_path)!r})
+        from tuner.diagnosis import programs
+        programs._IMPORTED = ("numpy", "av")
+        show(programs.imports(Asked()))
+        """
+    )
+    assert out.startswith("wrong") and f"Python takes {tmp_path}/av.py for the package av" in out

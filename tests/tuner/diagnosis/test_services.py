@@ -213,3 +213,9 @@ def test_videos_on_s3(s3, asked, prefix):
     (finding,) = videos(asked(data=place))
     assert finding.state == "ok" and "1 videos; the first one can be read" in finding.found
     assert next(labels(asked(data=place))).state == "ok"
+
+
+def test_a_large_folder_is_not_listed_to_its_end(asked, monkeypatch):
+    monkeypatch.setattr("tuner.diagnosis.inputs._MOST", 3)
+    (finding,) = videos(asked())
+    assert finding.state == "ok" and "at least " in finding.found
