@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import textwrap
 from pathlib import Path
@@ -84,7 +85,7 @@ def _print(start: str, text: str, style: str = "") -> None:
     console.print(shown, soft_wrap=True)
 
 
-def run(asked: Asked, report: Path | None) -> int:
+def run(asked: Asked, overrides: list[str], report: Path | None) -> int:
     """Check everything; returns the exit status."""
     from tuner.diagnosis.checks import CHECKS
 
@@ -99,8 +100,9 @@ def run(asked: Asked, report: Path | None) -> int:
     if not wrong:
         console.print("a search can run here")
     if asked.config is not None and not wrong:
+        words = [asked.source, *(word for each in overrides for word in ("--set", each))]
         console.print(
-            f"next: python -m tuner.search {asked.source} --dry-run looks at every video and label"
+            f"next: python -m tuner.search {shlex.join(words)} --dry-run looks at every video and label"
         )
     if report is not None:
         from tuner.diagnosis.report import write
@@ -128,7 +130,7 @@ def main() -> int:
 
         report = default_name() if report == _NOT_GIVEN else report
         check_target(report)
-    return run(asked_for(args.config, args.overrides), report)
+    return run(asked_for(args.config, args.overrides), args.overrides, report)
 
 
 if __name__ == "__main__":

@@ -85,12 +85,12 @@ def test_warnings_are_no_reason_not_to_search(command, only):
 
 def test_a_configuration_and_what_to_do_next(command, quick, write_config):
     path = write_config()
-    status, out, _ = command("doctor", path)
+    status, out, _ = command("doctor", path, "--set", "search.trials=3")
     assert status == 0, out
     assert (
         "search 'small'" in out and "4 videos; the first one" in out and "labels.csv can be" in out
     )
-    assert f"python -m tuner.search {path} --dry-run" in out
+    assert f"python -m tuner.search {path} --set search.trials=3 --dry-run" in out
 
 
 def test_a_broken_configuration_is_told_and_the_machine_checked_all_the_same(
