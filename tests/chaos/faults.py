@@ -7,128 +7,45 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import shutil
 import signal
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-
-@dataclass
-class Harmed:
-    """A search that faults are put into.
-
-    Attributes:
-        process: of the command; it may have ended.
-        storage: the search's folder, with its models.
-        cache: the folder of frames and features.
-        results: the SQLite file.
-        videos: their folder.
-        again: the command once more.
-        draw: all choices are made with it.
-    """
-
-    process: psutil.Popen
-    storage: Path
-    cache: Path
-    results: Path
-    videos: Path
-    again: Callable[[], psutil.Popen]
-    draw: random.Random
-
-    def one(self, folder: Path, pattern: str) -> Path | None:
-        files = sorted(path for path in folder.rglob(pattern) if path.is_file())
-        return self.draw.choice(files) if files else None
-
-    def workers(self) -> list[psutil.Process]:
-        """Those that train."""
-        return [one for one in self.family() if _name(one).startswith("ray::Resource")]
-
-    def part(self, name: str) -> list[psutil.Process]:
-        """Parts of Ray, such as ``raylet``."""
-        return [one for one in self.family() if Path(_name(one)).name == name]
-
-    def family(self) -> list[psutil.Process]:
-        try:
-            return self.process.children(recursive=True)
-        except psutil.NoSuchProcess:
-            return []
-
-    def stop(self) -> None:
-        """End the search's process, as a power cut would."""
-        family = self.family()
-        for one in (self.process, *family):
-            _kill(one)
-        self.process.wait()
-
+from tests.chaos.harm import Harmed, cut, flip, kill
 
 Fault = Callable[[Harmed], object]
 
 
-def _name(process: psutil.Process) -> str:
-    try:
-        return (process.cmdline() or [""])[0]
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):
-        return ""
-
-
-def _kill(process: psutil.Process, number: int = signal.SIGKILL) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.send_signal(number)
-
-
-def _flip(path: Path | None, draw: random.Random) -> None:
-    """Turn some bits of a file around, where they lie."""
-    if path is None or not path.stat().st_size:
-        return
-    with path.open("rb+") as file:
-        for _ in range(3):
-            place = draw.randrange(path.stat().st_size)
-            file.seek(place)
-            byte = file.read(1)[0] ^ 1 << draw.randrange(8)
-            file.seek(place)
-            file.write(bytes([byte]))
-
-
-def _cut(path: Path | None, draw: random.Random) -> None:
-    """A file that is shorter, as after a power cut; under a new name, as it may be mapped."""
-    if path is not None:
-        content = path.read_bytes()
-        part = path.with_name(f"{path.name}.cut")
-        part.write_bytes(content[: draw.randrange(len(content) or 1)])
-        os.replace(part, path)
-
-
 def worker_is_killed(search: Harmed) -> None:
     for one in search.workers()[:1]:
-        _kill(one)
+        kill(one)
 
 
 def all_workers_are_killed(search: Harmed) -> None:
     for one in search.workers():
-        _kill(one)
+        kill(one)
 
 
 def worker_stands_still(search: Harmed) -> None:
     for one in search.workers()[:1]:
-        _kill(one, signal.SIGSTOP)
+        kill(one, signal.SIGSTOP)
         time.sleep(3)
-        _kill(one, signal.SIGCONT)
+        kill(one, signal.SIGCONT)
 
 
 def search_stands_still(search: Harmed) -> None:
-    _kill(search.process, signal.SIGSTOP)
+    kill(search.process, signal.SIGSTOP)
     time.sleep(3)
-    _kill(search.process, signal.SIGCONT)
+    kill(search.process, signal.SIGCONT)
 
 
 def search_is_killed(search: Harmed) -> None:
-    _kill(search.process)
+    kill(search.process)
 
 
 def power_is_cut(search: Harmed) -> None:
@@ -136,24 +53,24 @@ def power_is_cut(search: Harmed) -> None:
 
 
 def search_is_told_to_end(search: Harmed) -> None:
-    _kill(search.process, signal.SIGTERM)
+    kill(search.process, signal.SIGTERM)
 
 
 def terminal_is_closed(search: Harmed) -> None:
-    _kill(search.process, signal.SIGHUP)
+    kill(search.process, signal.SIGHUP)
 
 
 def raylet_is_killed(search: Harmed) -> None:
     for one in search.part("raylet"):
-        _kill(one)
+        kill(one)
 
 
 def bits_of_features_flip(search: Harmed) -> None:
-    _flip(search.one(search.cache / "features", "*.npy"), search.draw)
+    flip(search.one(search.cache / "features", "*.npy"), search.draw)
 
 
 def features_are_cut(search: Harmed) -> None:
-    _cut(search.one(search.cache / "features", "*.npy"), search.draw)
+    cut(search.one(search.cache / "features", "*.npy"), search.draw)
 
 
 def features_are_those_of_another_video(search: Harmed) -> None:
@@ -165,7 +82,7 @@ def features_are_those_of_another_video(search: Harmed) -> None:
 
 
 def bits_of_frames_flip(search: Harmed) -> None:
-    _flip(search.one(search.cache / "frames", "*.npy"), search.draw)
+    flip(search.one(search.cache / "frames", "*.npy"), search.draw)
 
 
 def cache_is_deleted(search: Harmed) -> None:
@@ -175,12 +92,12 @@ def cache_is_deleted(search: Harmed) -> None:
 
 def power_is_cut_and_bits_of_a_checkpoint_flip(search: Harmed) -> None:
     search.stop()
-    _flip(search.one(search.storage, "last.pt"), search.draw)
+    flip(search.one(search.storage, "last.pt"), search.draw)
 
 
 def power_is_cut_and_a_checkpoint_is_cut(search: Harmed) -> None:
     search.stop()
-    _cut(search.one(search.storage, "last.pt"), search.draw)
+    cut(search.one(search.storage, "last.pt"), search.draw)
 
 
 def power_is_cut_and_a_checkpoint_is_empty(search: Harmed) -> None:
@@ -198,7 +115,7 @@ def power_is_cut_and_the_model_of_a_checkpoint_is_gone(search: Harmed) -> None:
 def power_is_cut_and_the_model_of_a_checkpoint_is_damaged(search: Harmed) -> None:
     search.stop()
     if path := search.one(search.storage, "last.pt"):
-        _flip(path.with_name("best.pt"), search.draw)
+        flip(path.with_name("best.pt"), search.draw)
 
 
 def writers_leave_their_parts(search: Harmed) -> None:
@@ -229,19 +146,19 @@ def results_are_damaged(search: Harmed) -> None:
 
 def gcs_is_killed(search: Harmed) -> None:
     for one in search.part("gcs_server"):
-        _kill(one)
+        kill(one)
 
 
 def raylet_stands_still(search: Harmed) -> None:
     for one in search.part("raylet"):
-        _kill(one, signal.SIGSTOP)
+        kill(one, signal.SIGSTOP)
         time.sleep(4)
-        _kill(one, signal.SIGCONT)
+        kill(one, signal.SIGCONT)
 
 
 def worker_crashes(search: Harmed) -> None:
     for one in search.workers()[-1:]:
-        _kill(one, signal.SIGSEGV)
+        kill(one, signal.SIGSEGV)
 
 
 def disk_is_full(search: Harmed) -> None:

@@ -17,7 +17,8 @@ from typing import Any
 import psutil
 import yaml
 
-from tests.chaos.faults import FAULTS, Harmed
+from tests.chaos.faults import FAULTS
+from tests.chaos.harm import Harmed
 from tuner.config.messages import StoreError
 from tuner.study.store.results import ResultsStore
 

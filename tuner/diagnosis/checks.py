@@ -29,7 +29,6 @@ CHECKS = (
     Check("system", "shared memory", system.shared_memory),
     Check("system", "limits", system.limits),
     Check("system", "loopback", system.loopback),
-    Check("system", "socket names", system.socket_names),
     Check("system", "file names", system.names),
     Check("system", "environment", system.environment),
     Check("Ray", "running now", cluster.processes),

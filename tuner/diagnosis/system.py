@@ -13,7 +13,6 @@ from data.errors import nearest
 from tuner.diagnosis.disks import NAME
 from tuner.diagnosis.finding import Asked, Finding, ok, warning, wrong
 from tuner.diagnosis.hardware import allowed_cpus, cgroup_limit
-from tuner.runtime.session import ray_folder
 from tuner.study.store.database import without_password
 
 # What the commands, `ray up cluster/aws.yaml` and the Slurm script read.
@@ -24,9 +23,6 @@ KNOWN = (
 _OURS = "TUNER_"
 _SHM = Path("/dev/shm")
 _SHM_NEEDED = 1e9  # bytes
-_SOCKET_NAME = 107  # bytes, the most that Linux takes
-# Below Ray's folder. The number of a process has up to seven digits.
-_SOCKET = "session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
 # Open files of one process: Ray's had 58 at most with two workers, and a search ran with 200 allowed.
 _FILES, _FILES_A_CPU = 100, 10
 _THREADS, _THREADS_A_CPU = 200, 30  # of all processes of a search: 186 with two workers
@@ -135,19 +131,6 @@ def loopback(asked: Asked) -> Iterator[Finding]:
         return
     if heard == b"?":
         yield ok("127.0.0.1 can be used")
-
-
-def socket_names(asked: Asked) -> Iterator[Finding]:
-    """Ray's sockets are files, whose names the system limits."""
-    length = len(os.fsencode(ray_folder().absolute() / _SOCKET))
-    if length > _SOCKET_NAME:
-        yield wrong(
-            f"{ray_folder()} is too long a name: Ray's sockets in it need {length} bytes, at most "
-            f"{_SOCKET_NAME} are allowed",
-            "give a folder with a short name: export RAY_TMPDIR=/tmp",
-        )
-    else:
-        yield ok(f"{ray_folder()}: {length} of {_SOCKET_NAME} bytes")
 
 
 def names(asked: Asked) -> Iterator[Finding]:

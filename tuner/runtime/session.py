@@ -167,7 +167,7 @@ def _closed() -> None:
 def ray_folder() -> Path:
     """Where a Ray that a search starts has its sockets, logs and what does not fit into memory."""
     base = _temporary()
-    if len(base) + _SOCKET > _LONGEST:
+    if len(os.fsencode(base)) + _SOCKET > _LONGEST:
         base = "/tmp"
     return Path(base) / (f"tuner-{os.getuid()}" if os.name == "posix" else "tuner") / "ray"
 

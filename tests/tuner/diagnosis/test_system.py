@@ -10,7 +10,7 @@ import pytest
 from tests.tuner.diagnosis.conftest import ROOT
 from tuner.diagnosis import system
 from tuner.diagnosis.finding import Asked
-from tuner.diagnosis.system import environment, limits, loopback, shared_memory, socket_names
+from tuner.diagnosis.system import environment, limits, loopback, shared_memory
 
 LIMITS = "from tuner.diagnosis.system import limits; show(limits(Asked()))"
 
@@ -89,14 +89,6 @@ def test_a_loopback_that_is_kept_shut(monkeypatch):
 
     monkeypatch.setattr(socket, "create_connection", refuse)
     assert "Connection refused" in next(loopback(Asked())).found
-
-
-@pytest.mark.parametrize(("name", "state"), [("/tmp/a", "ok"), ("/tmp/" + "é" * 30, "wrong")])
-def test_names_of_sockets(monkeypatch, name, state):
-    monkeypatch.setenv("RAY_TMPDIR", name)
-    (finding,) = socket_names(Asked())
-    assert finding.state == state
-    assert ("RAY_TMPDIR=/tmp" in finding.advice) == (state == "wrong")
 
 
 @pytest.mark.parametrize(

@@ -128,8 +128,11 @@ def test_another_users_folder_is_not_used(short):
     assert other != folder and other.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_temporary_folder_whose_path_is_too_long_for_sockets_is_not_used(short, monkeypatch):
-    monkeypatch.setenv("RAY_TMPDIR", str(short / ("x" * 60)))
+@pytest.mark.parametrize("name", ["x" * 60, "é" * 30])
+def test_a_temporary_folder_whose_path_is_too_long_for_sockets_is_not_used(
+    short, monkeypatch, name
+):
+    monkeypatch.setenv("RAY_TMPDIR", str(short / name))
     assert private_folder().parents[1] == Path("/tmp")
 
 
