@@ -25,9 +25,14 @@ def drawn_on(console: Console) -> bool:
     return (console.is_terminal or console.is_jupyter) and not console.quiet
 
 
-# Control characters, which could write anything to a terminal, by what is shown instead.
+# Control characters, which could write anything to a terminal, by what is shown instead. So are those
+# that turn the direction of what follows, and halves of characters, which can't be written at all.
 _CONTROL = {
     code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"
+}
+_CONTROL |= {
+    code: f"\\u{code:04x}"
+    for code in (*range(0x2028, 0x202F), *range(0x2066, 0x206A), *range(0xD800, 0xE000))
 }
 
 

@@ -6,11 +6,27 @@ import difflib
 from collections.abc import Iterable
 
 
+_LONGEST = 2_000  # characters of a problem
+_MOST = 50  # problems that a person is told of at once
+
+
+def told(problems: Iterable[str]) -> list[str]:
+    """Problems as a person is told of them: none so long, and not so many, that the rest is not seen.
+
+    What a file holds is quoted in them, and a cell may be a book. Beginning and end of each stay, since
+    they say where it is, and what to do.
+    """
+    listed, half = list(problems), _LONGEST // 2
+    short = [p if len(p) <= _LONGEST else f"{p[:half]} ... {p[-half:]}" for p in listed[:_MOST]]
+    more = len(listed) - _MOST
+    return short if more <= 0 else [*short, f"and {more:,} more problems"]
+
+
 class DataError(ValueError):
     """Problems in labels or videos, each a sentence that says what, where, and what to do."""
 
     def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = list(problems)
+        self.problems = told(problems)
         super().__init__("\n".join(self.problems))
 
     def __reduce__(self) -> tuple[type[DataError], tuple[list[str]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import io
+import math
 import mmap
 import os
 import weakref
@@ -143,10 +144,13 @@ def _rows(file: np.ndarray, seal: Seal | None) -> np.ndarray:
         ValueError: it is none, or cut.
     """
     head = io.BytesIO(file[: 2 * _HEADER_BYTES].tobytes())
-    np.lib.format.read_magic(head)
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(head)
+    try:
+        np.lib.format.read_magic(head)
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(head)
+    except Exception as error:  # NumPy reads it as Python, whose errors are of many kinds
+        raise ValueError("its header can't be read") from error
     content = file[head.tell() :] if seal is None else seal.content
-    size = int(np.prod(shape)) * dtype.itemsize
+    size = math.prod(shape) * dtype.itemsize
     if fortran or dtype.hasobject or size > len(content):
         raise ValueError("it is cut off")
     return content[:size].view(dtype).reshape(shape)

@@ -236,6 +236,7 @@ def _parse_frames(file: LabelFile) -> None:
     file.drop(wrong)
 
 
+_LONGEST = 10.0**9  # seconds, 30 years: microseconds of longer ones are lost
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d*)?)")
 
 
@@ -247,17 +248,20 @@ def parse_time(text: str) -> float:
     """
     text = text.strip()
     if re.fullmatch(r"\d+([.,]\d*)?|[.,]\d+", text):
-        return float(text.replace(",", "."))
-    clock = _CLOCK.fullmatch(text)
-    if not clock:
+        total = float(text.replace(",", "."))
+    elif clock := _CLOCK.fullmatch(text):
+        # Whole numbers of any length would be right, too, but Python converts only short ones.
+        hours, minutes, seconds = (float(part.replace(",", ".")) for part in clock.groups("0"))
+        if minutes > 59:
+            raise ValueError(f"has {minutes:g} minutes; they go from 0 to 59")
+        if seconds >= 60:
+            raise ValueError(f"has {seconds:g} seconds; they go from 0 to 59.999")
+        total = hours * 3600 + minutes * 60 + seconds
+    else:
         raise ValueError("is not a time; write HH:MM:SS, HH:MM:SS.fff or seconds")
-    hours, minutes = int(clock[1] or 0), int(clock[2])
-    seconds = float(clock[3].replace(",", "."))
-    if minutes > 59:
-        raise ValueError(f"has {minutes} minutes; they go from 0 to 59")
-    if seconds >= 60:
-        raise ValueError(f"has {seconds:g} seconds; they go from 0 to 59.999")
-    return hours * 3600 + minutes * 60 + seconds
+    if total > _LONGEST:
+        raise ValueError("is longer than any video; write HH:MM:SS, HH:MM:SS.fff or seconds")
+    return total
 
 
 def _parse_ranges(file: LabelFile) -> None:

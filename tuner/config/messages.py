@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from data.errors import nearest
+from data.errors import nearest, told
 from models.errors import UnknownName
 
 # Aliases of YAML make values of any size out of a few letters.
@@ -22,8 +22,8 @@ class ConfigError(ValueError):
     """What is wrong with a configuration, each problem a sentence that starts with its key."""
 
     def __init__(self, source: str, problems: Sequence[str]) -> None:
-        self.source, self.problems = source, list(problems)
-        super().__init__(f"{source}: " + "; ".join(problems))
+        self.source, self.problems = source, told(problems)
+        super().__init__(f"{source}: " + "; ".join(self.problems))
 
 
 class Several(ValueError):
