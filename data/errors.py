@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-
 _LONGEST = 2_000  # characters of a problem
 _MOST = 50  # problems that a person is told of at once
 

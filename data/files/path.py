@@ -185,7 +185,10 @@ File = Path | S3Path
 def place(text: str, *, limit_bytes: int | None = None) -> File:
     """The file or folder that a user has named: a path, or ``s3://bucket/prefix``."""
     if not text.startswith(_SCHEME):
-        return Path(text).expanduser()
+        try:
+            return Path(text).expanduser()
+        except RuntimeError:  # there is no such user; it may be a name that begins with ~
+            return Path(text)
     bucket, _, key = text.removeprefix(_SCHEME).partition("/")
     return S3Path(bucket, key.strip("/"), limit_bytes=limit_bytes)
 
