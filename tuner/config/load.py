@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
@@ -24,6 +25,7 @@ from tuner.config.parameters import (
     check_domain,
 )
 from tuner.config.sections import DataConfig, ResourcesConfig, SearchConfig
+from tuner.config.tree import unfit
 
 
 class Config(Section):
@@ -114,12 +116,15 @@ class _UniqueKeys(yaml.SafeLoader):
     """A key given twice is a mistake; YAML would silently take the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                line = node.start_mark.line + 1
-                raise yaml.YAMLError(f"key '{key}' is given twice in the section at line {line}")
-        return super().construct_mapping(node, deep)
+        made = super().construct_mapping(node, deep)
+        if len(made) < len(node.value):
+            keys = Counter(self.construct_object(key, deep=True) for key, _ in node.value)
+            key, line = keys.most_common(1)[0][0], node.start_mark.line + 1
+            raise yaml.YAMLError(f"key '{key}' is given twice in the section at line {line}")
+        return made
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Leave merge keys (<<) as they are, which is refused: they give keys twice."""
 
 
 def load(path: Path, overrides: Mapping[str, Any] | Sequence[str] = ()) -> Config:
@@ -155,6 +160,12 @@ def load(path: Path, overrides: Mapping[str, Any] | Sequence[str] = ()) -> Confi
     else:
         for text in overrides:
             problems += _override_text(tree, text)
+    if problems:
+        raise ConfigError(str(path), problems)
+    try:
+        problems = unfit(tree)
+    except RecursionError as error:
+        raise ConfigError(str(path), ["is not valid: it is nested too deeply"]) from error
     if problems:
         raise ConfigError(str(path), problems)
     return parse(tree, str(path), imports=True)

@@ -81,7 +81,8 @@ class TrainingConfig(Section):
         return self.rounds * self.epochs if self.schedule == "rounds" else self.epochs
 
 
-_MOST_VALUES = 100_000  # of a range of whole numbers
+_MOST_CHOICES = 1_000
+_MOST_VALUES = 100_000  # of a range with steps
 
 
 class Domain(Section):
@@ -108,6 +109,10 @@ class Domain(Section):
             raise ValueError("needs either choices: [...] or low: and high:")
         if self.choices is not None and not self.choices:
             raise ValueError("has no choices")
+        if self.choices is not None and len(self.choices) > _MOST_CHOICES:
+            raise ValueError(
+                f"has {len(self.choices):,} choices; at most {_MOST_CHOICES:,}: give low: and high:"
+            )
         if ranged:
             if self.low is None or self.high is None:
                 raise ValueError("needs both low: and high:")
@@ -166,11 +171,13 @@ def check_domain(name: str, domain: Domain, problems: list[str]) -> Domain:
             for bound in (domain.low, domain.high, domain.step or 1):
                 if bound != int(bound):
                     problems.append(f"space.{name}: takes whole numbers, not {bound:g}")
-            count = (domain.high - domain.low) / (domain.step or 1) + 1
+        if step := domain.step or (1 if kind is int else None):
+            count = (domain.high - domain.low) / step + 1
             if count > _MOST_VALUES:
+                shown = f"{count:,.0f}" if count < 1e15 else f"{count:.1e}"
                 problems.append(
-                    f"space.{name}: a range of {count:,.0f} whole numbers; at most {_MOST_VALUES:,}: "
-                    "give nearer bounds, or step:"
+                    f"space.{name}: a range of {shown} {'whole ' if kind is int else ''}numbers; "
+                    f"at most {_MOST_VALUES:,}: give nearer bounds, or {'a larger ' * (step != 1)}step:"
                 )
         if kind is not None:
             for bound in (domain.low, domain.high):

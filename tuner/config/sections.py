@@ -21,7 +21,9 @@ def _seconds(value: Any) -> Any:
     """``90``, ``"90s"``, ``"45m"``, ``"1h30m"`` or ``"2d"`` as seconds."""
     if not isinstance(value, str):
         return value
-    match = re.fullmatch(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", value.replace(" ", ""))
+    match = re.fullmatch(
+        r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s?)?", value.replace(" ", "")
+    )
     if not value or not match:
         raise ValueError(f"{value!r} is not a duration; write seconds, or 45m, 1h30m, 2d")
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())

@@ -6,6 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from data.files.path import unreadable
 from models.config import ModelConfig
 from models.registry import REGISTRY
 from tuner.config.load import Config
@@ -44,9 +45,9 @@ def check(config: Config) -> Space:
         )
     heads = {config.training.warm_start, *(v for (v,) in space.values("warm_start"))}
     problems += [
-        f"warm_start: there is no file {path}; give a model's file, or best"
+        f"warm_start: there is no file {path} ({why}); give a model's file, or best"
         for path in sorted(heads - {None, "best"})
-        if not Path(path).is_file()
+        if (why := unreadable(Path(path)))
     ]
     if problems:
         raise ConfigError(config.name, problems)
