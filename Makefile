@@ -4,7 +4,7 @@ CONFIG ?= configs/seals.yaml
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: search test test-cluster chaos benchmarks clean
+.PHONY: search test test-cluster chaos fuzz benchmarks clean
 
 # Search, then the best model's test figures and predictions. Run again, it goes on where it stopped.
 search: .venv/installed
@@ -26,6 +26,10 @@ test-cluster: .venv/cluster
 # Two hundred faults in real searches, compared with one that nothing disturbed: an hour and more.
 chaos: .venv/installed
 	$(BIN)/python -m tests.chaos $(ARGS)
+
+# A million damaged and odd files for all that reads files: some hours. `make fuzz ARGS="labels --inputs 1000"` is less.
+fuzz: .venv/installed
+	$(BIN)/python -m tests.fuzz --inputs 1000000 $(ARGS)
 
 benchmarks: .venv/installed
 	$(BIN)/python -m benchmarks

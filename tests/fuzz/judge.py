@@ -1,7 +1,7 @@
 """A reader of files, and what is said of one input that it was given.
 
-Right is a value that is what the input says, or an error of the product's own whose text can be shown. All
-else is a finding: another exception, a value that is silently wrong, too much time or memory.
+Right is a value that is what the input says, or an error of the product's own whose text can be shown.
+All else is a finding: another exception, a value that is silently wrong, too much time or memory.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def _place(error: BaseException) -> str:
     """The last place in the product that the error came through."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if f.filename.startswith(str(ROOT)) and "/tests/" not in f.filename]
-    last = (own or frames)[-1]
+    last = (own or [f for f in frames if f.filename != __file__] or frames)[-1]
     return f"{Path(last.filename).name}:{last.name}"
 
 

@@ -6,16 +6,28 @@ import random
 from collections.abc import Sequence
 
 # What readers of text have stumbled over, anywhere.
-WORDS: tuple[bytes, ...] = (
+_WORDS = (
     *(b"\x00", b"\xff", b"\xef\xbb\xbf", b"\xff\xfe", b"\r", b"\n", b"\r\n", b"\x85", b"\x1b[31m"),
     *(b"\t", b" ", b'"', b"'", b",", b";", b":", b"-", b"\\", b"/", b"#", b"%"),
     *(b"nan", b"inf", b"-inf", b"NaN", b"null", b"NA", b"None", b"true", b"yes", b"~", b"N/A"),
     *(b"0", b"-0", b"-1", b"1e3", b"1e400", b"-1e400", b"1e-400", b"1_000", b"0x10", b"0.1.2"),
     *(b"9" * 20, b"9" * 400, b"9" * 5000, b"2147483648", b"9223372036854775808", b"3000000000"),
-    *("１２", "٣", "²", "é", "e\u0301", "ß", "\u202e", "\u2028", "\ufeff", "😀", "ſ", "\x9b"),
+    *(
+        "\uff11\uff12",
+        "٣",
+        "²",
+        "é",
+        "e\u0301",
+        "ß",
+        "\u202e\u2028",
+        "\ufeff",
+        "😀",
+        "\u017f",
+        "\x9b",
+    ),
     *(b"\xed\xa0\x80", b"A" * 3000, b"," * 1000, b"[" * 1000, b"../", b"C:\\", b"s3://", b"~/"),
-)  # type: ignore[assignment]
-WORDS = tuple(word.encode() if isinstance(word, str) else word for word in WORDS)
+)
+WORDS = tuple(word.encode() if isinstance(word, str) else word for word in _WORDS)
 
 
 def input_of(
@@ -31,7 +43,7 @@ def input_of(
         return corpus[number]
     draw = random.Random(f"{seed}:{number}")
     content = bytearray(draw.choice(corpus))
-    for _ in range(min(1 + int(draw.expovariate(0.7)), 12)):
+    for _ in range(min(1 + int(draw.expovariate(1)), 12)):
         _change(content, draw, corpus, words)
     return bytes(content[:most])
 

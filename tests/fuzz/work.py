@@ -1,4 +1,4 @@
-"""Processes that read inputs; one that dies, hangs or takes too much memory is a finding, and replaced."""
+"""Processes that read inputs. One that dies or hangs is a finding, and replaced."""
 
 from __future__ import annotations
 
@@ -56,9 +56,7 @@ class _Worker:
         self.name, self.seed = name, seed
         self.state = _SPAWN.Array("q", [-1, 0, 0, 0], lock=False)
         self.pipe, end = _SPAWN.Pipe()
-        self.process = _SPAWN.Process(
-            target=_work, args=(name, seed, self.state, end), daemon=True
-        )
+        self.process = _SPAWN.Process(target=_work, args=(name, seed, self.state, end), daemon=True)
         self.process.start()
         end.close()
         self.stop = 0  # the chunk's end

@@ -65,4 +65,6 @@ def _make(folder: Path) -> Callable[[bytes], Any]:
     return read
 
 
-READER = Reader(_make, _seeds, (), share=30, words=(b"tunerXX1", b"\x93NUMPY\x01\x00"), most=400_000)
+READER = Reader(
+    _make, _seeds, (), share=30, words=(b"tunerXX1", b"\x93NUMPY\x01\x00"), most=400_000
+)

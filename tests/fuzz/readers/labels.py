@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,39 @@ _WORDS = tuple(
     word.encode()
     for word in (
         *("video", "frame", "label", "split", "site", "time_start", "time_end", "train", "valid"),
-        *("a,", "\na,", '""', '"a', ",,", ";;", "-1", "1.5", "1.0", "00001.jpg", "x_0.jpg", "1e3", "nan"),
-        *("00:00:01", "99:99", "1:60:00", "0:0:60", "9" * 400 + ":00:00", ":", "1,5", "-0:01", "0:59.9999"),
-        *("1:00:00:00", "inf", "9007199254740993", "18446744073709551616", "a_" + "9" * 30 + ".jpg"),
+        *(
+            "a,",
+            "\na,",
+            '""',
+            '"a',
+            ",,",
+            ";;",
+            "-1",
+            "1.5",
+            "1.0",
+            "00001.jpg",
+            "x_0.jpg",
+            "1e3",
+            "nan",
+        ),
+        *(
+            "00:00:01",
+            "99:99",
+            "1:60:00",
+            "0:0:60",
+            "9" * 400 + ":00:00",
+            ":",
+            "1,5",
+            "-0:01",
+            "0:59.9999",
+        ),
+        *(
+            "1:00:00:00",
+            "inf",
+            "9007199254740993",
+            "18446744073709551616",
+            "a_" + "9" * 30 + ".jpg",
+        ),
     )
 )
 
@@ -72,7 +103,9 @@ def as_plainly_read(file: LabelFile, content: bytes) -> None:
         found = list(zip(file.rows["video"], file.rows["frame"], file.rows["label"], strict=True))
     elif file.form == "range":
         rows = plain_rows(content, ["video", "time_start", "time_end", "label"])
-        bounds = rows and [[plain_seconds(r[f"time_{end}"]) for end in ("start", "end")] for r in rows]
+        bounds = rows and [
+            [plain_seconds(r[f"time_{end}"]) for end in ("start", "end")] for r in rows
+        ]
         if not rows or not bounds:
             return
         good = [start is not None and end is not None and start < end for start, end in bounds]
@@ -81,7 +114,7 @@ def as_plainly_read(file: LabelFile, content: bytes) -> None:
         wanted = sorted((r["video"], *b, r["label"]) for r, b in zip(rows, bounds, strict=True))
         names = ("video", "time_start", "time_end", "label")
         found = sorted(zip(*(file.rows[name] for name in names), strict=True))
-        following = zip(wanted, wanted[1:], strict=False)
+        following = itertools.pairwise(wanted)
         if any(a[0] == b[0] and b[1] < a[2] - 1e-9 for a, b in following):
             if not file.problems:
                 raise Wrong("ranges that overlap are not told")
@@ -132,4 +165,6 @@ def video_of(name: str, path: Path) -> Video:
     return Video(name, info, None, "identity")
 
 
-READER = Reader(_make, lambda: [text.encode() for text in _SEEDS], (DataError,), share=20, words=_WORDS)
+READER = Reader(
+    _make, lambda: [text.encode() for text in _SEEDS], (DataError,), share=20, words=_WORDS
+)

@@ -24,9 +24,14 @@ def _small() -> list[Any]:
     torch.manual_seed(0)
     frames = models.ModelConfig(architecture="image_mlp_frozen", layer_1_size=2)
     clips = models.ModelConfig(
-        architecture="video_lrcnn_frozen", sequence_model="MeanPooling", sequence_length=2, layer_1_size=0
+        architecture="video_lrcnn_frozen",
+        sequence_model="MeanPooling",
+        sequence_length=2,
+        layer_1_size=0,
     )
-    built = [models.build(config, ["fox", "deer"], with_backbone=False) for config in (frames, clips)]
+    built = [
+        models.build(config, ["fox", "deer"], with_backbone=False) for config in (frames, clips)
+    ]
     both = models.Mixture([copy.deepcopy(built[0]), copy.deepcopy(built[0])])
     both.config = built[0].config
     return [*built, both]

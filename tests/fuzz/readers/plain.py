@@ -9,8 +9,8 @@ import re
 def plain_rows(content: bytes, columns: list[str]) -> list[dict[str, str]] | None:
     """The rows of a plain file with a header of `columns` in any order; None if it is not plain.
 
-    Plain is ASCII with commas, as many cells in each row as in the header, none of them empty, quoted, or
-    with blanks at its ends.
+    Plain is ASCII with commas, as many cells in each row as in the header, none of them empty, quoted,
+    or with blanks at its ends.
     """
     try:
         text = content.decode("ascii")

@@ -12,7 +12,15 @@ from tests.fuzz.judge import Reader
 from tuner.config.messages import ConfigError, StoreError
 
 _YAML: dict[str, Any] = {"name": "seals", "model": {"architecture": "image_mlp_frozen"}}
-_WORDS = (b"SQLite format 3\x00", b"\x0d\x00", b"\x05", b"\xff" * 64, b"\x00" * 512, b"studies", b"trials")
+_WORDS = (
+    b"SQLite format 3\x00",
+    b"\x0d\x00",
+    b"\x05",
+    b"\xff" * 64,
+    b"\x00" * 512,
+    b"studies",
+    b"trials",
+)
 
 
 @cache
@@ -55,4 +63,6 @@ def _make(folder: Path) -> Callable[[bytes], Any]:
     return read
 
 
-READER = Reader(_make, _seeds, (StoreError, ConfigError), share=1, words=_WORDS, seconds=20, most=400_000)
+READER = Reader(
+    _make, _seeds, (StoreError, ConfigError), share=1, words=_WORDS, seconds=20, most=400_000
+)

@@ -17,9 +17,38 @@ _SAMPLES = Path(__file__).resolve().parents[3] / ".." / "shared" / "data"
 _LARGEST = 90_000  # bytes of a sample
 _MOST = 2_000  # frames that are read of one
 _WORDS = (
-    *(b"moov", b"mdat", b"trak", b"stsz", b"stts", b"ctts", b"edts", b"free", b"avcC", b"ftyp", b"mvhd"),
-    *(b"RIFF", b"LIST", b"idx1", b"movi", b"strh", b"strf", b"00dc", b"\x1aE\xdf\xa3", b"\x1fC\xb6u"),
-    *(b"\x00\x00\x01", b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3", b"G", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff"),
+    *(
+        b"moov",
+        b"mdat",
+        b"trak",
+        b"stsz",
+        b"stts",
+        b"ctts",
+        b"edts",
+        b"free",
+        b"avcC",
+        b"ftyp",
+        b"mvhd",
+    ),
+    *(
+        b"RIFF",
+        b"LIST",
+        b"idx1",
+        b"movi",
+        b"strh",
+        b"strf",
+        b"00dc",
+        b"\x1aE\xdf\xa3",
+        b"\x1fC\xb6u",
+    ),
+    *(
+        b"\x00\x00\x01",
+        b"\x00\x00\x01\xba",
+        b"\x00\x00\x01\xb3",
+        b"G",
+        b"\xff\xff\xff\xff",
+        b"\x7f\xff\xff\xff",
+    ),
     *(b"\x00\x00\x00\x00", b"\x80\x00\x00\x00", b"FLV\x01", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),
 )
 
@@ -31,7 +60,17 @@ def _seeds() -> list[bytes]:
 
     contents = []
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("a.mp4", "a.avi", "a.mkv", "a.webm", "a.mpg", "a.wmv", "a.ts", "a.mov", "a.flv"):
+        for name in (
+            "a.mp4",
+            "a.avi",
+            "a.mkv",
+            "a.webm",
+            "a.mpg",
+            "a.wmv",
+            "a.ts",
+            "a.mov",
+            "a.flv",
+        ):
             contents.append(encode(Path(folder) / name, 6, 25, (32, 64)).read_bytes())
     for kind in ("videos", "hard_videos"):
         for path in sorted((_SAMPLES / kind).glob("*")):
