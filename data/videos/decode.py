@@ -38,6 +38,21 @@ def probe(path: Path) -> VideoInfo:
     return _probe_pyav(path)
 
 
+@contextlib.contextmanager
+def _of_decoders(what: str) -> Iterator[None]:
+    """Whatever a decoder raises becomes a `VideoError`: damaged files bring out errors of all kinds.
+
+    Args:
+        what: could not be done, with ``{}`` for the error's reason.
+    """
+    try:
+        yield
+    except VideoError:
+        raise
+    except Exception as error:
+        raise VideoError(what.format(_reason(error))) from error
+
+
 def _decord_reads(path: Path) -> bool:
     """Whether decord, if it opens the video, gives the frames that a player shows.
 
@@ -49,14 +64,11 @@ def _decord_reads(path: Path) -> bool:
     """
     import av
 
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise VideoError("it has no video stream")
-            cut = any(entry.is_discard for entry in container.streams.video[0].index_entries)
-            return "mpegts" not in container.format.name.split(",") and not cut
-    except (av.error.FFmpegError, ValueError) as error:
-        raise VideoError(f"it can't be opened as a video ({_reason(error)})") from error
+    with _of_decoders("it can't be opened as a video ({})"), av.open(str(path)) as container:
+        if not container.streams.video:
+            raise VideoError("it has no video stream")
+        cut = any(entry.is_discard for entry in container.streams.video[0].index_entries)
+        return "mpegts" not in container.format.name.split(",") and not cut
 
 
 def read_frames(info: VideoInfo) -> Generator[np.ndarray, None, None]:
@@ -84,50 +96,42 @@ def _open_decord(path: Path):
     import decord
 
     decord.logging.set_level(decord.logging.QUIET)
-    try:
-        return decord.VideoReader(str(path), num_threads=1)
-    except (decord.DECORDError, RuntimeError) as error:
-        raise VideoError("decord can't open it") from error
+    return decord.VideoReader(str(path), num_threads=1)
 
 
 def _probe_decord(path: Path) -> VideoInfo:
-    reader = _open_decord(path)
-    count, fps = len(reader), float(reader.get_avg_fps())
-    if count == 0 or not fps > 0:
-        raise VideoError("decord finds no frames")
-    starts = np.asarray(reader.get_frame_timestamp(range(count)))[:, 0]
-    import decord
-
-    try:
-        height, width, _ = reader.next().shape
-    except (decord.DECORDError, RuntimeError, StopIteration) as error:
-        raise VideoError("its first frame does not decode") from error
-    return VideoInfo(path, clean_times(starts, fps), fps, width, height, "decord")
+    with _of_decoders("decord can't open it ({})"):
+        reader = _open_decord(path)
+        count, fps = len(reader), float(reader.get_avg_fps())
+        if count == 0 or not fps > 0:
+            raise VideoError("decord finds no frames")
+        starts = np.asarray(reader.get_frame_timestamp(range(count)))[:, 0]
+        height, width, channels = reader.next().shape
+        if channels != 3:
+            raise VideoError(f"decord gives {channels} channels")
+        return VideoInfo(path, clean_times(starts, fps), fps, width, height, "decord")
 
 
 def _read_decord(path: Path, info: VideoInfo) -> Iterator[np.ndarray]:
-    import decord
-
-    reader = _open_decord(path)
-    for _ in range(len(info)):
-        try:
-            frame = reader.next().asnumpy()
-        except StopIteration:
-            return
-        except (decord.DECORDError, RuntimeError) as error:
-            raise _damaged(info) from error
-        yield frame
+    with _of_decoders(_damaged(info)):
+        reader = _open_decord(path)
+        for _ in range(len(info)):
+            try:
+                frame = reader.next().asnumpy()
+            except StopIteration:
+                return
+            yield frame
 
 
-def _damaged(info: VideoInfo) -> VideoError:
+def _damaged(info: VideoInfo) -> str:
     # The place is not known: decord decodes ahead, and reports damage before the frames that precede it.
-    return VideoError(f"damaged: it does not decode to its end ({len(info)} frames declared)")
+    return f"damaged: it does not decode to its end ({len(info)} frames declared)"
 
 
 def _probe_pyav(path: Path) -> VideoInfo:
     import av
 
-    try:
+    with _of_decoders("no decoder opens it ({})"):
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
             packets = [
@@ -148,11 +152,9 @@ def _probe_pyav(path: Path) -> VideoInfo:
                 break
             else:
                 raise VideoError("none of its frames decodes")
-    except (av.error.FFmpegError, ValueError, IndexError) as error:
-        raise VideoError(f"no decoder opens it ({_reason(error)})") from error
-    fps = float(rate)
-    times = clean_times(_starts(_decodable(packets, first)) * float(base), fps)
-    return VideoInfo(path, times, fps, width, height, "pyav")
+        fps = float(rate)
+        times = clean_times(_starts(_decodable(packets, first)) * float(base), fps)
+        return VideoInfo(path, times, fps, width, height, "pyav")
 
 
 def _decodable(
@@ -183,16 +185,13 @@ def _read_pyav(path: Path, info: VideoInfo) -> Iterator[np.ndarray]:
 
     count = 0
     pixels = _Pixels()
-    try:
-        with av.open(str(path)) as container:
-            for frame in container.decode(video=0):
-                if count == len(info):
-                    return
-                count += 1
-                # PyAV leaves the display rotation to the caller; decord applies it.
-                yield np.rot90(pixels(frame), k=round(frame.rotation / 90))
-    except av.error.FFmpegError as error:
-        raise _damaged(info) from error
+    with _of_decoders(_damaged(info)), av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            if count == len(info):
+                return
+            count += 1
+            # PyAV leaves the display rotation to the caller; decord applies it.
+            yield np.rot90(pixels(frame), k=round(frame.rotation / 90))
 
 
 class _Pixels:
@@ -239,4 +238,5 @@ def _rgb_graph(width: int, height: int, pixels: str, colorspace: int, color_rang
 
 
 def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    said = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+    return said.splitlines()[0][:200]
