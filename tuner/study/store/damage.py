@@ -5,10 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
-from tuner.config.messages import StoreError
+from optuna.exceptions import OptunaError
+from sqlalchemy.exc import SQLAlchemyError
+
+from tuner.config.messages import ConfigError, StoreError
+
+T = TypeVar("T")
 
 _SQLITE = "sqlite:///"
 _DAMAGE = ("malformed", "not a database", "no such table")  # as SQLite says it
@@ -18,13 +25,58 @@ _WITH = ("", "-wal", "-shm")  # endings of the files that belong together
 def first_line(error: BaseException) -> str:
     """What a database's driver says, in a line."""
     cause = error.__cause__ or error
-    return str(getattr(cause, "orig", None) or error).strip().splitlines()[0]
+    return (str(getattr(cause, "orig", None) or error).strip() or "no reason").splitlines()[0]
 
 
 def damage_of(error: BaseException) -> str | None:
     """What is wrong with an SQLite file, as a clause; None if the error is another one."""
     text = first_line(error)
     return f"is damaged ({text})" if any(word in text.lower() for word in _DAMAGE) else None
+
+
+@contextlib.contextmanager
+def reading(shown: str) -> Iterator[None]:
+    """Read what a results store holds.
+
+    SQLite has no checksums: a file that it finds whole may hold what no search has written. Optuna and
+    SQLAlchemy then raise whatever comes of it.
+
+    Args:
+        shown: the store's URL, without a password.
+
+    Raises:
+        StoreError: it can't be read, or holds what no search has written.
+    """
+    try:
+        yield
+    except (StoreError, ConfigError):
+        raise
+    except (
+        OptunaError,
+        SQLAlchemyError,
+        ArithmeticError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
+        what = f"{type(error.__cause__ or error).__name__}: {first_line(error)[:200]}"
+        raise StoreError(
+            f"results: {shown} can't be read, or holds what no search has written ({what}): try again, "
+            "or put a copy in its place. The models are in the storage, each in its folder"
+        ) from error
+
+
+def read_through(load: Callable[[], T], shown: str) -> T:
+    """The `ResultsStore` that `load` opens, after all that it holds was read once; as of `reading`."""
+    with reading(shown):
+        store: Any = load()
+        with contextlib.suppress(ConfigError):  # said where it is needed
+            dict(store.folds, config=store.config)
+        for record in [*store.ranking(), *store.records()]:
+            for part, kind in (("params", dict), ("results", dict), ("reason", str)):
+                if not isinstance(getattr(record, part), kind):
+                    raise TypeError(f"model {record.number} has {part} that are none")
+    return store
 
 
 class StoreFile:

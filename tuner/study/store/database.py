@@ -19,7 +19,7 @@ import sqlalchemy
 from sqlalchemy.engine import make_url
 
 from tuner.config.messages import StoreError
-from tuner.study.store.damage import StoreFile
+from tuner.study.store.damage import StoreFile, reading
 
 # Samplers warn of each parameter that is not in all trials; of a space with conditions, many are not.
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -220,14 +220,16 @@ def searches(url: str) -> list[tuple[str, datetime | None]]:
             f"there are no results at {path}; run a search first "
             "(python -m tuner.search configs/seals.yaml), or name a store with --results URL"
         )
-    summaries = optuna.get_all_study_summaries(open_storage(url))
-    times = {s.study_name: s.user_attrs.get("started") for s in summaries}
-    known = [
-        (name, datetime.fromisoformat(t) if t else None)
-        for name, t in times.items()
-        if _COPYING not in name
-    ]
-    return sorted(known, key=lambda item: (item[1] is not None, item[1]))
+    storage = open_storage(url)
+    with reading(without_password(url)):
+        summaries = optuna.get_all_study_summaries(storage)
+        times = {s.study_name: s.user_attrs.get("started") for s in summaries}
+        known = [
+            (name, datetime.fromisoformat(t) if t else None)
+            for name, t in times.items()
+            if _COPYING not in name
+        ]
+        return sorted(known, key=lambda item: (item[1] is not None, item[1]))
 
 
 def copy(source: str, target: str, name: str) -> None:

@@ -16,6 +16,7 @@ from tuner.config.load import Config, parse
 from tuner.config.messages import ConfigError, StoreError
 from tuner.config.parameters import Params
 from tuner.objective import Objective, Place
+from tuner.study.store.damage import read_through
 from tuner.study.store.database import open_storage, searches, without_password
 from tuner.study.store.mirror import Mirror
 from tuner.study.store.process import PROCESS, await_end, beating, has_ended
@@ -97,7 +98,8 @@ class ResultsStore:
             )
         if not known:
             raise StoreError(f"{without_password(url)} holds no search")
-        return cls._load(name or known[-1], open_storage(url))
+        chosen, shown = name or known[-1], without_password(url)
+        return read_through(lambda: cls._load(chosen, open_storage(url)), shown)
 
     @classmethod
     def _load(cls, name: str, storage: optuna.storages.BaseStorage) -> ResultsStore:
