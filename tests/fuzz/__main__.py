@@ -8,8 +8,7 @@ import tempfile
 from pathlib import Path
 
 from data.console import console, output
-from tests.fuzz.mutate import input_of
-from tests.fuzz.readers import READERS, corpus_of
+from tests.fuzz.readers import READERS
 from tests.fuzz.work import Outcome, fuzz
 
 
@@ -39,7 +38,7 @@ def main() -> int:
     found = sum(sum(outcome.findings.values()) for outcome in outcomes)
     for outcome in outcomes:
         for what, count in outcome.findings.items():
-            numbers = ", ".join(str(number) for number, _ in outcome.samples[what])
+            numbers = ", ".join(str(number) for number, *_ in outcome.samples[what])
             console.print(f"{outcome.reader}: {what}: {count} inputs, such as {numbers}")
     console.print(f"inputs that went wrong: {folder}" if found else "all was right or refused")
     return int(bool(found))
@@ -57,12 +56,11 @@ def row(outcome: Outcome) -> str:
 
 def save(outcome: Outcome, folder: Path, seed: int) -> None:
     """Write the first inputs of each kind of finding, and what they do, into a folder."""
-    corpus, reader = corpus_of(outcome.reader), READERS[outcome.reader]
     for samples in outcome.samples.values():
-        for number, details in samples:
+        for number, details, content in samples:
             path = folder / outcome.reader / f"{seed}-{number}"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(input_of(corpus, reader.words, seed, number, reader.most))
+            path.write_bytes(content)
             text = f"seed {seed}, input {number}\n{details}"
             path.with_name(f"{path.name}.txt").write_text(text, errors="backslashreplace")
 

@@ -31,7 +31,8 @@ class Outcome:
 
     Attributes:
         findings: kind to how many inputs.
-        samples: kind to the numbers of the first inputs, with details.
+        samples: kind to the numbers of the first inputs, with details and contents. The content that a
+            process has died of is made again; a date in it may differ.
     """
 
     reader: str
@@ -40,13 +41,13 @@ class Outcome:
     refused: int = 0
     seconds: float = 0
     findings: dict[str, int] = field(default_factory=dict)
-    samples: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    samples: dict[str, list[tuple[int, str, bytes]]] = field(default_factory=dict)
 
-    def add(self, number: int, verdict: Verdict) -> None:
+    def add(self, number: int, verdict: Verdict, content: bytes) -> None:
         self.findings[verdict.what] = self.findings.get(verdict.what, 0) + 1
         samples = self.samples.setdefault(verdict.what, [])
         if len(samples) < _KEPT:
-            samples.append((number, verdict.details))
+            samples.append((number, verdict.details, content))
 
 
 class _Worker:
@@ -129,7 +130,9 @@ def _hear(
     number, code = worker.state[0], worker.process.exitcode
     if worker.state[1]:  # it has begun to read
         why = f"nothing for {_BLOCKED} s" if blocked else f"the process ended with {code}"
-        outcome.add(number, Verdict("finding", why, why))
+        reader, corpus = READERS[worker.name], corpus_of(worker.name)
+        content = input_of(corpus, reader.words, worker.seed, number, reader.most)
+        outcome.add(number, Verdict("finding", why, why), content)
     elif number < 0 or code:
         raise RuntimeError(f"the process that reads {worker.name} does not begin: status {code}")
     _count(worker, outcome, advance, died=1)
@@ -172,7 +175,7 @@ def _work(name: str, seed: int, state: Any, pipe: Any) -> None:
                 content = input_of(corpus, reader.words, seed, number, reader.most)
                 verdict = judge(reader, read, content)
                 if verdict.kind == "finding":
-                    pipe.send((number, verdict))
+                    pipe.send((number, verdict, content))
                 else:
                     state[2 if verdict.kind == "right" else 3] += 1
             state[1] = 0

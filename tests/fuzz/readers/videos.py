@@ -14,7 +14,7 @@ from data.errors import VideoError
 from tests.fuzz.judge import Reader, Wrong
 
 _SAMPLES = Path(__file__).resolve().parents[3] / ".." / "shared" / "data"
-_LARGEST = 90_000  # bytes of a sample
+_LARGEST = 400_000  # bytes of a sample
 _MOST = 2_000  # frames that are read of one
 _WORDS = (
     *(
@@ -107,4 +107,4 @@ def _make(folder: Path) -> Callable[[bytes], Any]:
     return read
 
 
-READER = Reader(_make, _seeds, (VideoError,), share=1, words=_WORDS, seconds=20, most=100_000)
+READER = Reader(_make, _seeds, (VideoError,), share=1, words=_WORDS, seconds=20, most=400_000)
