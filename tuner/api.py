@@ -27,7 +27,8 @@ from tuner.runtime.session import RaySession, every_cpu_trains
 from tuner.study.search import run_search
 from tuner.study.single import study_of, train_one
 from tuner.study.space.unit import with_unit
-from tuner.study.store.database import searches
+from tuner.study.store.database import open_existing
+from tuner.study.store.overview import OVERVIEW, overview
 from tuner.study.store.record import TrialRecord
 from tuner.study.store.results import ResultsStore
 from tuner.study.store.table import trials_table
@@ -205,7 +206,7 @@ def open_results(url: str | None = None) -> Results:
         StoreError: there is none, or it can't be opened.
     """
     results = Results(url or default_results_url())
-    results.searches()
+    open_existing(results.url)
     return results
 
 
@@ -222,16 +223,7 @@ class Results:
             ``search, started``; the number of trials that are ``finished, pruned, failed, running,
             stopped``; ``best``, a model_id; ``metric`` and its ``value``, by which it is the best.
         """
-        states = ["finished", "pruned", "failed", "running", "stopped"]
-        rows = []
-        for name, started in searches(self.url):
-            store = ResultsStore.open(self.url, name)
-            counts, ranking = store.counts(), store.ranking()
-            best = (ranking[0].number, ranking[0].value) if ranking else (None, None)
-            metric = store.config.search.metric
-            rows.append([name, started, *(counts[s] for s in states), best[0], metric, best[1]])
-        columns = ["search", "started", *states, "best", "metric", "value"]
-        return pd.DataFrame(rows, columns=columns, dtype=object)
+        return pd.DataFrame(overview(self.url), columns=OVERVIEW, dtype=object)
 
     def trials(self, search: str | None = None) -> pd.DataFrame:
         """One row a trial of a search, the latest if no name is given; columns as of `trials_table`."""

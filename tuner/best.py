@@ -142,10 +142,7 @@ def of_file(args: argparse.Namespace) -> tuple[Path, list[str], Path | None]:
 
 def main() -> int:
     args = arguments().parse_args()
-    from tuner.analysis.ensemble import Ensemble
-    from tuner.analysis.summary import show_ensemble, show_results
-    from tuner.api import evaluate
-    from tuner.kept import best_ensemble, with_weights
+    # What only a prediction needs, such as PyTorch, is imported for one.
     from tuner.study.store.results import ResultsStore
     from tuner.study.summary import show_best
 
@@ -154,7 +151,7 @@ def main() -> int:
     if args.model is not None and not args.model.isdecimal():
         return predict_with(*of_file(args))
     store = ResultsStore.open(args.results or default_results_url(), args.search)
-    ranking = store.ranking()
+    ranking = store.ranking(1)
     if not ranking:
         raise UserError(f"search '{store.name}' has no trained model yet")
     config = store.config
@@ -169,6 +166,11 @@ def main() -> int:
         console.print(f"\nensemble: --predict takes {which}")
     if not args.predict:
         return 0
+    from tuner.analysis.ensemble import Ensemble
+    from tuner.analysis.summary import show_ensemble, show_results
+    from tuner.api import evaluate
+    from tuner.kept import best_ensemble, with_weights
+
     if several:
         ensemble = best_ensemble(store, wanted, again=not args.videos, output=output)
         show_ensemble(ensemble, store.objective.metric)

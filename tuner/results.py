@@ -35,15 +35,14 @@ def arguments() -> argparse.ArgumentParser:
 
 def show(url: str) -> int:
     """Print a row a search."""
-    from tuner.api import open_results
+    from tuner.study.store.overview import SHOWN, overview
 
-    states = ("finished", "pruned", "failed", "running", "stopped")
-    table = Table("search", "started", *states, "best", box=None)
-    for row in open_results(url).searches().to_dict("records"):
+    table = Table("search", "started", *SHOWN, "best", box=None)
+    for row in overview(url):
         best, started = row["best"], row["started"]
         text = "-" if best is None else f"model {best}, {row['metric']} {row['value']:.4f}"
         when = f"{started:%Y-%m-%d %H:%M}" if started else "-"
-        table.add_row(row["search"], when, *(str(row[state]) for state in states), text)
+        table.add_row(row["search"], when, *(str(row[state]) for state in SHOWN), text)
     console.print(table)
     return 0
 

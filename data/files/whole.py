@@ -14,11 +14,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import pandas as pd
 import xxhash
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MARK = b"tunerXX1"
 _END = struct.Struct("<8sQQQ")  # mark, where the content begins, its length, checksum of the rest

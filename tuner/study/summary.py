@@ -107,7 +107,7 @@ def show_best(store: ResultsStore, chosen: TrialRecord) -> None:
             console.print(_refit(refit))
     steps = f"{store.objective.step}s"
     table = Table("", "model", metric, steps, "state", "parameters", box=None, pad_edge=False)
-    for place, record in enumerate(store.ranking()[:10], 1):
+    for place, record in enumerate(store.ranking(10), 1):
         epochs = str(record.results.get("epochs", ""))
         cells = [str(place), str(record.number), f"{record.value:.4f}", epochs, record.state]
         table.add_row(*cells, describe(record.params))

@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -66,17 +67,17 @@ def reading(shown: str) -> Iterator[None]:
         ) from error
 
 
-def read_through(load: Callable[[], T], shown: str) -> T:
-    """The `ResultsStore` that `load` opens, after all that it holds was read once; as of `reading`."""
-    with reading(shown):
-        store: Any = load()
-        with contextlib.suppress(ConfigError):  # said where it is needed
-            dict(store.folds, config=store.config)
-        for record in [*store.ranking(), *store.records()]:
-            for part, kind in (("params", dict), ("results", dict), ("reason", str)):
-                if not isinstance(getattr(record, part), kind):
-                    raise TypeError(f"model {record.number} has {part} that are none")
-    return store
+def guarded(read: Callable[..., T]) -> Callable[..., T]:
+    """A method of `ResultsStore` that reads, as of `reading` if the store was opened to be read alone."""
+
+    @wraps(read)
+    def guarded_read(self: Any, *arguments: Any) -> T:
+        if self.shown is None:
+            return read(self, *arguments)
+        with reading(self.shown):
+            return read(self, *arguments)
+
+    return guarded_read
 
 
 class StoreFile:

@@ -208,11 +208,11 @@ def without_password(url: str) -> str:
     return url
 
 
-def searches(url: str) -> list[tuple[str, datetime | None]]:
-    """Name and start of each search in a store, the latest last.
+def open_existing(url: str) -> optuna.storages.RDBStorage:
+    """The database at `url`, which has to be there.
 
     Raises:
-        StoreError: there is no store, or it can't be read.
+        StoreError: there is none, or it can't be opened.
     """
     path = url.removeprefix("sqlite:///")
     if url.startswith("sqlite") and not Path(path).exists():
@@ -220,16 +220,29 @@ def searches(url: str) -> list[tuple[str, datetime | None]]:
             f"there are no results at {path}; run a search first "
             "(python -m tuner.search configs/seals.yaml), or name a store with --results URL"
         )
-    storage = open_storage(url)
+    return open_storage(url)
+
+
+def searches(url: str) -> list[tuple[str, datetime | None]]:
+    """Name and start of each search in a store, the latest last.
+
+    Raises:
+        StoreError: there is no store, or it can't be read.
+    """
     with reading(without_password(url)):
-        summaries = optuna.get_all_study_summaries(storage)
-        times = {s.study_name: s.user_attrs.get("started") for s in summaries}
-        known = [
-            (name, datetime.fromisoformat(t) if t else None)
-            for name, t in times.items()
-            if _COPYING not in name
-        ]
-        return sorted(known, key=lambda item: (item[1] is not None, item[1]))
+        return searches_in(open_existing(url))
+
+
+def searches_in(storage: optuna.storages.BaseStorage) -> list[tuple[str, datetime | None]]:
+    """As of `searches`, in a database that is open."""
+    # Optuna's summaries of studies would read all of their trials.
+    times = {s.study_name: s.user_attrs.get("started") for s in storage.get_all_studies()}
+    known = [
+        (name, datetime.fromisoformat(t) if t else None)
+        for name, t in times.items()
+        if _COPYING not in name
+    ]
+    return sorted(known, key=lambda item: (item[1] is not None, item[1]))
 
 
 def copy(source: str, target: str, name: str) -> None:

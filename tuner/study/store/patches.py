@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Collection, Container, Mapping
 from typing import Any
 
@@ -14,7 +15,8 @@ from optuna.trial import FrozenTrial, TrialState
 from models.patches import Private
 
 _VERSION = "5.0"
-_TABLE = "optuna.storages._rdb.models:TrialIntermediateValueModel"
+_MODELS = "optuna.storages._rdb.models"
+_TABLE = f"{_MODELS}:TrialIntermediateValueModel"
 
 _VALUES = Private(
     "optuna",
@@ -26,6 +28,18 @@ _VALUES = Private(
     },
 )
 _COLUMNS = {"trial_id", "step", "intermediate_value", "intermediate_value_type"}
+_RANKING = Private(
+    "optuna",
+    _VERSION,
+    "a ranking of 3,000 trials takes four seconds and 0.5 GB more",
+    {f"{_MODELS}:TrialValueModel.stored_repr_to_value": "value float_type"},
+)
+_READ = {
+    "TrialModel": {"trial_id", "study_id", "number", "state"},
+    "TrialUserAttributeModel": {"trial_id", "key", "value_json"},
+    "TrialValueModel": {"trial_id", "objective", "value", "value_type"},
+    "TrialIntermediateValueModel": {"trial_id", "step"},
+}
 _STORAGE = Private(
     "optuna", _VERSION, "TPE counts trials that wait at a rung as running, and so as poor", {}
 )
@@ -71,6 +85,65 @@ def _values_usable() -> bool:
     columns = set(sqlalchemy.inspect(Values).columns.keys())
     changed = _COLUMNS - columns
     return not changed or _VALUES.missing(f"column {min(changed)} of trial_intermediate_values")
+
+
+def read_standings(
+    storage: optuna.storages.RDBStorage, study_id: int, attribute: str
+) -> list[tuple[int, TrialState, float | None, int]] | None:
+    """Number, state, value and number of steps of each trial of a study, by number.
+
+    Optuna reads a trial with all of its parameters, distributions, attributes and steps.
+
+    Args:
+        attribute: of a trial, which is its value in place of Optuna's own.
+
+    Returns:
+        None if the tables are not known.
+    """
+    if not _tables_known():
+        return None
+    from optuna.storages._rdb import models
+
+    select, trial, attributes = sqlalchemy.select, models.TrialModel, models.TrialUserAttributeModel
+    values, steps = models.TrialValueModel, models.TrialIntermediateValueModel
+    of_study = trial.study_id == study_id
+    with storage.engine.connect() as connection:
+        # The trials first: what a trial that has ended has, it has for good.
+        columns = select(trial.trial_id, trial.number, trial.state)
+        trials = connection.execute(columns.where(of_study).order_by(trial.number)).all()
+        own = select(values.trial_id, values.value, values.value_type).join(trial)
+        found: dict[int, float] = {
+            trial_id: values.stored_repr_to_value(value, kind)
+            for trial_id, value, kind in connection.execute(
+                own.where(of_study, values.objective == 0)
+            )
+        }
+        given = select(attributes.trial_id, attributes.value_json).join(trial)
+        for trial_id, text in connection.execute(
+            given.where(of_study, attributes.key == attribute)
+        ):
+            found[trial_id] = json.loads(text)
+        counted = select(steps.trial_id, sqlalchemy.func.count()).join(trial).where(of_study)
+        rows = connection.execute(counted.group_by(steps.trial_id)).all()
+        counts: dict[int, int] = dict(rows)
+    return [
+        (number, state, found.get(trial_id), counts.get(trial_id, 0))
+        for trial_id, number, state in trials
+    ]
+
+
+def _tables_known() -> bool:
+    if not _RANKING.usable():
+        return False
+    from optuna.storages._rdb import models
+
+    for name, needed in _READ.items():
+        table = getattr(models, name, None)
+        if table is None:
+            return _RANKING.missing(name)
+        if changed := needed - set(sqlalchemy.inspect(table).columns.keys()):
+            return _RANKING.missing(f"column {min(changed)} of {name}")
+    return True
 
 
 class _Shown:

@@ -9,6 +9,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from tuner.config.parameters import Params
+from tuner.study.store.standings import value_of
 
 STATES = {
     TrialState.COMPLETE: "finished",
@@ -21,9 +22,9 @@ STOPPED = "stopped"  # a trial that has not ended, while no process runs its sea
 UNFINISHED = ("running", "waiting", STOPPED)
 
 
-def state_of(trial: FrozenTrial, *, stopped: bool) -> str:
+def state_of(state: TrialState, *, stopped: bool) -> str:
     """The state in the product's words; `stopped` as in `TrialRecord.of`."""
-    return STOPPED if stopped and not trial.state.is_finished() else STATES[trial.state]
+    return STOPPED if stopped and not state.is_finished() else STATES[state]
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,22 @@ class TrialRecord:
 
         Args:
             stopped: whether no process runs the search.
+
+        Raises:
+            TypeError: it is none that a search has written.
         """
+        params = trial.user_attrs.get("parameters", trial.params)
+        results, reason = trial.user_attrs.get("results", {}), trial.user_attrs.get("reason", "")
+        if not isinstance(params, dict) or not isinstance(results, dict) or not isinstance(reason, str):
+            raise TypeError(f"model {trial.number} has parameters, results or a reason that are none")
         return cls(
             number=trial.number,
-            state=state_of(trial, stopped=stopped),
-            params=trial.user_attrs.get("parameters", trial.params),
-            value=trial.user_attrs.get("best_value", trial.value),
+            state=state_of(trial.state, stopped=stopped),
+            params=params,
+            value=value_of(trial),
             epochs=dict(sorted(trial.intermediate_values.items())),
-            results=trial.user_attrs.get("results", {}),
-            reason=trial.user_attrs.get("reason", ""),
+            results=results,
+            reason=reason,
             started=trial.datetime_start,
             ended=trial.datetime_complete,
         )

@@ -16,12 +16,14 @@ from tuner.config.load import Config, parse
 from tuner.config.messages import ConfigError, StoreError
 from tuner.config.parameters import Params
 from tuner.objective import Objective, Place
-from tuner.study.store.damage import read_through
-from tuner.study.store.database import open_storage, searches, without_password
+from tuner.study.store import database
+from tuner.study.store.damage import guarded, reading
+from tuner.study.store.database import without_password
 from tuner.study.store.mirror import Mirror
 from tuner.study.store.process import PROCESS, await_end, beating, has_ended
 from tuner.study.store.record import STATES, STOPPED, TrialRecord, state_of
-from tuner.study.store.same import changes, tree
+from tuner.study.store.same import same, tree
+from tuner.study.store.standings import BEST_VALUE, standings
 
 # Trials that a sampler proposes for a configuration's space, or single trainings.
 Kind = Literal["search", "train"]
@@ -38,6 +40,8 @@ class ResultsStore:
         study: made by `create` or `open`.
         storage: has the study.
     """
+
+    shown: str | None = None  # the URL without a password, of a store that is opened to be read alone
 
     def __init__(self, study: optuna.Study, storage: Any) -> None:
         self.study, self.storage = study, storage
@@ -59,13 +63,12 @@ class ResultsStore:
         if config.results_url.startswith("sqlite:///"):
             path = Path(config.results_url.removeprefix("sqlite:///"))
             path.parent.mkdir(parents=True, exist_ok=True)
-        storage = open_storage(config.results_url)
-        name = config.name
+        name, storage = config.name, database.open_storage(config.results_url)
         if name in optuna.get_all_study_names(storage):
             if kind == "search":
                 study = storage.get_study_id_from_name(name)
                 await_end(name, partial(storage.get_study_user_attrs, study))
-            store = cls._load(name, Mirror(storage, name))
+            store = cls.load(name, Mirror(storage, name))
             count = len(store.study.get_trials(deepcopy=False))
             if not resume and count:
                 raise StoreError(
@@ -74,12 +77,12 @@ class ResultsStore:
                 )
             store._check_kind(kind)
             if kind == "search" and count:
-                store._check_same(config)
+                same(config, store.config)
             store._describe(config, kind)
             return store
         direction = Objective(config.search.metric).direction
         optuna.create_study(study_name=name, storage=storage, direction=direction)
-        store = cls._load(name, Mirror(storage, name))
+        store = cls.load(name, Mirror(storage, name))
         store.study.set_user_attr("started", datetime.now().isoformat(timespec="seconds"))
         store._describe(config, kind)
         return store
@@ -91,18 +94,21 @@ class ResultsStore:
         Raises:
             StoreError: there is none.
         """
-        known = [search for search, _ in searches(url)]
-        if name is not None and name not in known:
-            raise StoreError(
-                f"no search '{name}' in {without_password(url)}; it has {', '.join(known)}"
-            )
-        if not known:
-            raise StoreError(f"{without_password(url)} holds no search")
-        chosen, shown = name or known[-1], without_password(url)
-        return read_through(lambda: cls._load(chosen, open_storage(url)), shown)
+        shown = without_password(url)
+        with reading(shown):
+            storage = database.open_existing(url)
+            known = [search for search, _ in database.searches_in(storage)]
+            if name is not None and name not in known:
+                raise StoreError(f"no search '{name}' in {shown}; it has {', '.join(known)}")
+            if not known:
+                raise StoreError(f"{shown} holds no search")
+            store = cls.load(name or known[-1], storage)
+        store.shown = shown
+        return store
 
     @classmethod
-    def _load(cls, name: str, storage: optuna.storages.BaseStorage) -> ResultsStore:
+    def load(cls, name: str, storage: optuna.storages.BaseStorage) -> ResultsStore:
+        """The search of this name in a database that is open."""
         return cls(optuna.load_study(study_name=name, storage=storage), storage)
 
     def _describe(self, config: Config, kind: Kind) -> None:
@@ -117,15 +123,6 @@ class ResultsStore:
             raise StoreError(
                 f"'{self.name}' is a {_WORDS[self.kind]} in this results store: "
                 f"--set name=ANOTHER for a {_WORDS[kind]}"
-            )
-
-    def _check_same(self, config: Config) -> None:
-        """What determines the outcome of a trial must not change within a search."""
-        changed = changes(config, self.config)
-        if changed:
-            raise StoreError(
-                f"search '{config.name}' can't go on with another configuration "
-                f"({'; '.join(changed)}): undo the change, or --set name=ANOTHER for a new search"
             )
 
     def delete(self) -> None:
@@ -178,7 +175,7 @@ class ResultsStore:
         """
         trial = self.study.ask()
         params = choose(trial)
-        self._set(trial.number, "parameters", params)
+        self.annotate(trial.number, "parameters", params)
         return trial.number, params
 
     def report(self, number: int, values: Mapping[int, float]) -> None:
@@ -196,10 +193,10 @@ class ResultsStore:
         reason: str = "",
     ) -> None:
         """End a trial that trained, with the value of the step that stands for it."""
-        self._set(number, "results", dict(results))
-        self._set(number, "best_value", value)
+        self.annotate(number, "results", dict(results))
+        self.annotate(number, BEST_VALUE, value)
         if reason:
-            self._set(number, "reason", reason)
+            self.annotate(number, "reason", reason)
         if pruned:
             self.study.tell(number, state=TrialState.PRUNED)
         else:
@@ -207,19 +204,16 @@ class ResultsStore:
 
     def fail(self, number: int, reason: str) -> None:
         """End a trial that failed."""
-        self._set(number, "reason", reason)
+        self.annotate(number, "reason", reason)
         self.study.tell(number, state=TrialState.FAIL)
 
     def leave(self, number: int, reason: str) -> None:
         """Leave a trial to a resumed search; an empty reason: it is under way again."""
-        self._set(number, "reason", reason)
-
-    def _set(self, number: int, name: str, value: Any) -> None:
-        self.storage.set_trial_user_attr(self._id(number), name, value)
+        self.annotate(number, "reason", reason)
 
     def annotate(self, number: int, name: str, value: Any) -> None:
         """Keep a fact about a trial."""
-        self._set(number, name, value)
+        self.storage.set_trial_user_attr(self._id(number), name, value)
 
     def set_note(self, name: str, value: Any) -> None:
         """Keep a fact about the search, such as which videos were left out."""
@@ -238,47 +232,50 @@ class ResultsStore:
         """Keep the folds, so that the search always goes on with them."""
         self.set_note(_FOLDS, dict(folds))
 
+    @guarded
     def records(self) -> list[TrialRecord]:
         """Every trial, by number."""
         stopped = self._stopped()
         trials = self.study.get_trials(deepcopy=False)
         return [TrialRecord.of(trial, stopped=stopped) for trial in trials]
 
+    @guarded
     def record(self, number: int) -> TrialRecord:
         """One trial.
 
         Raises:
             StoreError: there is none of this number.
         """
-        matching = [record for record in self.records() if record.number == number]
-        if not matching:
-            raise StoreError(f"search '{self.name}' has no model {number}")
-        return matching[0]
+        try:
+            trial = self.storage.get_trial(self._id(number))
+        except KeyError:
+            raise StoreError(f"search '{self.name}' has no model {number}") from None
+        return TrialRecord.of(trial, stopped=self._stopped())
 
-    def ranking(self) -> list[TrialRecord]:
-        """Finished and pruned trials, the best first."""
-        return [record for _, record in self._ranked()]
+    def ranking(self, most: int | None = None) -> list[TrialRecord]:
+        """Finished and pruned trials, the best first.
 
+        Args:
+            most: so many of them, for which no other trials are read.
+        """
+        numbers = [place.number for place in self.places()[:most]]
+        if most is not None:
+            return [self.record(number) for number in numbers]
+        records = {record.number: record for record in self.records()}
+        return [records[number] for number in numbers]
+
+    @guarded
     def places(self) -> list[Place]:
         """The places of the trials in the ranking."""
-        return [place for place, _ in self._ranked()]
+        places = (one.place(self.objective) for one in standings(self.storage, self._study_id))
+        return sorted(place for place in places if place is not None)
 
-    def _ranked(self) -> list[tuple[Place, TrialRecord]]:
-        ranked = []
-        for r in self.records():
-            if r.state in ("finished", "pruned") and r.value is not None:
-                finished = r.state == "finished"
-                place = self.objective.place(
-                    r.value, finished=finished, steps=len(r.epochs), number=r.number
-                )
-                ranked.append((place, r))
-        return sorted(ranked, key=lambda item: item[0])
-
+    @guarded
     def counts(self) -> dict[str, int]:
         """Number of trials by state."""
         counts, stopped = dict.fromkeys((*STATES.values(), STOPPED), 0), self._stopped()
-        for trial in self.study.get_trials(deepcopy=False):
-            counts[state_of(trial, stopped=stopped)] += 1
+        for one in standings(self.storage, self._study_id):
+            counts[state_of(one.state, stopped=stopped)] += 1
         return counts
 
     @contextmanager

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from tuner.config.load import Config
+from tuner.config.messages import StoreError
 from tuner.study.store.database import without_password
 
 _SECTIONS = ("data", "model", "training", "space")
@@ -24,6 +25,19 @@ def changes(new: Config, old: Config) -> list[str]:
         for key in sorted(now.keys() | before.keys())
         if now.get(key) != before.get(key)
     ]
+
+
+def same(new: Config, old: Config) -> None:
+    """What determines the outcome of a trial must not change within a search.
+
+    Raises:
+        StoreError: it has.
+    """
+    if changed := changes(new, old):
+        raise StoreError(
+            f"search '{new.name}' can't go on with another configuration "
+            f"({'; '.join(changed)}): undo the change, or --set name=ANOTHER for a new search"
+        )
 
 
 def tree(config: Config) -> dict[str, Any]:
