@@ -10,6 +10,8 @@ import pandas as pd
 from data.errors import DataError, some
 from data.files.path import File, OnChunk
 from data.labels.assign import with_splits
+from data.labels.cells import OnRead
+from data.labels.columns import mapped
 from data.labels.draw import fold_splits
 from data.labels.file import read_labels, read_splits
 from data.labels.groups import group_videos
@@ -26,7 +28,7 @@ class Dataset:
 
     Attributes:
         table: ``video, frame, time, label, split``, one row a labelled frame, sorted; of unit
-            ``video`` it is ``video, label, split``, one row a video.
+            ``video`` it is ``video, label, split``, one row a video. Text is categories.
         videos: name to video, for every video of the table.
         classes: sorted.
         rejects: labelled videos that don't decode.
@@ -51,7 +53,9 @@ class Dataset:
             DataError: what is left can't be trained on.
         """
         gone = {reject.video for reject in rejects}
-        table = self.table[~self.table["video"].isin(gone)].reset_index(drop=True)
+        table = self.table
+        if gone:
+            table = table[~table["video"].isin(gone)].reset_index(drop=True)
         problems = check_splits(table)
         if rejects and problems:
             problems.append(
@@ -64,16 +68,21 @@ class Dataset:
             self,
             table=table,
             videos={name: video for name, video in self.videos.items() if name not in gone},
-            classes=sorted(set(table["label"])),
+            classes=sorted(table["label"].unique()),
             rejects=[*self.rejects, *rejects],
             warnings=list(dict.fromkeys([*self.warnings, *remarks(table)])),
         )
 
     def with_splits(self, splits: Mapping[str, str]) -> Dataset:
         """The same data set with other splits, video to split; other videos stay in theirs."""
-        pairs = zip(self.table["video"], self.table["split"], strict=True)
-        split = [splits.get(video, split) for video, split in pairs]
+        own = dict(zip(*self._splits(), strict=True))
+        split = mapped(self.table["video"], (own | dict(splits)).get)
         return replace(self, table=self.table.assign(split=split))
+
+    def _splits(self) -> tuple[pd.Series, pd.Series]:
+        """The name of each video, as in the table, and its split."""
+        videos = self.table.drop_duplicates("video")
+        return videos["video"].astype(str), videos["split"].astype(str)
 
     def summary(self) -> pd.DataFrame:
         """The videos of each split (rows), their groups, and what there is of each class.
@@ -81,22 +90,23 @@ class Dataset:
         That is labelled frames and, in brackets, the videos that they are of; or videos alone, where
         whole videos are labelled.
         """
-        table, order = self.table, [s for s in SPLITS if s in set(self.table["split"])]
-        videos = table.drop_duplicates(["video", "label"])
-        cells = counts = pd.crosstab(videos["split"], videos["label"])
+        rows = self.table.groupby(["video", "label", "split"]).size()
+        table = rows.reset_index(name="frames").astype({"split": str, "label": str, "video": str})
+        cells = counts = pd.crosstab(table["split"], table["label"])
         if self.unit == "frame":
-            frames = pd.crosstab(table["split"], table["label"])
-            cells = frames.astype(str) + " (" + counts.astype(str) + ")"
+            frames = table.pivot_table("frames", "split", "label", "sum", fill_value=0)
+            cells = frames.astype(int).astype(str) + " (" + counts.astype(str) + ")"
         # A class may have one of these names, too.
         cells.insert(0, "videos", table.groupby("split")["video"].nunique(), allow_duplicates=True)
         if self.by != "video":
             groups = table["video"].map(self.groups).groupby(table["split"]).nunique()
             cells.insert(1, f"{self.by}s", groups, allow_duplicates=True)
-        return cells.loc[order]
+        return cells.loc[[split for split in SPLITS if split in cells.index]]
 
     def splits(self) -> pd.DataFrame:
         """``video, split, group``, a row a video, sorted."""
-        videos = self.table.drop_duplicates("video")[["video", "split"]]
+        name, split = self._splits()
+        videos = pd.DataFrame({"video": name, "split": split})
         groups = videos["video"].map(lambda video: self.groups.get(video, video))
         return videos.assign(group=groups).sort_values("video", ignore_index=True)
 
@@ -129,6 +139,7 @@ def load(
     seed: int = 0,
     by: str | None = None,
     splits: File | None = None,
+    on_read: OnRead | None = None,
     on_open: Callable[[int], Callable[[], None]] | None = None,
     on_bring: Callable[[int], OnChunk] | None = None,
 ) -> Dataset:
@@ -143,6 +154,7 @@ def load(
         by: what keeps videos together in a split: ``video``, a column of the labels, ``folder``,
             ``folder1``...; None: ``site`` where the labels have that column, else ``video``.
         splits: a CSV file ``video, split``, in place of `valid` and `test`.
+        on_read: as of `data.labels.cells.reading`, for the labels.
         on_open: called with the number of videos; returns a function to call after each is opened.
         on_bring: as in `open_videos`.
 
@@ -150,7 +162,7 @@ def load(
         DataError: everything that is wrong with the labels, at once.
         S3Error: videos or labels are on S3, and it can't be used.
     """
-    file = read_labels(labels, () if by is None else (by,))
+    file = read_labels(labels, () if by is None else (by,), on_read)
     if most is not None and unit == "frame" and file.form != "video":
         # Numbers and times would silently mean other frames.
         file.problems.append(
@@ -184,7 +196,7 @@ def load(
     dataset = Dataset(
         table,
         opened,
-        sorted(set(table["label"])),
+        sorted(table["label"].unique()),
         warnings=warnings,
         unit=unit,
         groups=dict(groups.of),

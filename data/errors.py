@@ -45,6 +45,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def some(items: Iterable[object], limit: int = 5) -> str:
     """The first few of `items`, comma-separated, and how many more there are."""
-    listed = [str(item) for item in items]
+    listed = list(items)  # of millions, those that are not shown are no text
     more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
-    return ", ".join(listed[:limit]) + more
+    return ", ".join(map(str, listed[:limit])) + more

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from data.errors import nearest, some
+from data.labels.columns import mapped
 from data.labels.draw import draw_splits
 from data.labels.file import LabelFile
 from data.labels.groups import Groups
@@ -35,7 +36,8 @@ def with_splits(
         if given or listed is not None:
             note = f"{file.path} has a column 'split' and data.splits is set too; set one of them"
             return table, [note], []
-        splits = dict(zip(table["video"], table["split"], strict=True))
+        once = table.drop_duplicates("video", keep="last")
+        splits = dict(zip(once["video"], once["split"], strict=True))
         said: Said = ([], []) if file.problems else _parted(groups, splits)
         return table, *said
     if listed is not None:
@@ -44,14 +46,14 @@ def with_splits(
     elif isinstance(valid, (list, tuple)) or isinstance(test, (list, tuple)):
         if isinstance(valid, float) or isinstance(test, float):
             problem = "data.splits: valid and test must both be names or both be shares"
-            return table.assign(split="train"), [problem], []
+            return table.assign(split=mapped(table["video"], lambda _: "train")), [problem], []
         named = list(valid or []), list(test or [])
         splits, problems = named_splits(groups.of, *named, groups.by)
         said = (problems, []) if problems else _parted(groups, splits)
     else:
         shares = (0.15, 0.15) if not given else (float(valid or 0), float(test or 0))  # type: ignore[arg-type]
         splits, said = _drawn(file, table, groups, shares, seed)
-    return table.assign(split=table["video"].map(splits)), *said
+    return table.assign(split=mapped(table["video"], splits.get)), *said
 
 
 def _parted(groups: Groups, splits: Mapping[str, str]) -> Said:
@@ -84,7 +86,7 @@ def _listed(
                 f"{listed.path}: video '{name}' has no label in {file.path}"
                 f"{nearest(name, file.videos)}"
             )
-    videos = list(dict.fromkeys(table["video"]))
+    videos = list(table["video"].unique())
     if missing := [video for video in videos if video not in listed.videos]:
         problems.append(
             f"{listed.path}: {len(missing)} of {len(videos)} labelled videos have no split in it: "
@@ -100,7 +102,7 @@ def _drawn(
     shares: tuple[float, float],
     seed: int,
 ) -> tuple[dict[str, str], Said]:
-    by, videos = groups.by, list(dict.fromkeys(table["video"]))
+    by, videos = groups.by, list(table["video"].unique())
     trained = dict.fromkeys(videos, "train")
     if len(file.videos) == 1:
         problem = (
@@ -118,9 +120,9 @@ def _drawn(
             f"validate on; label videos of another {by}, or name videos under data.splits{finer}"
         )
         return trained, ([problem], [])
-    counts = {
-        str(video): rows["label"].value_counts().to_dict() for video, rows in table.groupby("video")
-    }
+    counts: dict[str, dict[str, int]] = {}
+    for (video, label), count in table.groupby(["video", "label"]).size().items():
+        counts.setdefault(video, {})[label] = count
     plain = by == "video" and "frame" in table
     splits = draw_splits(counts, *shares, seed, None if plain else of)
     if shares[0] and "valid" not in splits.values():

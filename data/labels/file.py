@@ -7,7 +7,6 @@ What is wrong with rows is collected, not raised, so that a person gets all of i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
@@ -17,7 +16,16 @@ import pandas as pd
 
 from data.errors import DataError, nearest, some
 from data.files.path import File
-from data.labels.cells import read_cells
+from data.labels.cells import (
+    OnRead,
+    header_of,
+    look_through,
+    read_cells,
+    read_content,
+    reading,
+)
+from data.labels.columns import mapped
+from data.labels.numbers import frame_numbers, frames_from_0, seconds_of
 from data.labels.splits import SPLITS
 
 FORMS = {
@@ -26,6 +34,8 @@ FORMS = {
     "video": ["video", "label"],
 }
 OPTIONAL = ("split", "site", "date")
+_KEY = "data.labels"  # of the YAML
+_SAME = 1e-9  # seconds
 
 
 @dataclass
@@ -34,7 +44,8 @@ class LabelFile:
 
     Attributes:
         form: ``frame``, ``range`` or ``video``; ``split`` of a list of splits.
-        rows: columns of the form as numbers and text, and ``row``, the line in the file.
+        rows: columns of the form as numbers and text, and ``row``, the line in the file. Text is
+            categories, in alphabetical order.
         groupings: columns that say what videos belong together, such as ``site``; text.
         videos: every video that the file names, also in rows that are left out for their mistakes.
     """
@@ -47,7 +58,7 @@ class LabelFile:
     videos: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.videos = sorted(set(self.rows["video"]) - {""})
+        self.videos = sorted(set(self.rows["video"].unique()) - {""})
 
     def report(self, wrong: pd.Series, problem: str) -> None:
         """Add a problem of the rows that are `wrong`."""
@@ -55,7 +66,8 @@ class LabelFile:
 
     def drop(self, wrong: pd.Series) -> None:
         """Leave rows out."""
-        self.rows = self.rows[~wrong].reset_index(drop=True)
+        if wrong.any():
+            self.rows = self.rows[~wrong].reset_index(drop=True)
 
 
 def numbered(rows: pd.Series) -> str:
@@ -63,18 +75,23 @@ def numbered(rows: pd.Series) -> str:
     return f"row{'s' if len(rows) > 1 else ''} {some(rows)}"
 
 
-def read_labels(path: File, extra: Iterable[str] = ()) -> LabelFile:
+def read_labels(path: File, extra: Iterable[str] = (), on_read: OnRead | None = None) -> LabelFile:
     """Read a label file of any form; what is wrong with its rows goes to `problems`.
 
     Args:
         extra: columns that it may have besides those of its form and `OPTIONAL`.
+        on_read: as of `reading`.
 
     Raises:
         DataError: it can't be read, or its columns aren't those of any form.
     """
-    table = read_cells(path, "data.labels")
-    columns = _names(table)
-    form = _form_of(columns, path, extra)
+    content = read_content(path, _KEY)
+    with reading(2 * len(content), on_read) as advance:  # looked through, and read
+        cells = look_through(path, content, advance=advance)
+        columns = _texts(cells.names)
+        form = _form_of(columns, path, extra)
+        parse = {"frame": frame_numbers} if form == "frame" else {}
+        table = cells.read(parse, advance)
     file = LabelFile(path, form, _rows(path, table))
     file.groupings = [name for name in columns if name not in {*FORMS[form], "split"}]
     _check_cells(file, table)
@@ -92,7 +109,7 @@ def read_splits(path: File) -> LabelFile:
         DataError: it can't be read, or lacks a column.
     """
     table = read_cells(path, "data.splits.file")
-    columns = _names(table)
+    columns = _texts(table.columns)
     problems = [
         f"{path}: it has no column '{column}'{nearest(column, columns)}; a list of splits has the "
         "columns video and split"
@@ -106,8 +123,8 @@ def read_splits(path: File) -> LabelFile:
     return file
 
 
-def _names(table: pd.DataFrame) -> list[str]:
-    return [name for name in table.columns if isinstance(name, str)]
+def _texts(names: Iterable[object]) -> list[str]:
+    return [name for name in names if isinstance(name, str)]
 
 
 def _rows(path: File, table: pd.DataFrame) -> pd.DataFrame:
@@ -134,7 +151,7 @@ def label_form(path: File, extra: Iterable[str] = ()) -> str:
     Raises:
         DataError: it can't be read, or its columns aren't those of any form.
     """
-    return _form_of(_names(read_cells(path, "data.labels")), path, extra)
+    return _form_of(_texts(header_of(path, _KEY)), path, extra)
 
 
 def _form_of(columns: list[str], path: File, extra: Iterable[str]) -> str:
@@ -177,7 +194,8 @@ def _check_nameless(file: LabelFile, cells: pd.DataFrame) -> None:
 
 
 def _check_filled(file: LabelFile) -> None:
-    empty = file.rows.drop(columns="row") == ""
+    names = [name for name in file.rows if isinstance(file.rows[name].dtype, pd.CategoricalDtype)]
+    empty = file.rows[names] == ""
     for column in empty.columns[empty.any()]:
         instead = " (a frame without a row is unlabelled)"
         if file.form == "split":
@@ -192,107 +210,78 @@ def _check_filled(file: LabelFile) -> None:
 
 
 def _check_splits(file: LabelFile) -> None:
-    names = file.rows["split"].str.lower().replace({"val": "valid", "validation": "valid"})
-    file.rows["split"] = names
-    for wrong in sorted(set(names) - set(SPLITS)):
+    names = file.rows["split"] = mapped(file.rows["split"], _split)
+    for wrong in sorted(set(names.unique()) - set(SPLITS)):
         file.report(
             names == wrong,
             f"split '{wrong}' is not one of {', '.join(SPLITS)}{nearest(wrong, SPLITS)}",
         )
-    known = file.rows[names.isin(SPLITS)]
-    for video, rows in known.groupby("video"):
-        if rows["split"].nunique() > 1:
-            first = rows.drop_duplicates("split")
-            file.problems.append(
-                f"{file.path}, {numbered(first['row'])}: video '{video}' is in {len(first)} splits "
-                f"({', '.join(sorted(first['split']))}); put each video in one, or the test is on "
-                "frames that were trained on"
-            )
+    known = file.rows[names.isin(SPLITS)].drop_duplicates(["video", "split"])
+    counts = known.groupby("video").size()
+    for video in counts.index[counts > 1]:
+        first = known[known["video"] == video]
+        file.problems.append(
+            f"{file.path}, {numbered(first['row'])}: video '{video}' is in {len(first)} splits "
+            f"({', '.join(sorted(first['split']))}); put each video in one, or the test is on "
+            "frames that were trained on"
+        )
+
+
+def _split(name: str) -> str:
+    name = name.lower()
+    return {"val": "valid", "validation": "valid"}.get(name, name)
 
 
 def _parse_frames(file: LabelFile) -> None:
-    """Frame numbers from 0, from numbers or from image names such as ``seal-00001.jpg``.
-
-    Image names are numbered from 1, as ffmpeg and the usual extraction tools write them, unless the
-    file has a name with number 0. A number that can't be a frame (-1, 1.5, 1e3) is not read as a name.
-    """
-    text = file.rows["frame"]
-    number = text.str.fullmatch(r"[0-9]+(\.0*)?")
-    any_number = pd.to_numeric(text.str.replace(",", "."), errors="coerce").notna()
-    name = ~number & ~any_number & text.str.contains("[0-9]")
-    digits = text.where(~name, text.str.replace(r"\.[A-Za-z]\w*$", "", regex=True))
-    frames = pd.to_numeric(digits.str.extract(r"([0-9]+)(?:\.0*)?[^0-9]*$")[0], errors="coerce")
-    frames = frames.astype(np.float64).where(number | name)
-    if name.any() and not (frames[name] == 0).any():
-        frames[name] -= 1
-    wrong = ~(frames < 2**53)  # also true for a row without a number
+    rows, text = file.rows, file.rows["frame"]
+    frames = frames_from_0(rows.pop("frame_number"), rows.pop("frame_name"))
+    wrong = frames.isna()
     if wrong.any():
         file.report(
             wrong,
             f"'{text[wrong].iloc[0]}' is not a frame: give its number (from 0) or its image's name "
             "(such as video_1_00001.jpg)",
         )
-    file.rows["frame"] = frames.where(~wrong, 0).astype(np.int64)
+    rows["frame"] = frames.fillna(0).astype(np.int64)
     file.drop(wrong)
-
-
-_LONGEST = 10.0**9  # seconds, 30 years: microseconds of longer ones are lost
-_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d*)?)")
-
-
-def parse_time(text: str) -> float:
-    """Seconds of ``HH:MM:SS[.fff]``, ``MM:SS[.fff]`` or plain seconds.
-
-    Raises:
-        ValueError: it is none of these; the message says what is wrong with it.
-    """
-    text = text.strip()
-    if re.fullmatch(r"\d+([.,]\d*)?|[.,]\d+", text):
-        total = float(text.replace(",", "."))
-    elif clock := _CLOCK.fullmatch(text):
-        # Whole numbers of any length would be right, too, but Python converts only short ones.
-        hours, minutes, seconds = (float(part.replace(",", ".")) for part in clock.groups("0"))
-        if minutes > 59:
-            raise ValueError(f"has {minutes:g} minutes; they go from 0 to 59")
-        if seconds >= 60:
-            raise ValueError(f"has {seconds:g} seconds; they go from 0 to 59.999")
-        total = hours * 3600 + minutes * 60 + seconds
-    else:
-        raise ValueError("is not a time; write HH:MM:SS, HH:MM:SS.fff or seconds")
-    if total > _LONGEST:
-        raise ValueError("is longer than any video; write HH:MM:SS, HH:MM:SS.fff or seconds")
-    return total
 
 
 def _parse_ranges(file: LabelFile) -> None:
     """``time_start`` and ``time_end`` to seconds, without overlaps within a video."""
     good = np.ones(len(file.rows), bool)
     for column in ("time_start", "time_end"):
-        seconds = np.full(len(file.rows), np.nan)
-        for index, (text, row) in enumerate(zip(file.rows[column], file.rows["row"], strict=True)):
-            try:
-                seconds[index] = parse_time(text)
-            except ValueError as error:
-                file.problems.append(f"{file.path}, row {row}: {column} '{text}' {error}")
-                good[index] = False
-        file.rows[f"{column}_text"] = file.rows[column]
+        text = file.rows[column]
+        seconds, wrong = seconds_of(text)
+        bad = seconds.isna()
+        for cell, row in zip(text[bad], file.rows.loc[bad, "row"], strict=True):
+            file.problems.append(f"{file.path}, row {row}: {column} '{cell}' {wrong[cell]}")
+        good &= ~bad.to_numpy()
+        file.rows[f"{column}_text"] = text
         file.rows[column] = seconds
-    file.rows = file.rows[good].reset_index(drop=True)
+    file.drop(pd.Series(~good))
     backward = file.rows["time_end"] <= file.rows["time_start"]
     for row in file.rows[backward].itertuples():
         file.problems.append(
             f"{file.path}, row {row.row}: ends at {row.time_end_text}, not after its start at "
             f"{row.time_start_text}"
         )
-    file.rows = file.rows[~backward].sort_values(["video", "time_start"]).reset_index(drop=True)
-    for video, ranges in file.rows.groupby("video"):
-        last = None
-        for row in ranges.itertuples():
-            if last is not None and row.time_start < last.time_end - 1e-9:
-                file.problems.append(
-                    f"{file.path}, rows {last.row} and {row.row}: ranges of video '{video}' overlap "
-                    f"({last.time_start_text} to {last.time_end_text} '{last.label}', "
-                    f"{row.time_start_text} to {row.time_end_text} '{row.label}')"
-                )
-            if last is None or row.time_end > last.time_end:
-                last = row
+    file.drop(backward)
+    file.rows = file.rows.sort_values(["video", "time_start"], ignore_index=True)
+    latest = file.rows.groupby("video")["time_end"].cummax()
+    before = latest.groupby(file.rows["video"]).shift()
+    overlapping = file.rows.loc[file.rows["time_start"] < before - _SAME, "video"].unique()
+    for video in sorted(overlapping):
+        _report_overlaps(file, video, file.rows[file.rows["video"] == video])
+
+
+def _report_overlaps(file: LabelFile, video: str, ranges: pd.DataFrame) -> None:
+    last = None
+    for row in ranges.itertuples():
+        if last is not None and row.time_start < last.time_end - _SAME:
+            file.problems.append(
+                f"{file.path}, rows {last.row} and {row.row}: ranges of video '{video}' overlap "
+                f"({last.time_start_text} to {last.time_end_text} '{last.label}', "
+                f"{row.time_start_text} to {row.time_end_text} '{row.label}')"
+            )
+        if last is None or row.time_end > last.time_end:
+            last = row

@@ -58,7 +58,8 @@ def named_splits(
 def check_splits(table: pd.DataFrame) -> list[str]:
     """Problems that would make training or selection meaningless."""
     problems = []
-    present = {split: set(table.loc[table["split"] == split, "label"]) for split in SPLITS}
+    pairs = table.drop_duplicates(["split", "label"])
+    present = {split: set(pairs.loc[pairs["split"] == split, "label"]) for split in SPLITS}
     for split in ("train", "valid"):
         if not present[split]:
             problems.append(
@@ -72,7 +73,7 @@ def check_splits(table: pd.DataFrame) -> list[str]:
                 f"class '{label}' is in {' and '.join(where)} but not in train, so it can't be "
                 "learnt; move a video that shows it to train"
             )
-        if len(present["train"]) == 1 and len(set(table["label"])) == 1:
+        if len(present["train"]) == 1 and len(set(pairs["label"])) == 1:
             problems.append(
                 f"there is one class only, '{next(iter(present['train']))}'; a classifier needs two"
             )
@@ -85,7 +86,7 @@ def remarks(table: pd.DataFrame) -> list[str]:
     Args:
         table: ``video, label, split``, as of `check_splits`.
     """
-    pairs = table.drop_duplicates(["video", "label"])
+    pairs = table.drop_duplicates(["video", "label"]).astype(str)
     counts = pd.crosstab(pairs["label"], pairs["split"]).reindex(columns=SPLITS, fill_value=0)
     single = counts.sum(axis=1) == 1
     said = []

@@ -1,19 +1,23 @@
 """From the rows of a label file to one label table of the frames that they mean.
 
 The label table is a DataFrame ``video, frame, time, label, split``, one row a labelled frame, sorted.
-Where whole videos are labelled it is ``video, label, split``, one row a video.
+Where whole videos are labelled it is ``video, label, split``, one row a video. Text is categories, in
+alphabetical order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from data.errors import some
-from data.labels.file import LabelFile, numbered, parse_time, read_labels
+from data.labels.columns import as_categories
+from data.labels.file import LabelFile, numbered, read_labels
+from data.labels.numbers import parse_time
 from data.videos.times import nearest_frames
 from data.videos.video import Video
 
@@ -35,42 +39,116 @@ def expand(
     Returns:
         the table with its columns, ``split`` only if the file has it; problems; warnings.
     """
+    rows, problems = file.rows, list[str]()
+    if not videos.keys() >= set(file.videos):
+        rows = rows[rows["video"].isin(list(videos))]
+    columns = [column for column in COLUMNS[unit] if column != "split" or "split" in rows]
+    if unit == "video" or file.form != "frame":
+        table, problems = _of_videos(file, rows, videos, unit)
+    else:
+        beyond = rows["frame"].to_numpy() >= _lengths(rows["video"], videos)
+        table = rows[~beyond] if beyond.any() else rows
+    for name in {"video", "label", "split"}.intersection(columns):
+        table = table.assign(**{name: as_categories(table[name])})
+    if unit == "video":
+        return table.reindex(columns=columns), problems, []
+    table, again = _in_order(table)
+    if file.form == "frame":
+        problems = _problems_of_frames(file, rows, videos, beyond, table[_relabelled(table, again)])
+    warnings = []
+    if again.any():
+        warnings.append(
+            f"{file.path}: {int(again.sum())} frames are labelled twice with the same label; "
+            "each counts once"
+        )
+        table = table[~again].reset_index(drop=True)
+    return table.assign(time=_times(table, videos))[columns], problems, warnings
+
+
+def _lengths(column: pd.Series, videos: Mapping[str, Video]) -> np.ndarray:
+    """The number of frames of each row's video."""
+    names = column.cat.categories
+    of = np.array([len(videos[name]) if name in videos else 0 for name in names], np.int64)
+    return of[column.cat.codes]
+
+
+def _in_order(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """The rows by video and frame, and which of them is of the same frame as the one before it."""
+    video, frame = table["video"].cat.codes.to_numpy(np.int64), table["frame"].to_numpy(np.int64)
+    place = video * (frame.max(initial=0) + 1) + frame
+    if np.any(place[1:] < place[:-1]):
+        order = np.argsort(place, kind="stable")
+        table, place = table.take(order), place[order]
+    again = np.zeros(len(place), bool)
+    again[1:] = place[1:] == place[:-1]
+    return table.reset_index(drop=True), again
+
+
+def _relabelled(table: pd.DataFrame, again: np.ndarray) -> np.ndarray:
+    """Rows of the same frame as the one before, with another label."""
+    again = again.copy()
+    label = table["label"].cat.codes.to_numpy()
+    again[1:] &= label[1:] != label[:-1]
+    return again
+
+
+def _times(table: pd.DataFrame, videos: Mapping[str, Video]) -> np.ndarray:
+    """Seconds of each row of a table in order, a video after the other."""
+    codes, frames = table["video"].cat.codes.to_numpy(), table["frame"].to_numpy(np.int64)
+    bounds = np.flatnonzero(np.diff(codes, prepend=-1, append=-1))
+    times = np.empty(len(table))
+    for start, end in pairwise(bounds):
+        name = table["video"].cat.categories[codes[start]]
+        times[start:end] = videos[name].times[frames[start:end]]
+    return times
+
+
+def _of_videos(
+    file: LabelFile, rows: pd.DataFrame, videos: Mapping[str, Video], unit: Unit
+) -> tuple[pd.DataFrame, list[str]]:
+    """A video after the other: its row, or those of all of its labelled frames; and problems."""
     problems: list[str] = []
-    warnings: list[str] = []
-    rows = file.rows[file.rows["video"].isin(list(videos))]
     parts = []
     for name, of_video in rows.groupby("video", sort=True):
         video = videos[str(name)]
         if unit == "video":
-            problems += _different(file, of_video, video)
-            parts.append(of_video.iloc[:1])
-            continue
-        if file.form == "frame":
-            part, problem = _frames_of(file, of_video, video)
+            part, problem = of_video.iloc[:1], _different(file, of_video, video)
         elif file.form == "range":
             part, problem = _frames_of_ranges(file, of_video, video)
         else:
             part, problem = _whole_video(file, of_video, video)
         problems += problem
-        parts.append(part.assign(time=video.times[part["frame"].to_numpy(np.int64)]))
-    columns = [column for column in COLUMNS[unit] if column != "split" or "split" in rows]
+        parts.append(part)
     if not parts:
-        return pd.DataFrame(columns=columns), problems, warnings
-    table = pd.concat(parts, ignore_index=True)[columns]
-    if unit == "video":
-        return table, problems, warnings
-    same = table.duplicated(["video", "frame"])
-    if same.any():
-        warnings.append(
-            f"{file.path}: {int(same.sum())} frames are labelled twice with the same label; "
-            "each counts once"
-        )
-    return table[~same].sort_values(["video", "frame"], ignore_index=True), problems, warnings
+        return rows.assign(frame=0), problems
+    return pd.concat(parts, ignore_index=True), problems
 
 
-def _frames_of(file: LabelFile, rows: pd.DataFrame, video: Video) -> tuple[pd.DataFrame, list[str]]:
+def _problems_of_frames(
+    file: LabelFile,
+    rows: pd.DataFrame,
+    videos: Mapping[str, Video],
+    beyond: np.ndarray,
+    relabelled: pd.DataFrame,
+) -> list[str]:
+    """What is wrong with frames, a video after the other.
+
+    Args:
+        beyond: which of the rows are beyond their video's end.
+        relabelled: rows of frames that have another label, too.
+    """
+    problems: list[str] = []
+    wrong = set(rows.loc[beyond, "video"].unique()) | set(relabelled["video"].unique())
+    for name in sorted(wrong):
+        of_video = (rows["video"] == name).to_numpy()
+        problems += _problems_of(file, rows[of_video], beyond[of_video], videos[name])
+    return problems
+
+
+def _problems_of(
+    file: LabelFile, rows: pd.DataFrame, beyond: np.ndarray, video: Video
+) -> list[str]:
     problems = []
-    beyond = rows["frame"] >= len(video)
     if beyond.any():
         problems.append(
             f"{file.path}, {numbered(rows.loc[beyond, 'row'])}: frame "
@@ -90,7 +168,7 @@ def _frames_of(file: LabelFile, rows: pd.DataFrame, video: Video) -> tuple[pd.Da
             f"{file.path}: {int((twice > 1).sum()) - 5} more frames of video '{video.name}' have "
             "more than one label"
         )
-    return rows, problems
+    return problems
 
 
 def _at(video: Video) -> str:
@@ -117,18 +195,18 @@ def _frames_of_ranges(
         f"holds no sampled frame of video '{video.name}' (one every {step:.3g} seconds)"
         for row in rows[counts == 0].to_dict("records")
     ]
-    frames = [np.arange(start, end) for start, end in bounds]
-    table = rows.loc[rows.index.repeat(counts)]
-    return table.assign(frame=np.concatenate([np.arange(0), *frames])), problems
+    # Each range counts on from its first frame.
+    first = np.repeat(bounds[:, 0] - (np.cumsum(counts) - counts), counts)
+    kept = [name for name in ("video", "label", "split") if name in rows]
+    table = rows[kept].loc[rows.index.repeat(counts)]
+    return table.assign(frame=first + np.arange(len(first))), problems
 
 
 def _whole_video(
     file: LabelFile, rows: pd.DataFrame, video: Video
 ) -> tuple[pd.DataFrame, list[str]]:
-    row = rows.iloc[0]
-    same = {name: row[name] for name in ("video", "label", "split") if name in rows}
-    table = pd.DataFrame({"frame": np.arange(len(video))}).assign(**same)
-    return table, _different(file, rows, video)
+    first = rows.take(np.zeros(len(video), int))
+    return first.assign(frame=np.arange(len(video))), _different(file, rows, video)
 
 
 def _different(file: LabelFile, rows: pd.DataFrame, video: Video) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import data
@@ -40,7 +41,9 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
         def bring(chunks: int) -> Callable[[], None]:
             return bars.enter_context(output.bar(f"bringing videos from {videos}, MB", chunks))
 
-        advance = bars.enter_context(output.bar("opening videos", None))
+        def opening(count: int) -> Callable[[], None]:
+            return bars.enter_context(output.bar("opening videos", count))
+
         dataset = data.load(
             place(videos, limit_bytes=config.limit_bytes),
             place(labels),
@@ -52,7 +55,8 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
             seed=splits.seed,
             by=splits.by,
             splits=None if splits.file is None else place(splits.file),
-            on_open=lambda count: advance,
+            on_read=partial(output.bar, f"reading {labels}, MB"),
+            on_open=opening,
             on_bring=bring,
         )
     count = f"{len(dataset.videos)} videos"
