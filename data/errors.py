@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 _LONGEST = 2_000  # characters of a problem
-_MOST = 50  # problems that a person is told of at once
+_MOST = 200  # problems that a person is told of at once
 
 
 def told(problems: Iterable[str]) -> list[str]:

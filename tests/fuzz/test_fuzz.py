@@ -11,7 +11,7 @@ import pytest
 
 from data.console import clean
 from data.files import array, whole
-from data.labels import file
+from data.labels import numbers
 from models import tensors
 from tests.fuzz import judge as judging
 from tests.fuzz import work
@@ -89,8 +89,8 @@ def test_a_foreign_exception_is_noticed(tmp_path, monkeypatch) -> None:
 
 
 def test_a_time_that_is_read_wrong_is_noticed(tmp_path, monkeypatch) -> None:
-    right = file.parse_time
-    monkeypatch.setattr(file, "parse_time", lambda text: right(text) + (":" in text))
+    right = numbers.parse_time
+    monkeypatch.setattr(numbers, "parse_time", lambda text: right(text) + (":" in text))
     assert any("a plain file has problems" in what for what in findings("labels", tmp_path, 6))
 
 

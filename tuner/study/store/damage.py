@@ -68,7 +68,7 @@ def reading(shown: str) -> Iterator[None]:
 
 
 def guarded(read: Callable[..., T]) -> Callable[..., T]:
-    """A method of `ResultsStore` that reads, as of `reading` if the store was opened to be read alone."""
+    """A method of `ResultsStore` that reads, as of `reading` if nothing else was asked for."""
 
     @wraps(read)
     def guarded_read(self: Any, *arguments: Any) -> T:

@@ -61,8 +61,14 @@ class TrialRecord:
         """
         params = trial.user_attrs.get("parameters", trial.params)
         results, reason = trial.user_attrs.get("results", {}), trial.user_attrs.get("reason", "")
-        if not isinstance(params, dict) or not isinstance(results, dict) or not isinstance(reason, str):
-            raise TypeError(f"model {trial.number} has parameters, results or a reason that are none")
+        if (
+            not isinstance(params, dict)
+            or not isinstance(results, dict)
+            or not isinstance(reason, str)
+        ):
+            raise TypeError(
+                f"model {trial.number} has parameters, results or a reason that are none"
+            )
         return cls(
             number=trial.number,
             state=state_of(trial.state, stopped=stopped),

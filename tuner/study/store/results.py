@@ -41,7 +41,9 @@ class ResultsStore:
         storage: has the study.
     """
 
-    shown: str | None = None  # the URL without a password, of a store that is opened to be read alone
+    shown: str | None = (
+        None  # the URL without a password, of a store that is opened to be read alone
+    )
 
     def __init__(self, study: optuna.Study, storage: Any) -> None:
         self.study, self.storage = study, storage
