@@ -161,5 +161,5 @@ def test_a_file_of_many_mistakes_is_told_in_few_lines(path) -> None:
     file = read(path, "".join(["video,time_start,time_end,label\n", *lines]).encode())
     error = DataError(file.problems)
     assert len(file.problems) == 210 and error.problems[-1] == "and 10 more problems"
-    assert len(str(error)) < 120_000
+    assert len(str(error)) < 450_000
     assert "row 2: time_start 'xxx" in error.problems[0] and "write HH:MM:SS" in error.problems[0]
