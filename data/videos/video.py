@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
 from data.errors import VideoError
 from data.files.path import File, OnChunk, S3Path
-from data.files.store import Store, identity, make_key
-from data.files.video_cache import local, missing_chunks
-from data.files.whole import again
+from data.files.store import identity, make_key
+from data.files.video_cache import local
 from data.videos.decode import probe
 from data.videos.info import VideoInfo
+from data.videos.opened import keep, known, to_bring
 from data.videos.rejects import Reject
 from data.videos.times import sample_indices, spread
-
-_DECODERS = ("decord", "pyav")
-_FORMAT = "opened-1"  # change it when the stored facts about the same file would differ
 
 
 @dataclass(frozen=True)
@@ -96,7 +93,7 @@ def open_video(
     *,
     most: int | None = None,
 ) -> Video:
-    """Probe one file.
+    """Probe one file, or take what was found when it was last opened.
 
     Args:
         on_chunk: as in `local`.
@@ -105,42 +102,15 @@ def open_video(
         VideoError: it can't be opened.
     """
     before = identity(path)
-    if isinstance(path, S3Path):
-        file = path
-        info = again(lambda: _probe_remote(file, on_chunk))
-    else:
-        info = probe(path)
+    info = known(path, before)
+    if info is not None:
+        return Video(name, info, fps, before, most)
+    with local(path, on_chunk) as here:
+        info = replace(probe(here), path=path)
     video = Video(name, info, fps, before, most)
     video.check()
+    keep(info, before)
     return video
-
-
-def _probe_remote(file: S3Path, on_chunk: OnChunk) -> VideoInfo:
-    """`probe` a video on S3 and store the answer: with its frames stored, it is not downloaded again."""
-    store, key = _opened(file)
-    if (stored := store.get(key)) is not None:
-        fps, width, height, decoder = stored[:4].tolist()
-        times = np.array(stored[4:])
-        return VideoInfo(file, times, fps, int(width), int(height), _DECODERS[int(decoder)])
-    with local(file, on_chunk) as path:
-        info = replace(probe(path), path=file)
-    head = [info.fps, info.width, info.height, _DECODERS.index(info.decoder)]
-    with store.lock(key), store.writers({key: ()}, np.dtype(np.float64)) as writers:
-        writers[key].append(np.array([*head, *info.times], np.float64))
-    return info
-
-
-def _opened(file: S3Path) -> tuple[Store, str]:
-    """Where the facts about a video are stored: ``fps, width, height, decoder, *times``."""
-    return Store("opened", limit_bytes=file.limit_bytes), make_key(identity(file), _FORMAT)
-
-
-def _to_bring(file: File) -> int:
-    """How many chunks opening `file` downloads from S3."""
-    if isinstance(file, Path):
-        return 0
-    store, key = _opened(file)
-    return 0 if store.has(key) else missing_chunks(file)
 
 
 def open_videos(
@@ -148,7 +118,7 @@ def open_videos(
     fps: float | None,
     *,
     most: int | None = None,
-    threads: int = 4,
+    threads: int | None = None,
     on_video: Callable[[], None] | None = None,
     on_bring: Callable[[int], OnChunk] | None = None,
 ) -> tuple[dict[str, Video], list[Reject]]:
@@ -156,10 +126,12 @@ def open_videos(
 
     Args:
         fps, most: as of `Video`.
+        threads: how many are opened at once; None: as many as there are CPUs, 4 to 16.
         on_bring: called with the number of chunks to download from S3, if there are any; returns a
             function to call after each.
     """
-    chunks = sum(map(_to_bring, paths.values()))
+    remote = [path for path in paths.values() if isinstance(path, S3Path)]
+    chunks = sum(to_bring(path, identity(path)) for path in remote)
     tell = on_bring(chunks) if on_bring and chunks else lambda: None
     stopped = threading.Event()
 
@@ -177,6 +149,8 @@ def open_videos(
             if on_video:
                 on_video()
 
+    if threads is None:  # each holds a picture or more; and disks are waited for
+        threads = min(max(os.cpu_count() or 1, 4), 16)
     with ThreadPoolExecutor(threads) as pool:
         try:
             results = list(pool.map(attempt, paths))

@@ -1,0 +1,138 @@
+"""What was learnt of a video when it was opened is known until the file changes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import data.videos.opened
+import data.videos.video
+from data.errors import VideoError
+from data.files.store import default_folder
+from data.videos.video import Video, open_video, open_videos
+
+MakeVideo = Callable[..., Path]
+
+
+@pytest.fixture
+def path(tmp_path: Path, make_video: MakeVideo) -> Path:
+    return make_video(tmp_path / "v.mp4")
+
+
+@pytest.fixture
+def probed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files that were opened indeed."""
+    files, probe = [], data.videos.video.probe
+
+    def told(path: Path):
+        files.append(path)
+        return probe(path)
+
+    monkeypatch.setattr(data.videos.video, "probe", told)
+    return files
+
+
+def facts(video: Video) -> tuple[object, ...]:
+    info = video.info
+    return (
+        *(video.name, video.key, info.path, info.fps, info.width, info.height, info.decoder),
+        *(info.times.dtype, info.times.tobytes(), video.indices.tobytes(), video.times.tobytes()),
+    )
+
+
+@pytest.mark.parametrize("fps", [None, 3])
+def test_what_is_known_of_real_videos_is_what_was_found(
+    seals: Path, damaged_videos: Path, probed: list[Path], fps: float | None
+) -> None:
+    files = [*seals.glob("*.avi"), *damaged_videos.iterdir()]
+    paths = {path.name: path for path in files if path.suffix != ".csv"}
+    first, rejects = open_videos(paths, fps)
+    assert len(first) > 10 and len(rejects) > 3
+    assert {video.info.decoder for video in first.values()} == {"decord", "pyav"}
+    infos = [video.info for video in first.values()]
+    # Of some the times are kept, too, and not only how many there are.
+    assert {np.array_equal(info.times, np.arange(len(info)) / info.fps) for info in infos} == {
+        True,
+        False,
+    }
+    del probed[:]
+    again, same = open_videos(paths, fps)
+    assert {name: facts(video) for name, video in again.items()} == {
+        name: facts(video) for name, video in first.items()
+    }
+    assert same == rejects
+    # Why one does not open may pass, such as missing rights.
+    assert {path.name for path in probed} <= {reject.video for reject in rejects}
+
+
+def test_a_byte_that_changes_is_noticed_though_the_time_stays(
+    path: Path, probed: list[Path]
+) -> None:
+    before, stat = open_video("v", path, None), path.stat()
+    content = bytearray(path.read_bytes())
+    content[content.index(b"isom")] ^= 1  # of what the file says of itself
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    after = open_video("v", path, None)
+    assert len(probed) == 2 and after.identity != before.identity
+
+
+def test_a_video_that_is_replaced_while_it_is_opened_is_not_known(
+    path: Path, make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probe, content = data.videos.video.probe, path.read_bytes()
+
+    def replaced(file: Path):
+        make_video(file, frames=7)
+        return probe(file)
+
+    stat = path.stat()
+    with monkeypatch.context() as patch:
+        patch.setattr(data.videos.video, "probe", replaced)
+        with pytest.raises(VideoError, match="it has changed since it was opened"):
+            open_video("v", path, None)
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert len(open_video("v", path, None)) == 20
+
+
+def test_a_copy_of_another_ending_is_opened_by_itself(path: Path, probed: list[Path]) -> None:
+    open_video("v", path, None)
+    open_video("v", path.rename(path.with_name("w.mp4")), None)
+    assert len(probed) == 1
+    open_video("v", path.with_name("w.mp4").rename(path.with_suffix(".mov")), None)
+    assert len(probed) == 2
+
+
+def test_other_versions_of_the_decoders_open_it_again(
+    path: Path, probed: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_video("v", path, None)
+    monkeypatch.setattr(data.videos.opened, "_versions", lambda: ("av 99",))
+    open_video("v", path, None)
+    assert len(probed) == 2
+
+
+def test_what_is_kept_and_damaged_is_found_again(path: Path, probed: list[Path]) -> None:
+    before = facts(open_video("v", path, None))
+    (kept,) = (default_folder() / "opened").glob("*.npy")
+    content = bytearray(kept.read_bytes())
+    content[300] ^= 1
+    kept.write_bytes(content)
+    assert [facts(open_video("v", path, None)) for _ in range(2)] == [before] * 2
+    assert len(probed) == 2
+
+
+@pytest.mark.parametrize("wrong", ["opened", "opened/locks"])
+def test_a_video_opens_where_nothing_can_be_kept(
+    path: Path, wrong: str, probed: list[Path]
+) -> None:
+    place = default_folder() / wrong
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("a file where a folder belongs")
+    assert len(open_video("v", path, None)) == len(open_video("v", path, None)) == 20
+    assert len(probed) == 2
