@@ -260,3 +260,37 @@ def test_a_size_that_changes_within_the_file(
     frames = list(read_frames(probe(path)))
     assert [frame.shape[:2] for frame in frames] == [size for size in sizes for _ in range(8)]
     assert [frame_number(frame) for frame in frames] == [*range(8), *range(8)]
+
+
+def test_frames_with_an_alpha_channel_are_rgb(tmp_path: Path) -> None:
+    path = tmp_path / "alpha.mov"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("png", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 24, 32, "rgba"
+        image = np.full((32, 24, 4), (200, 100, 50, 255), np.uint8)
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgba")))
+        container.mux(stream.encode())
+    frames = list(read_frames(probe(path)))
+    assert [frame.shape for frame in frames] == [(32, 24, 3)] * 3
+    assert np.array_equal(frames[0], image[:, :, :3])
+
+
+@pytest.mark.parametrize(
+    "error", [AttributeError("width"), IndexError(""), MemoryError(), ValueError("a\nb")]
+)
+def test_whatever_a_decoder_raises_is_the_video_s_error(
+    make_video, tmp_path, monkeypatch, error
+) -> None:
+    info = probe(make_video(tmp_path / "video.mp4"))
+
+    def fail(*args: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(data.videos.decode, "_open_decord", fail)
+    with pytest.raises(VideoError, match="does not decode to its end"):
+        list(read_frames(info))
+    assert probe(info.path).decoder == "pyav"
+    monkeypatch.setattr(av, "open", fail)
+    with pytest.raises(VideoError, match=r"^it can't be opened as a video \(.+\)$"):
+        probe(info.path)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +14,12 @@ import optuna
 import pytest
 from optuna.storages._cached_storage import _CachedStorage
 
+from tuner.api import open_results
+from tuner.config.load import Config
 from tuner.config.messages import StoreError
 from tuner.study.store.database import copy, open_storage, searches
 from tuner.study.store.mirror import Mirror
+from tuner.study.store.results import ResultsStore
 
 CLEARLY_DAMAGED = b"\xff" * 4096
 
@@ -170,3 +175,28 @@ def test_a_copy_that_is_killed_is_not_taken_for_a_search_and_can_be_made_again(
     with pytest.raises(StoreError, match="already"):
         copy(source, target, "seals")
     assert optuna.get_all_study_names(target) == ["seals"]
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("trials", "state = 'DONE'"),
+        ("trials", "datetime_start = 'yesterday'"),
+        ("trial_user_attributes", "value_json = '{'"),
+        ("trial_user_attributes", "value_json = '5'"),
+        ("study_user_attributes", "value_json = '[[]]'"),
+        ("study_directions", "direction = 'UP'"),
+    ],
+)
+def test_what_no_search_has_written_is_told(table, change, path, write_config) -> None:
+    """SQLite finds such files whole."""
+    config = Config.load(write_config(results=f"sqlite:///{path}"))
+    store = ResultsStore.create(config, resume=False)
+    store.ask(lambda trial: {"dropout": trial.suggest_float("dropout", 0, 1)})
+    store.storage._database.engine.dispose()
+    with contextlib.closing(sqlite3.connect(path)) as base:
+        base.execute(f"UPDATE {table} SET {change}")
+        base.commit()
+    with pytest.raises(StoreError, match="holds what no search has written") as caught:
+        open_results(config.results_url).trials()
+    assert len(str(caught.value)) < 1000 and "\n" not in str(caught.value)
