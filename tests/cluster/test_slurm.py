@@ -163,6 +163,7 @@ def test_a_job_ends_before_its_time_limit_and_the_next_goes_on(
     nodes = f"sqlite:////tmp/tuner-job-{job}/results.db"
     further = {number: done + 20 for number, done in before.items()}
     wait(lambda: all(reached(nodes).get(n, 0) > d for n, d in further.items()) or not runs(job))
+    assert runs(job), log.read_text()
     subprocess.run(["scancel", "--batch", "--signal=INT", job], check=True)
     wait(lambda: not runs(job))
     assert "the search has not ended; go on with: sbatch" in log.read_text(), log.read_text()
