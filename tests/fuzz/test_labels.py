@@ -163,3 +163,24 @@ def test_a_file_of_many_mistakes_is_told_in_few_lines(path) -> None:
     assert len(file.problems) == 210 and error.problems[-1] == "and 10 more problems"
     assert len(str(error)) < 450_000
     assert "row 2: time_start 'xxx" in error.problems[0] and "write HH:MM:SS" in error.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("video,label\na,fox\n" + "," * 1_000_000 + "x\n", "row 3: .* the row has 1,000,002 cells"),
+        (
+            "video,label" + "," * 1_000_000 + "\na,fox,,,,x\n",
+            "row 1: .* the row has 1,000,002 cells",
+        ),
+        (
+            ",".join(f"c{number}" for number in range(100_000)) + "\n1\n",
+            "row 1: .* the row has 100,000 cells",
+        ),
+    ],
+    ids=["cells", "nameless columns", "columns"],
+)
+def test_a_million_cells_in_a_line_are_told(path, text: str, words: str) -> None:
+    with pytest.raises(DataError, match=words) as caught:
+        raise DataError(read(path, text.encode()).problems)
+    assert len(str(caught.value)) < 500
