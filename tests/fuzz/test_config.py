@@ -115,6 +115,9 @@ def test_one_odd_value_is_told_with_its_key(path, values, odd, data) -> None:
         ("a: {1: 2, 1: 3}", "key '1' is given twice in the section at line 2"),
         ("a: &a {b: 1}\nc: {<<: *a, b: 2}", "merge"),
         ("? [a]\n: 1", "unhashable"),
+        ("storage: !!timestamp mine", "a value is not what it is said to be"),
+        ("data: {fps: !!float ''}", "a value is not what it is said to be"),
+        ("data: {fps: !!int ''}", "a value is not what it is said to be"),
     ],
     ids=lambda value: value[:30],
 )

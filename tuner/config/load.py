@@ -127,6 +127,22 @@ class _UniqueKeys(yaml.SafeLoader):
         """Leave merge keys (<<) as they are, which is refused: they give keys twice."""
 
 
+def _values(text: str) -> Any:
+    """What a text of YAML holds.
+
+    Raises:
+        yaml.YAMLError: it is none. PyYAML itself raises errors of all kinds for dates, numbers and tags.
+    """
+    try:
+        return yaml.load(text, _UniqueKeys)
+    except (yaml.YAMLError, MemoryError):
+        raise
+    except RecursionError as error:
+        raise yaml.YAMLError("it is nested too deeply") from error
+    except Exception as error:
+        raise yaml.YAMLError(f"a value is not what it is said to be ({error})") from error
+
+
 def load(path: Path, overrides: Mapping[str, Any] | Sequence[str] = ()) -> Config:
     """As `Config.load`, with relative paths left as they are.
 
@@ -139,16 +155,14 @@ def load(path: Path, overrides: Mapping[str, Any] | Sequence[str] = ()) -> Confi
                 str(path),
                 [f"has {size:,} bytes, at most {_MOST_BYTES:,}: is it the YAML of a search?"],
             )
-        tree = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
+        tree = _values(path.read_text(encoding="utf-8"))
     except OSError as error:
         files = [p.name for p in path.parent.glob("*.yaml")] or ["no YAML there"]
         problem = f"can't be read: {error.strerror}{hint(path.name, files)}"
         raise ConfigError(str(path), [problem]) from error
     except ConfigError:
         raise
-    except RecursionError as error:
-        raise ConfigError(str(path), ["is not valid YAML: it is nested too deeply"]) from error
-    except (yaml.YAMLError, ValueError) as error:  # dates and numbers raise errors of Python's
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), [f"is not valid YAML: {error}"]) from error
     if not isinstance(tree, dict):
         raise ConfigError(str(path), ["is not a mapping of keys such as name:, data:, space:"])
@@ -191,8 +205,8 @@ def _override_text(tree: dict[str, Any], override: str) -> list[str]:
     if not equals or not key.strip():
         return [f"--set {override}: write it as key=value, as in --set search.trials=40"]
     try:
-        value = yaml.load(text, _UniqueKeys)
-    except (yaml.YAMLError, ValueError, RecursionError):
+        value = _values(text)
+    except yaml.YAMLError:
         value = text
     return _override(tree, key.strip(), value, f"--set {override}")
 
