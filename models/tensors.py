@@ -61,13 +61,14 @@ def read(path: Path) -> Any:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - _END.size))
         end = file.read()
-        if end.startswith(_MARK):
+        sealed = end.startswith(_MARK) and len(end) == _END.size
+        if sealed:
             _, length, checksum = _END.unpack(end)
             file.seek(0)
             if length != size - _END.size or _checksum(file, length) != checksum:
                 raise DamagedTensors(f"{path} is damaged: its checksum differs")
     try:
-        if not end.startswith(_MARK):
+        if not sealed:
             _check_parts(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except DamagedTensors:
