@@ -219,8 +219,8 @@ def _looked_through(
             if len(cells) > _MOST_CELLS:
                 raise DataError(
                     [
-                        f"{path}, row {number}: not a table of labels: the row has {len(cells):,} cells, "
-                        f"at most {_MOST_CELLS:,} are read; delete columns that are empty or not needed"
+                        f"{path}, row {number}: not a table of labels: the row has {len(cells):,} "
+                        f"cells, at most {_MOST_CELLS:,} are read; delete columns that nobody needs"
                     ]
                 )
             if len(cells) > width:

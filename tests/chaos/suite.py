@@ -148,8 +148,11 @@ def disturbed(
                 process.kill()
                 return Outcome([*kinds], runs, _PATIENCE, ["it does not get on"])
             if process.poll() is not None:
-                if not search.values() or _ended(search, expected):
+                if _ended(search, expected):
                     break
+                if runs > number + _MOST_RUNS:
+                    said = search.log.read_text()[-2000:]
+                    return Outcome([*kinds], runs, time.monotonic() - start, [f"it ends: {said}"])
                 process, runs = search.start(), runs + 1
             time.sleep(0.02)
         harmed = Harmed(
@@ -168,7 +171,10 @@ def disturbed(
 
 
 def _ended(search: Search, expected: Values) -> bool:
-    values = search.values()
+    try:
+        values = search.values()
+    except StoreError:  # there is nothing yet
+        return False
     return len(values) == len(expected) and all(v[0] == "finished" for v in values.values())
 
 
