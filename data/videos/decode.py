@@ -18,6 +18,7 @@ from data.videos.times import clean_times
 
 _DECORD_HOLDS = 256 * 2**20  # the most bytes of frames that decord may hold
 _PYAV_AHEAD = 16  # frames
+_LEAST = 8  # bytes that a frame takes in a file
 
 
 def probe(path: Path) -> VideoInfo:
@@ -67,7 +68,11 @@ def _decord_reads(path: Path) -> bool:
     with _of_decoders("it can't be opened as a video ({})"), av.open(str(path)) as container:
         if not container.streams.video:
             raise VideoError("it has no video stream")
-        cut = any(entry.is_discard for entry in container.streams.video[0].index_entries)
+        stream = container.streams.video[0]
+        # decord makes room for all frames that a header promises, and ends the process if there is none.
+        if stream.frames * _LEAST > path.stat().st_size:
+            return False
+        cut = any(entry.is_discard for entry in stream.index_entries)
         return "mpegts" not in container.format.name.split(",") and not cut
 
 
@@ -134,6 +139,8 @@ def _probe_pyav(path: Path) -> VideoInfo:
     with _of_decoders("no decoder opens it ({})"):
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
+            if stream.codec_context is None:
+                raise VideoError("there is no decoder for its codec")
             packets = [
                 (packet.pts, packet.dts)
                 for packet in container.demux(stream)
