@@ -116,11 +116,14 @@ class StoreFile:
             return
         try:
             with contextlib.closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as base:
+                base.text_factory = lambda text: text.decode(errors="replace")
                 said = base.execute("PRAGMA quick_check(1)").fetchone()[0]
         except sqlite3.DatabaseError as error:
             if damage_of(error) is None:
                 return  # locked, or no rights: opening it says so
             said = str(error)
+        except UnicodeDecodeError:  # SQLite's own words have such a name in them
+            said = "what it holds is no text"
         if said != "ok":
             raise StoreError(
                 f"results: {self.path} is damaged ({said.splitlines()[-1]}): put a copy in its place; "

@@ -200,3 +200,16 @@ def test_what_no_search_has_written_is_told(table, change, path, write_config) -
     with pytest.raises(StoreError, match="holds what no search has written") as caught:
         open_results(config.results_url).trials()
     assert len(str(caught.value)) < 1000 and "\n" not in str(caught.value)
+
+
+def test_damage_in_what_is_no_text_is_told(tmp_path):
+    """SQLite names the column that it finds damaged; found by tests/fuzz."""
+    path = tmp_path / "results.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as base:
+        base.execute("CREATE TABLE studies (damaged)")
+        base.execute("INSERT INTO studies VALUES (NULL)")
+        base.execute("PRAGMA writable_schema = 1")
+        base.execute("UPDATE sqlite_master SET sql = 'CREATE TABLE studies (damaged NOT NULL)'")
+    path.write_bytes(path.read_bytes().replace(b"(damaged NOT", b"(dam\xd4ged NOT"))
+    with pytest.raises(StoreError, match="is damaged .*NULL value"):
+        ResultsStore.open(f"sqlite:///{path}")
