@@ -211,5 +211,5 @@ def test_damage_in_what_is_no_text_is_told(tmp_path):
         base.execute("PRAGMA writable_schema = 1")
         base.execute("UPDATE sqlite_master SET sql = 'CREATE TABLE studies (damaged NOT NULL)'")
     path.write_bytes(path.read_bytes().replace(b"(damaged NOT", b"(dam\xd4ged NOT"))
-    with pytest.raises(StoreError, match="is damaged .*NULL value"):
+    with pytest.raises(StoreError, match=r"is damaged .*NULL value"):
         ResultsStore.open(f"sqlite:///{path}")
