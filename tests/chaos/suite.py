@@ -154,7 +154,7 @@ def disturbed(
                     said = search.log.read_text()[-2000:]
                     return Outcome([*kinds], runs, time.monotonic() - start, [f"it ends: {said}"])
                 process, runs = search.start(), runs + 1
-            time.sleep(0.02)
+            time.sleep(0.1)
         harmed = Harmed(
             *(process, search.storage, search.cache, search.results),
             *(videos, search.start, draw),
