@@ -1,8 +1,9 @@
 """Why a trial failed, told from Ray's report of several pages, and whether that is its own fault.
 
 A trial that diverges or does not fit would fail again. A full disk, a damaged file, a worker or a
-machine that is lost are faults of the world: the trial is tried again without a count, and if it still
-fails, it has not ended: a resumed search goes on with it.
+machine that is lost, and a package that can't be loaded (as where memory is short) are faults of the
+world: the trial is tried again without a count, and if it still fails, it has not ended: a resumed
+search goes on with it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from data.files.s3 import S3Error
 from data.files.whole import DamagedFile
 from models.tensors import DamagedTensors
 
+_OF_THE_WORLD = (OSError, ImportError, S3Error, DamagedFile, DamagedTensors)
 _FORGIVEN = 10  # times a trial
 
 
@@ -41,7 +43,7 @@ def of_the_world(trial: Any) -> bool:
     """Whether a trial failed for what it can't help."""
     error = _error_of(trial)
     return isinstance(error, RayActorError) or isinstance(
-        getattr(error, "cause", None) or error, (OSError, S3Error, DamagedFile, DamagedTensors)
+        getattr(error, "cause", None) or error, _OF_THE_WORLD
     )
 
 

@@ -44,6 +44,7 @@ OF_THE_WORLD = [
     raised(FileNotFoundError(errno.ENOENT, "No such file")),
     raised(DamagedFile(Path("/cache/a.npy"), "its checksum differs")),
     raised(DamagedTensors("/runs/last.pt is damaged")),
+    raised(ImportError("a.so: failed to map segment from shared object")),  # memory was short
 ]
 ITS_OWN = [raised(RuntimeError("it diverged")), raised(VideoError("damaged")), raised(ValueError())]
 
