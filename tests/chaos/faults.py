@@ -119,8 +119,8 @@ def power_is_cut_and_the_model_of_a_checkpoint_is_damaged(search: Harmed) -> Non
 
 
 def writers_leave_their_parts(search: Harmed) -> None:
-    """As writers that were killed an hour ago do."""
-    if path := search.one(search.storage, "*.pt"):
+    """As writers that were killed an hour ago do, of a trial that has not ended."""
+    if path := search.one(search.storage, "last.pt"):
         left = path.with_name(f".{path.name}.0123456789abcdef.tmp")
         left.write_bytes(b"half")
         os.utime(left, (time.time() - 3600,) * 2)
