@@ -203,13 +203,18 @@ def loopback() -> Iterator[None]:
         ray_constants.ENABLE_RAY_CLUSTER = before
 
 
-def ended() -> list[str]:
-    """The processes of the Ray that this process has started that have ended, such as ``raylet``."""
+def parts_of_ray() -> Any:
+    """The parts of the Ray that this process has started, for `ended`; None if it can't be told."""
     if not _ENDED.usable():
-        return []
+        return None
     from ray._private.worker import _global_node
 
-    return [name for name, _ in _global_node.dead_processes()] if _global_node else []
+    return _global_node
+
+
+def ended(parts: Any) -> list[str]:
+    """The processes among `parts_of_ray` that have ended, such as ``raylet``."""
+    return [name for name, _ in parts.dead_processes()]
 
 
 @contextlib.contextmanager

@@ -131,10 +131,11 @@ class RaySession:
         self._end.wait()
 
     def _watch(self, lost: Callable[[str], object]) -> None:
-        from tuner.runtime.patches import ended
+        from tuner.runtime.patches import ended, parts_of_ray
 
-        while not self._leaving.wait(_LOOK):
-            if names := ended():
+        parts = parts_of_ray()
+        while parts is not None and not self._leaving.wait(_LOOK):
+            if names := ended(parts):
                 lost(names[0])
                 return
 
