@@ -65,12 +65,16 @@ def main() -> int:
     again = shlex.join(["python", "-m", "tuner.search", *sys.argv[1:]])
     if not args.resume:
         again += " --resume"
-    words = LastWords(f"go on with: {again}")
-    session = RaySession(
-        ahead=every_cpu_trains(config),
-        lost=lambda name: words.end(f"Ray has ended, as its process {name} did"),
-    )
-    with words.unless_left(), session, cli.mistakes():
+
+    def lost(name: str) -> None:
+        words.end(f"Ray has ended, as its process {name} did")
+
+    ahead = every_cpu_trains(config)
+    with (
+        LastWords(f"go on with: {again}") as words,
+        RaySession(ahead=ahead, lost=lost) as session,
+        cli.mistakes(),
+    ):
         if new:  # a search that has already ended needs no Ray
             session.start()  # before the slow imports: Ray mostly waits while it starts
         from tuner.api import search

@@ -50,7 +50,7 @@ def _of_decoders(what: str) -> Iterator[None]:
         yield
     except VideoError:
         raise
-    except Exception as error:
+    except Exception as error:  # decoders raise their own, and what damage makes of Python's
         raise VideoError(what.format(_reason(error))) from error
 
 

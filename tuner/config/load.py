@@ -131,7 +131,7 @@ def _values(text: str) -> Any:
     """What a text of YAML holds.
 
     Raises:
-        yaml.YAMLError: it is none. PyYAML itself raises errors of all kinds for dates, numbers and tags.
+        yaml.YAMLError: it is none.
     """
     try:
         return yaml.load(text, _UniqueKeys)
@@ -139,7 +139,7 @@ def _values(text: str) -> Any:
         raise
     except RecursionError as error:
         raise yaml.YAMLError("it is nested too deeply") from error
-    except Exception as error:
+    except Exception as error:  # for dates, numbers and tags it raises errors of all kinds
         raise yaml.YAMLError(f"a value is not what it is said to be ({error})") from error
 
 

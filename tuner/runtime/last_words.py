@@ -6,7 +6,6 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import NoReturn
 
 # It outlives the command by a moment: its input ends when the command does, in whatever way.
@@ -26,26 +25,26 @@ _WELL = b"well"
 
 
 class LastWords:
-    """Prints `words` if this process ends inside of the context without leaving it.
+    """A context; prints `words` if this process ends without leaving it.
 
     A process that is killed, by hand or because memory is short, can't say what to do next, nor can one
     that a library ends. So another small process waits for its end and does.
     """
 
     def __init__(self, words: str) -> None:
+        self._words = words
+
+    def __enter__(self) -> LastWords:
         self._listener = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _LISTENER, words],
+            [sys.executable, "-I", "-S", "-c", _LISTENER, self._words],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
         )
+        return self
 
-    @contextlib.contextmanager
-    def unless_left(self) -> Iterator[LastWords]:
-        try:
-            yield self
-        finally:
-            self._say(_WELL)
-            self._listener.wait()
+    def __exit__(self, *error: object) -> None:
+        self._say(_WELL)
+        self._listener.wait()
 
     def end(self, why: str) -> NoReturn:
         """End this process at once, for a reason that is told before the words."""

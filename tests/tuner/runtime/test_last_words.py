@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -22,8 +23,7 @@ def ending(how: str) -> subprocess.CompletedProcess[str]:
         import os, signal, sys
         from tuner.runtime.last_words import LastWords
 
-        words = LastWords("go on with: this")
-        with words.unless_left():
+        with LastWords("go on with: this") as words:
             {how}
         """)
 
@@ -75,3 +75,16 @@ def test_rays_end_is_noticed_at_once_and_a_signal_is_not_rays():
         env=environment,
     )
     assert done.stdout.splitlines() == ["stopped by hand", "lost gcs_server"], done.stderr
+
+
+def test_a_users_mistake_is_no_abrupt_end(tmp_path):
+    """It is told before Ray starts, and there is nothing to go on with."""
+    config = Path(__file__).parents[3] / "configs" / "seals.yaml"
+    done = subprocess.run(
+        [sys.executable, "-m", "tuner.search", str(config), "--address", "nowhere"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 2 and "give HOST:PORT" in done.stderr
+    assert "go on with" not in done.stderr
