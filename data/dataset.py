@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
+from data.cells.columns import mapped
+from data.cells.text import OnRead
 from data.errors import DataError, some
 from data.files.path import File, OnChunk
 from data.labels.assign import with_splits
-from data.labels.cells import OnRead
-from data.labels.columns import mapped
 from data.labels.draw import fold_splits
 from data.labels.file import read_labels, read_splits
 from data.labels.groups import group_videos
@@ -154,7 +154,7 @@ def load(
         by: what keeps videos together in a split: ``video``, a column of the labels, ``folder``,
             ``folder1``...; None: ``site`` where the labels have that column, else ``video``.
         splits: a CSV file ``video, split``, in place of `valid` and `test`.
-        on_read: as of `data.labels.cells.reading`, for the labels.
+        on_read: as of `data.cells.text.reading`, for the labels.
         on_open: called with the number of videos; returns a function to call after each is opened.
         on_bring: as in `open_videos`.
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from data.cells.columns import mapped
 from data.errors import nearest, some
-from data.labels.columns import mapped
 from data.labels.draw import draw_splits
 from data.labels.file import LabelFile
 from data.labels.groups import Groups

@@ -14,9 +14,9 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
-from data.errors import DataError, nearest, some
-from data.files.path import File
-from data.labels.cells import (
+from data.cells.columns import mapped
+from data.cells.numbers import frame_numbers, frames_from_0, seconds_of
+from data.cells.text import (
     OnRead,
     header_of,
     look_through,
@@ -24,8 +24,8 @@ from data.labels.cells import (
     read_content,
     reading,
 )
-from data.labels.columns import mapped
-from data.labels.numbers import frame_numbers, frames_from_0, seconds_of
+from data.errors import DataError, nearest, some
+from data.files.path import File
 from data.labels.splits import SPLITS
 
 FORMS = {

@@ -14,10 +14,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from data.cells.columns import as_categories
+from data.cells.numbers import parse_time
 from data.errors import some
-from data.labels.columns import as_categories
 from data.labels.file import LabelFile, numbered, read_labels
-from data.labels.numbers import parse_time
 from data.videos.times import nearest_frames
 from data.videos.video import Video
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.labels.numbers import parse_time
+from data.cells.numbers import parse_time
 from tests.fuzz.drawn import many
 
 MILLISECONDS = st.integers(0, 1000 * 3600 * 1000)

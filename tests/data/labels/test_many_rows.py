@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from data import DataError, load
+from data.cells import text as cells
+from data.cells.columns import as_categories, mapped
+from data.cells.text import read_cells
 from data.files.path import CHUNK
-from data.labels import cells
-from data.labels.cells import read_cells
-from data.labels.columns import as_categories, mapped
 from data.labels.file import label_form, read_labels
 from tests.data.labels.reading import GOOD, read_rows, read_table, video_of
 from tuner.study.store.fingerprint import _digest

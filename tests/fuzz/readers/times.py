@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from data.labels.numbers import parse_time
+from data.cells.numbers import parse_time
 from tests.fuzz.judge import Reader, Wrong
 
 _SEEDS = [

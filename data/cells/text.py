@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from data.cells.columns import Gathered
 from data.errors import DataError
 from data.files.path import CHUNK, File
-from data.labels.columns import Gathered
 
 # What is made of the texts of a column; its own column `known` is false where the text is needed.
 Parse = Callable[[pd.Series], pd.DataFrame]
