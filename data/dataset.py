@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import pandas as pd
 
@@ -21,6 +22,8 @@ from data.videos.find import find_files, match_files
 from data.videos.rejects import Reject
 from data.videos.video import Video, open_videos
 
+Damaged = Literal["use", "leave_out"]
+
 
 @dataclass
 class Dataset:
@@ -32,6 +35,7 @@ class Dataset:
         videos: name to video, for every video of the table.
         classes: sorted.
         rejects: labelled videos that don't decode.
+        damaged: those that are used as far as they do.
         unit: what a label is of.
         groups: video to group, such as its site; splits don't part a group.
         by: what a group is: ``video``, a column of the label file, or a level of the folders.
@@ -45,6 +49,7 @@ class Dataset:
     unit: Unit = "frame"
     groups: dict[str, str] = field(default_factory=dict)
     by: str = "video"
+    damaged: list[Reject] = field(default_factory=list)
 
     def without(self, rejects: Sequence[Reject]) -> Dataset:
         """The data set without these videos; warnings tell what its splits lack then.
@@ -70,6 +75,7 @@ class Dataset:
             videos={name: video for name, video in self.videos.items() if name not in gone},
             classes=sorted(table["label"].unique()),
             rejects=[*self.rejects, *rejects],
+            damaged=[cut for cut in self.damaged if cut.video not in gone],
             warnings=list(dict.fromkeys([*self.warnings, *remarks(table)])),
         )
 
@@ -139,6 +145,7 @@ def load(
     seed: int = 0,
     by: str | None = None,
     splits: File | None = None,
+    damaged: Damaged = "use",
     on_read: OnRead | None = None,
     on_open: Callable[[int], Callable[[], None]] | None = None,
     on_bring: Callable[[int], OnChunk] | None = None,
@@ -154,6 +161,7 @@ def load(
         by: what keeps videos together in a split: ``video``, a column of the labels, ``folder``,
             ``folder1``...; None: ``site`` where the labels have that column, else ``video``.
         splits: a CSV file ``video, split``, in place of `valid` and `test`.
+        damaged: whether videos that decode in part are used as far as they do.
         on_read: as of `data.cells.text.reading`, for the labels.
         on_open: called with the number of videos; returns a function to call after each is opened.
         on_bring: as in `open_videos`.
@@ -175,6 +183,11 @@ def load(
     problems = [*file.problems, *(f"{labels}: {problem}" for problem in problems)]
     progress = on_open(len(paths)) if on_open else None
     opened, rejects = open_videos(paths, fps, most=most, on_video=progress, on_bring=on_bring)
+    cut = [Reject.cut(video.name, video.info) for video in opened.values() if video.info.damage]
+    if damaged == "leave_out":
+        rejects += [replace(reject, used=0, until=0.0) for reject in cut]
+        opened = {name: video for name, video in opened.items() if not video.info.damage}
+        cut = []
     table, more, warnings = expand(file, opened, unit)
     problems += more
     groups, more = group_videos(file, paths, videos, by)
@@ -201,5 +214,6 @@ def load(
         unit=unit,
         groups=dict(groups.of),
         by=groups.by,
+        damaged=cut,
     )
     return dataset.without(rejects)

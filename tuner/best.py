@@ -112,11 +112,13 @@ def report(found, out: Path) -> int:
         shares = rows["prediction"].value_counts(normalize=True)
         text = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
         console.print(f"{video}: {len(rows)} frames: {text}")
-    for reject in found.rejects:
-        console.print(f"left out: {reject.video}: {reject.reason}")
+    for reject in [*found.rejects, *found.damaged]:
+        console.print(reject.told)
     console.print(f"predictions: {folder / PREDICTIONS}")
     if listed:
-        console.print(f"{len(found.rejects)} videos don't decode: {listed}")
+        console.print(
+            f"{len(found.rejects)} videos don't decode, {len(found.damaged)} in part: {listed}"
+        )
     if found.table.empty:
         raise UserError(f"none of the {len(found.rejects)} videos decodes")
     return 0

@@ -58,10 +58,9 @@ def _decode(
     live: dict[int, np.ndarray] = {}
     done = 0
     video.check()
-    with contextlib.closing(read_frames(video.info)) as frames:
-        for number, frame in enumerate(frames):
-            if needed_until[number] < 0:
-                continue
+    wanted = needed_until >= 0
+    with contextlib.closing(read_frames(video.info, wanted)) as frames:
+        for number, frame in zip(np.flatnonzero(wanted).tolist(), frames, strict=True):
             live[number] = resize(frame[None], size)[0]
             while ready[rows[done]] == number:
                 row = int(rows[done])

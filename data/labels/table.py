@@ -17,6 +17,7 @@ import pandas as pd
 from data.cells.columns import as_categories
 from data.cells.numbers import parse_time
 from data.errors import some
+from data.labels.damage import within
 from data.labels.file import LabelFile, numbered, read_labels
 from data.videos.times import nearest_frames
 from data.videos.video import Video
@@ -42,6 +43,7 @@ def expand(
     rows, problems = file.rows, list[str]()
     if not videos.keys() >= set(file.videos):
         rows = rows[rows["video"].isin(list(videos))]
+    rows, warnings = within(file.form, rows, videos)
     columns = [column for column in COLUMNS[unit] if column != "split" or "split" in rows]
     if unit == "video" or file.form != "frame":
         table, problems = _of_videos(file, rows, videos, unit)
@@ -51,11 +53,10 @@ def expand(
     for name in {"video", "label", "split"}.intersection(columns):
         table = table.assign(**{name: as_categories(table[name])})
     if unit == "video":
-        return table.reindex(columns=columns), problems, []
+        return table.reindex(columns=columns), problems, warnings
     table, again = _in_order(table)
     if file.form == "frame":
         problems = _problems_of_frames(file, rows, videos, beyond, table[_relabelled(table, again)])
-    warnings = []
     if again.any():
         warnings.append(
             f"{file.path}: {int(again.sum())} frames are labelled twice with the same label; "

@@ -15,7 +15,7 @@ from data.videos.decode import read_frames
 from data.videos.video import Video
 
 _CHUNK = 64  # frames yielded at a time: enough to be fast
-_AT_ONCE = 64 * 2**20  # bytes of whole frames that are held, and resized together
+_AT_ONCE = 8 * 2**20  # bytes of whole frames that are held, and resized together
 _FORMAT = "bilinear-1"  # change it when the stored frames of the same file would differ
 
 
@@ -33,7 +33,7 @@ class FrameStore:
         return self.kind
 
     def key(self, video: Video, size: tuple[int, int]) -> str:
-        return make_key(video.key, _FORMAT, video.info.decoder, *size)
+        return make_key(video.key, _FORMAT, "pyav", *size)
 
     def has(self, video: Video, size: tuple[int, int]) -> bool:
         """Whether the frames are stored."""
@@ -87,7 +87,9 @@ def whole_frames(video: Video) -> Iterator[np.ndarray]:
     """
     repeats = np.bincount(video.indices, minlength=len(video.info))
     video.check()
-    for index, frame in enumerate(read_frames(video.info)):
+    for index, frame in zip(
+        np.flatnonzero(repeats), read_frames(video.info, repeats > 0), strict=True
+    ):
         for _ in range(int(repeats[index])):
             yield frame
     video.check()

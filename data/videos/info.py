@@ -1,4 +1,4 @@
-"""What a video file is before it is decoded: its times, rate and size."""
+"""What a video file is: its frames and their times, its rate and size, and its damage."""
 
 from __future__ import annotations
 
@@ -11,18 +11,24 @@ from data.files.path import File
 # Containers that users' cameras write. Other files in the folder, such as labels, are skipped.
 EXTENSIONS = frozenset(
     [".mp4", ".m4v", ".mov", ".avi", ".asf", ".wmv", ".mkv", ".webm", ".mpg", ".mpeg", ".ts"]
-    + [".mts", ".m2ts", ".flv", ".3gp", ".ogv", ".vob"]
+    + [".mts", ".m2ts", ".flv", ".3gp", ".3g2", ".ogv", ".vob", ".mod", ".tod", ".m2v", ".divx"]
+    + [".h264", ".264", ".h265", ".hevc", ".mjpeg", ".mjpg"]
 )
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a container says of its video stream (the decoded frames may be fewer).
+    """The frames of a video stream that can be had.
 
     Attributes:
         times: ``[N]`` seconds from the first frame at which each frame is shown, increasing.
         fps: frames a second, on average.
-        decoder: ``decord`` or ``pyav``, whichever reads the file right and in little memory.
+        decoder: what reads it, and how the frames are known: ``pyav`` by its packets, each frame being
+            compared with them when it is decoded; ``measured`` by having decoded all of them.
+        declared: frames that the file promises; more than there are if it is damaged.
+        ends: seconds at which it promises to end.
+        damage: why not all of them are there; empty if nothing is known to be wrong.
+        start: the first frame's time in the file, seconds.
     """
 
     path: File
@@ -30,7 +36,11 @@ class VideoInfo:
     fps: float
     width: int
     height: int
-    decoder: str
+    decoder: str = "pyav"
+    declared: int = 0
+    ends: float = 0.0
+    damage: str = ""
+    start: float = 0.0
 
     def __len__(self) -> int:
         return len(self.times)
@@ -39,3 +49,17 @@ class VideoInfo:
     def duration(self) -> float:
         """Seconds from the start of the first frame to the end of the last."""
         return float(self.times[-1] + 1 / self.fps)
+
+    @property
+    def measured(self) -> bool:
+        """Whether all of its frames were decoded to know them."""
+        return self.decoder == "measured"
+
+    @property
+    def lost(self) -> str:
+        """What can't be had of a damaged video, in words."""
+        promised = max(self.declared, len(self))
+        return (
+            f"{self.damage}: {len(self)} of {promised} frames are used, to {self.duration:.2f} of "
+            f"{max(self.ends, self.duration):.2f} seconds"
+        )

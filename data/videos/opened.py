@@ -15,9 +15,9 @@ from data.files.video_cache import missing_chunks
 from data.files.whole import again
 from data.videos.info import VideoInfo
 
-_DECODERS = ("decord", "pyav")
-_FORMAT = "opened-1"  # change it when the stored facts about the same file would differ
-_LIBRARIES = ("av", "decord", "decord2")  # whose versions may find others
+_DECODERS = ("pyav", "measured")
+_FORMAT = "opened-2"  # change it when the stored facts about the same file would differ
+_LIBRARIES = ("av",)  # whose versions may find others
 
 
 def known(file: File, identity: str) -> VideoInfo | None:
@@ -33,10 +33,10 @@ def known(file: File, identity: str) -> VideoInfo | None:
 def keep(info: VideoInfo, identity: str) -> None:
     """Keep what `probe` found, for `known`."""
     even = np.array_equal(info.times, _even(len(info), info.fps))
-    # Earlier versions read what is kept of videos on S3, and know of no shorter way.
-    shorter = even and isinstance(info.path, Path)
-    times = [-len(info)] if shorter else info.times
+    times = [-len(info)] if even else info.times
+    damage = info.damage.encode()
     head = [info.fps, info.width, info.height, _DECODERS.index(info.decoder)]
+    head += [info.declared, info.ends, info.start, len(damage), *damage]
     # Where nothing can be written, a video on a disk is opened again; one on S3 could not come at all.
     forgiven = (OSError,) if isinstance(info.path, Path) else ()
     with contextlib.suppress(*forgiven):
@@ -57,11 +57,24 @@ def _read(file: File, identity: str) -> VideoInfo | None:
     if (stored := store.get(key)) is None:
         return None
     values = stored[:]
-    fps, width, height, decoder = values[:4].tolist()
-    times = np.array(values[4:])
+    fps, width, height, decoder, declared, ends, start, length = values[:8].tolist()
+    rest = 8 + int(length)
+    damage = bytes(values[8:rest].astype(np.uint8)).decode()
+    times = np.array(values[rest:])
     if len(times) == 1 and times[0] < 0:
         times = _even(-int(times[0]), fps)
-    return VideoInfo(file, times, fps, int(width), int(height), _DECODERS[int(decoder)])
+    return VideoInfo(
+        file,
+        times,
+        fps,
+        int(width),
+        int(height),
+        _DECODERS[int(decoder)],
+        int(declared),
+        ends,
+        damage,
+        start,
+    )
 
 
 def _even(count: int, fps: float) -> np.ndarray:
@@ -70,12 +83,14 @@ def _even(count: int, fps: float) -> np.ndarray:
 
 
 def _place(file: File, identity: str) -> tuple[Store, str]:
-    """Where the facts about a video are: ``fps, width, height, decoder, *times``.
+    """Where the facts about a video are: those of `VideoInfo`, the text as numbers, then its times.
 
     In place of times may be one number, with a minus: how many there are, evenly spaced.
     """
     if isinstance(file, S3Path):
-        return Store("opened", limit_bytes=file.limit_bytes), make_key(identity, _FORMAT)
+        return Store("opened", limit_bytes=file.limit_bytes), make_key(
+            identity, _FORMAT, *_versions()
+        )
     # FFmpeg tells some containers apart by the name's ending.
     return Store("opened"), make_key(identity, _FORMAT, file.suffix, *_versions())
 

@@ -1,32 +1,65 @@
-"""Videos that are left out since they don't decode, and the list of them."""
+"""Videos that are left out, or used in part, since they don't decode; and the list of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import pandas as pd
 
 from data.files.path import File
 from data.files.whole import write_table
+from data.videos.info import VideoInfo
 
 
 @dataclass(frozen=True)
 class Reject:
-    """A video that was left out, and why."""
+    """A video that was left out, or of which only the beginning is used, and why.
+
+    Attributes:
+        declared: frames that the file promises; 0 if that is not known.
+        used: frames that are used; 0: it is left out.
+        until: seconds to which it is used.
+        ends: seconds at which it promises to end.
+    """
 
     video: str
     path: File
     reason: str
+    declared: int = 0
+    used: int = 0
+    until: float = 0.0
+    ends: float = 0.0
+
+    @classmethod
+    def cut(cls, video: str, info: VideoInfo) -> Reject:
+        """One that is used as far as it decodes."""
+        ends = max(info.ends, info.duration)
+        declared = max(info.declared, len(info))
+        return cls(video, info.path, info.damage, declared, len(info), info.duration, ends)
+
+    @property
+    def told(self) -> str:
+        """It in a line."""
+        if not self.used:
+            return f"left out: {self.video}: {self.reason} ({self.path})"
+        return (
+            f"used in part: {self.video}: {self.reason}; {self.used} of {self.declared} frames, to "
+            f"{self.until:.2f} of {self.ends:.2f} seconds ({self.path})"
+        )
 
 
 def write_rejects(rejects: list[Reject], folder: Path) -> Path | None:
-    """``rejects.csv``: each video left out, and why; None, and no file, if there is none."""
+    """``rejects.csv``: each video left out or used in part; None, and no file, if there is none.
+
+    Its columns are those of `Reject`.
+    """
     path = folder / "rejects.csv"
     if not rejects:
         path.unlink(missing_ok=True)
         return None
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [(r.video, str(r.path), r.reason) for r in rejects]
-    write_table(path, pd.DataFrame(rows, columns=["video", "path", "reason"]))
+    columns = [field.name for field in fields(Reject)]
+    table = pd.DataFrame([astuple(reject) for reject in rejects], columns=columns)
+    write_table(path, table.astype({"path": str}).round({"until": 3, "ends": 3}))
     return path

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 import numpy as np
+
+_MOSTLY = 0.9  # of times that are right, with a few odd ones between them
 
 
 def sample_indices(times: np.ndarray, duration: float, fps: float | None) -> np.ndarray:
@@ -39,13 +43,49 @@ def nearest_frames(times: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 
 def clean_times(starts: np.ndarray, fps: float) -> np.ndarray:
-    """Times from 0, or evenly spaced if the container's times are unusable (some ASF and MPEG-1)."""
-    times = starts.astype(np.float64) - float(starts[0])
-    # Seconds in float32, as decord gives them, are good to a tenth of a millisecond at 20 minutes.
-    usable = bool(np.all(np.isfinite(times)) and np.all(np.diff(times) > 0))
-    if not usable or times[-1] > 100 * len(times) / fps + 60:
-        return np.arange(len(times)) / fps
-    even = np.arange(len(times)) / fps
-    if np.max(np.abs(times - even)) < 1e-3 + 0.05 / fps:
+    """Increasing times from 0 s; evenly spaced where the container's can't be used (some ASF and MPEG).
+
+    Args:
+        starts: ``[N]`` seconds, NaN where unknown.
+    """
+    even = np.arange(len(starts)) / fps
+    times = starts.astype(np.float64)
+    if not np.all(np.diff(times) > 0):
+        times = _mended(times, 1 / fps)
+    times = times - times[0]
+    if not np.all(np.isfinite(times)) or times[-1] > 100 * len(times) / fps + 60:
         return even
-    return times
+    return even if np.max(np.abs(times - even)) < 1e-3 + 0.05 / fps else times
+
+
+def _mended(times: np.ndarray, step: float) -> np.ndarray:
+    """Times that increase: a few odd ones lie between others, a clock that restarts goes on."""
+    kept = _increasing(times)
+    if len(kept) and len(kept) >= _MOSTLY * np.isfinite(times).sum():
+        places = np.arange(len(times))
+        mended = np.interp(places, kept, times[kept])
+        if len(kept) > 1:
+            step = float(np.median(np.diff(times[kept]) / np.diff(kept)))
+        before, after = places < kept[0], places > kept[-1]
+        mended[before] = times[kept[0]] - step * (kept[0] - places[before])
+        mended[after] = times[kept[-1]] + step * (places[after] - kept[-1])
+        return mended
+    steps = np.diff(times)
+    return np.concatenate([[0.0], np.cumsum(np.where(steps > 0, steps, step))])
+
+
+def _increasing(times: np.ndarray) -> np.ndarray:
+    """Places of the longest part of `times` that increases (patience sorting, Fredman 1975)."""
+    ends: list[float] = []
+    last: list[int] = []
+    before = np.full(len(times), -1)
+    for place, time in enumerate(times.tolist()):
+        if time != time:  # NaN
+            continue
+        pile = bisect_left(ends, time)
+        before[place] = last[pile - 1] if pile else -1
+        ends[pile : pile + 1], last[pile : pile + 1] = [time], [place]
+    found = [last[-1]] if last else []
+    while found and before[found[-1]] >= 0:
+        found.append(int(before[found[-1]]))
+    return np.array(found[::-1], np.int64)

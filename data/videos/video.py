@@ -15,7 +15,7 @@ from data.errors import VideoError
 from data.files.path import File, OnChunk, S3Path
 from data.files.store import identity, make_key
 from data.files.video_cache import local
-from data.videos.decode import probe
+from data.videos.decode import measure, probe
 from data.videos.info import VideoInfo
 from data.videos.opened import keep, known, to_bring
 from data.videos.rejects import Reject
@@ -74,6 +74,22 @@ class Video:
         if now != self.identity:
             raise VideoError("it has changed since it was opened: start again")
 
+    def after(self, error: VideoError) -> VideoInfo | Reject:
+        """What is to be done when decoding it has failed.
+
+        Its frames were perhaps not those that its packets promise: then what decoding all of it finds is
+        kept for the next opening, and returned. Else it can't be used.
+        """
+        try:
+            if not self.info.measured:
+                info = measure(self.info)
+                self.check()
+                keep(info, self.identity)
+                return info
+        except VideoError as worse:
+            error = worse
+        return Reject(self.name, self.info.path, str(error))
+
     @property
     def duration(self) -> float:
         return self.info.duration
@@ -82,7 +98,9 @@ class Video:
     def key(self) -> str:
         """Identifies the file's content and which of its frames are sampled."""
         most = () if self.most is None else ("most", self.most)
-        return make_key(self.identity, self.fps, *most)
+        # What another version of the decoder finds may be other frames.
+        found = ("measured", self.info.times.tobytes().hex()) if self.info.measured else ()
+        return make_key(self.identity, self.fps, *most, *found)
 
 
 def open_video(

@@ -98,7 +98,7 @@ class TrainedModel:
             ``time`` (seconds).
 
         Warns:
-            UserWarning: of each video that is left out because it does not decode; and if the model's
+            UserWarning: of each video that does not decode to its end; and if the model's
                 file does not say at what rate its videos were sampled: every frame is taken.
 
         Raises:
@@ -109,8 +109,8 @@ class TrainedModel:
         predictions = self.predict_all(videos, output)
         if predictions.table.empty:
             raise DataError([f"{one.path}: {one.reason}" for one in predictions.rejects])
-        for reject in predictions.rejects:
-            warnings.warn(f"left out: {reject.video}: {reject.reason}", stacklevel=2)
+        for reject in [*predictions.rejects, *predictions.damaged]:
+            warnings.warn(reject.told, stacklevel=2)
         return predictions.table
 
     def predict_all(

@@ -29,22 +29,24 @@ class NewPredictions:
         table: of frames, as `predict` gives it; without rows if no video decodes.
         videos: one row a video, as `video_table` gives it.
         rejects: the videos that don't decode.
+        damaged: those that do in part, and are predicted as far.
     """
 
     table: pd.DataFrame
     videos: pd.DataFrame
     rejects: list[Reject]
+    damaged: list[Reject]
 
     def write(self, folder: Path) -> Path | None:
         """Write ``frame_predictions.csv``, ``video_predictions.csv`` and ``rejects.csv``.
 
         Returns:
-            the file that lists the videos that don't decode; None if there are none.
+            the file that lists the videos that don't decode to their end; None if there are none.
         """
         folder.mkdir(parents=True, exist_ok=True)
         write_table(folder / PREDICTIONS, self.table)
         write_table(folder / VIDEO_PREDICTIONS, self.videos)
-        return write_rejects(self.rejects, folder)
+        return write_rejects([*self.rejects, *self.damaged], folder)
 
 
 def predict_new(
@@ -84,4 +86,6 @@ def predict_new(
     with output.bar("predicting", steps(models, opened)) as advance:
         found = predict(models, opened, config, weights=weights, on_frames=advance, rejects=rejects)
     found = found.at_temperature(Multiclass(models[0].classes), temperature)
-    return NewPredictions(found.frames, found.videos, rejects)
+    gone = [reject for reject in rejects if not reject.used]
+    cut = [reject for reject in rejects if reject.used]
+    return NewPredictions(found.frames, found.videos, gone, cut)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence, Sized
 from dataclasses import dataclass, replace
 
@@ -79,7 +80,7 @@ def predict(
         config: how frames are read.
         weights: of the members in the average; None: all the same.
         on_frames: told how many more of `steps` are done.
-        rejects: gets the videos that don't decode to their end; None: the first one raises.
+        rejects: gets the videos that decode in part, or not at all; None: the first of these raises.
     """
     members = [answering(model) for model in members]
     task = Multiclass(members[0].classes)
@@ -96,7 +97,9 @@ def predict(
     extractors = [extractor(model, config, tell) for model in members]
     members = [model.eval().to(best_device()) for model in members]
     alike = _alike(one and one.kind for one in extractors)
-    for video in videos:
+    waiting = deque(videos)
+    while waiting:
+        video = waiting.popleft()
         told = 0
         try:
             seen: dict[int, _Seen] = {}
@@ -108,11 +111,17 @@ def predict(
         except VideoError as error:
             if rejects is None:
                 raise
-            rejects.append(Reject(video.name, video.info.path, str(error)))
+            found = video.after(error)
+            if isinstance(found, Reject):
+                rejects.append(found)
+            else:
+                waiting.appendleft(replace(video, info=found))
             continue
         finally:
             # Features that were stored, and a video that broke off, have told of fewer.
             tell(steps(members, [video]) - told)
+        if video.info.damage and rejects is not None:
+            rejects.append(Reject.cut(video.name, video.info))
         each = [seen[number] for number in range(len(members))]
         mean = np.average([one.frames for one in each], axis=0, weights=weights)
         part = decided(task, pd.DataFrame(mean, columns=task.columns))

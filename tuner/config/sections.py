@@ -99,6 +99,7 @@ class DataConfig(Section):
     max_frames: int | None = Field(default=None, ge=1)
     splits: SplitsConfig | None = None
     frames: Literal["stored", "direct"] = "stored"
+    damaged: Literal["use", "leave_out"] = "use"  # videos that decode in part, as far as they do
     cache_limit_gb: float | None = Field(default=100, gt=0)
     shared_cache: str | None = None  # a folder that all machines see, or s3://, for features
 

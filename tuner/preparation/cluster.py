@@ -18,7 +18,7 @@ from models.config import ModelConfig
 from tuner.config.load import Config
 from tuner.preparation.compute import Views, feature_stores, features, stores_of_views
 from tuner.preparation.costs import need, tell
-from tuner.preparation.decode import decode, decode_one, frame_stores
+from tuner.preparation.decode import Found, decode, decode_one, frame_stores
 from tuner.preparation.one_machine import prepare
 from tuner.runtime.machines import capacity, check_machines, may_grow
 from tuner.runtime.notices import Notices
@@ -50,7 +50,7 @@ def prepare_all(
     """
     spread = False
 
-    def decode_all(dataset: Dataset) -> list[Reject]:
+    def decode_all(dataset: Dataset) -> list[Found]:
         nonlocal spread
         check(dataset)
         names = _names(_wanted(dataset, test))
@@ -139,8 +139,8 @@ class Preparer:
     def ready(self) -> None:
         """Return as soon as the actor runs."""
 
-    def prepare(self, video: Video, wanted: bool, learnt: bool) -> Reject | None:
-        """Decode a video, and compute its features if `wanted`; returns why it does not decode.
+    def prepare(self, video: Video, wanted: bool, learnt: bool) -> Found | None:
+        """Decode a video, and compute its features if `wanted`; returns as `decode_one` does.
 
         Args:
             learnt: whether its views are wanted, too.
@@ -150,10 +150,10 @@ class Preparer:
             for store in stores:
                 store.share(video)
             return None  # it has been decoded, by this machine or another
-        reject = decode_one(video, self.frames, self.config)
-        if reject is None and wanted:
+        found = decode_one(video, self.frames, self.config)
+        if found is None and wanted:
             ensure(stores, [video])
-        return reject
+        return found
 
 
 def _on_all(
@@ -163,8 +163,8 @@ def _on_all(
     wanted: Sequence[Video],
     output: Output,
     views: Views | None = None,
-) -> list[Reject]:
-    """Spread the videos over the cluster; a bar shows how many are done. Returns those left out.
+) -> list[Found]:
+    """Spread the videos over the cluster; a bar shows how many are done. Returns as `decode` does.
 
     A machine gets a video only when it is ready. If the machine is lost, another one gets the video.
     """
@@ -177,7 +177,7 @@ def _on_all(
     cluster = capacity()
     gpus = resources.gpus_of(head=False, cluster=cluster)
     kind: Any = ray.remote(num_cpus=resources.cpus, num_gpus=gpus)(Preparer)
-    rejects: list[Reject] = []
+    found: list[Found] = []
     notices = Notices()
     losses: Counter[str] = Counter()
     busy: dict[Any, tuple[Any, Video | None]] = {}
@@ -203,7 +203,7 @@ def _on_all(
             (ended,) = ready
             actor, done = busy.pop(ended)
             try:
-                reject = ray.get(ended)
+                one = ray.get(ended)
                 idle.append(actor)
             except RayActorError:
                 start()
@@ -217,13 +217,13 @@ def _on_all(
                     waiting.appendleft(done)
                     continue
                 reason = f"{_TRIES} processes ended while they decoded it"
-                reject = Reject(done.name, done.info.path, reason)
+                one = Reject(done.name, done.info.path, reason)
             except RayTaskError as error:
                 raise error.cause from None  # the error of that machine, without Ray's own traceback
             if done is not None:
-                rejects += [reject] if reject else []
+                found += [one] if one else []
                 advance()
     notices.show(output.say)
     for actor in [*idle, *(actor for actor, _ in busy.values())]:
         ray.kill(actor)
-    return sorted(rejects, key=lambda reject: reject.video)
+    return sorted(found, key=lambda one: str(one.path))

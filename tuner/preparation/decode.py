@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
+
 import models
 from data import FrameStore
 from data.console import Output
@@ -13,6 +15,7 @@ from data.errors import VideoError
 from data.stores.crops import CroppedStore
 from data.stores.motion import Reference
 from data.videos.decode import read_frames
+from data.videos.info import VideoInfo
 from data.videos.rejects import Reject
 from data.videos.video import Video
 from models import ModelConfig
@@ -21,13 +24,17 @@ from tuner.config.sections import DataConfig
 Stores = Sequence[tuple[FrameStore, list[tuple[int, int]]]]  # and the sizes that they shall hold
 
 
+# What decoding a video brought to light: why it can't be used, or that its frames are others.
+Found = Reject | VideoInfo
+
+
 def decode(
     videos: Iterable[Video], stores: Stores, config: DataConfig, output: Output
-) -> list[Reject]:
+) -> list[Found]:
     """`decode_one` of all videos, several at a time; a bar shows how many are done."""
     videos = list(videos)
 
-    def attempt(video: Video) -> Reject | None:
+    def attempt(video: Video) -> Found | None:
         try:
             return decode_one(video, stores, config)
         finally:
@@ -37,27 +44,28 @@ def decode(
         output.bar("decoding videos", len(videos)) as advance,
         ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
-        return [reject for reject in pool.map(attempt, videos) if reject]
+        return [found for found in pool.map(attempt, videos) if found]
 
 
-def decode_one(video: Video, stores: Stores, config: DataConfig) -> Reject | None:
+def decode_one(video: Video, stores: Stores, config: DataConfig) -> Found | None:
     """Bring the frames of a video into the stores of this machine.
 
     It is decoded once for all sizes, and once more for each kind of crops.
     With ``frames: direct`` nothing is stored; it is decoded only to see whether it can be.
 
     Returns:
-        why it does not decode to its end; None if it does.
+        None if its frames are those that `video` says; else those that it has, to be opened anew; or
+        why it can't be used.
     """
     try:
         if config.frames == "direct":
-            for _ in read_frames(video.info):
+            for _ in read_frames(video.info, np.zeros(len(video.info), bool)):
                 pass
         else:
             for store, sizes in stores:
                 store.ensure(video, sizes)
     except VideoError as error:
-        return Reject(video.name, video.info.path, str(error))
+        return video.after(error)
     return None
 
 

@@ -9,17 +9,19 @@ from pathlib import Path
 
 import data
 from data.console import Output
-from data.errors import DataError
+from data.errors import DataError, some
 from data.files.path import place
 from data.files.store import default_folder
 from data.labels.splits import write_splits
 from data.tools.sample import CLIPS, make_sample
 from data.tools.traps import VIDEOS, make_traps
+from data.videos.info import VideoInfo
+from data.videos.opened import keep, known
 from data.videos.rejects import Reject, write_rejects
 from models.config import ModelConfig
 from tuner.config.sections import DataConfig, SplitsConfig
 from tuner.preparation.checks import check_models, check_weights
-from tuner.preparation.decode import decode, frame_stores
+from tuner.preparation.decode import Found, decode, frame_stores
 
 
 def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
@@ -54,6 +56,7 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
             test=None if drawn else splits.test,
             seed=splits.seed,
             by=splits.by,
+            damaged=config.damaged,
             splits=None if splits.file is None else place(splits.file),
             on_read=partial(output.bar, f"reading {labels}, MB"),
             on_open=opening,
@@ -88,15 +91,15 @@ def prepare(
     output: Output,
     *,
     strict: bool = False,
-    decode_all: Callable[[data.Dataset], list[Reject]] | None = None,
+    decode_all: Callable[[data.Dataset], list[Found]] | None = None,
 ) -> data.Dataset:
     """Everything that trials need before the first one starts.
 
     Args:
         searched: one model for each backbone and frame size that will be asked for.
         folder: gets ``splits.csv``, the split and group of each video, and ``rejects.csv``, the videos
-            that don't decode and are left out.
-        decode_all: decodes all videos and returns those that don't; None does it on this machine.
+            that are left out or used in part, since they don't decode.
+        decode_all: decodes all videos and returns what `decode` does; None does it on this machine.
 
     Raises:
         DataError: the labels are wrong; a split or a class is empty when the rejects are left out;
@@ -104,24 +107,60 @@ def prepare(
         WeightsError: weights of a backbone are not available.
     """
     check_models(searched, config)
-    dataset = load_dataset(config, output)
-    check_weights(searched, download=True)
-    if decode_all is None:
-        undecoded = decode(dataset.videos.values(), frame_stores(searched, config), config, output)
-    else:
-        undecoded = decode_all(dataset)
+    dataset, undecoded = _decoded(config, searched, output, decode_all)
     # Also of videos that don't decode, so that the list has all that data.splits.file has to have.
     if moved := write_splits(dataset.splits(), folder):
         output.warn(f"warning: {moved}")
     rejects = [*dataset.rejects, *undecoded]
-    listed = write_rejects(rejects, folder)
-    for reject in rejects:
-        output.warn(f"left out: {reject.video}: {reject.reason} ({reject.path})")
-    if listed:
+    wrong = [*rejects, *dataset.damaged]
+    listed = write_rejects(wrong, folder)
+    for reject in wrong:
+        output.warn(reject.told)
+    if rejects:
         output.say(f"{len(rejects)} labelled videos don't decode and are left out: {listed}")
-    if rejects and strict:
-        raise DataError([f"{r.path} does not decode: {r.reason} (--strict)" for r in rejects])
+    if dataset.damaged:
+        output.say(
+            f"{len(dataset.damaged)} damaged videos are used as far as they decode "
+            f"(data.damaged: leave_out does without them): {listed}"
+        )
+    if wrong and strict:
+        raise DataError([f"{r.path} does not decode: {r.reason} (--strict)" for r in wrong])
     rest = dataset.without(undecoded)
     for warning in rest.warnings[len(dataset.warnings) :]:
         output.warn(f"warning: {warning}")
     return rest
+
+
+def _decoded(
+    config: DataConfig,
+    searched: Sequence[ModelConfig],
+    output: Output,
+    decode_all: Callable[[data.Dataset], list[Found]] | None,
+) -> tuple[data.Dataset, list[Reject]]:
+    """The data set, decoded; and the videos that can't be.
+
+    Where decoding finds other frames than a file promises, the labels are read again for what there is.
+    """
+    while True:
+        dataset = load_dataset(config, output)
+        check_weights(searched, download=True)
+        if decode_all is None:
+            videos = dataset.videos.values()
+            found = decode(videos, frame_stores(searched, config), config, output)
+        else:
+            found = decode_all(dataset)
+        rejects = [one for one in found if isinstance(one, Reject)]
+        others = {one.path: one for one in found if isinstance(one, VideoInfo)}
+        if not others:
+            return dataset, rejects
+        names = []
+        for video in dataset.videos.values():
+            if info := others.get(video.info.path):
+                names.append(video.name)
+                keep(info, video.identity)  # another machine may have found it
+                if known(info.path, video.identity) is None:
+                    raise DataError([f"{default_folder()} can't be written to: give TUNER_CACHE"])
+        output.say(
+            f"{len(names)} videos hold other frames than their files promise, so that labels are read "
+            f"again: {some(names)}"
+        )

@@ -30,8 +30,8 @@ def dry_run(config: Config, output: Output) -> None:
     config, space = searchable(config)
     output.say(fitting(config))
     dataset = load_dataset(config.data, output)
-    for reject in dataset.rejects:
-        output.say(f"left out: {reject.video}: {reject.reason} ({reject.path})")
+    for reject in [*dataset.rejects, *dataset.damaged]:
+        output.say(reject.told)
     tell(config, dataset, deal(config, dataset), output)
     searched = networks(config, space)
     check_models(searched, config.data)

@@ -42,10 +42,10 @@ class Spy:
         monkeypatch.setattr(data.clips.direct, "read_frames", self.read)
         monkeypatch.setattr(data.clips.direct, "resize", self.resize)
 
-    def read(self, info: VideoInfo) -> Iterator[np.ndarray]:
+    def read(self, info: VideoInfo, wanted: np.ndarray) -> Iterator[np.ndarray]:
         self.opened += 1
         try:
-            for frame in read_frames(info):
+            for frame in read_frames(info, wanted):
                 self.decoded += 1
                 yield frame
         finally:
@@ -181,9 +181,9 @@ def test_the_file_is_read_once_in_sequence_and_no_further_than_needed(
     clips = clips_at(video, [25, 4, 25], length=2, stride=3, size=SMALL)
     assert spy.opened == 0  # until the first is asked for
     next(clips)
-    assert (spy.opened, spy.decoded) == (1, 5)
+    assert (spy.opened, spy.decoded) == (1, 2)
     assert len(list(clips)) == 2
-    assert (spy.opened, spy.closed, spy.decoded, spy.resized) == (1, 1, 26, 4)
+    assert (spy.opened, spy.closed, spy.decoded, spy.resized) == (1, 1, 4, 4)
 
 
 @pytest.mark.parametrize("end", ["close", "forget"])
@@ -239,8 +239,8 @@ def test_a_video_shorter_than_declared_is_told(video: Video) -> None:
 def test_a_resolution_that_changes_within_the_file(
     video: Video, monkeypatch: pytest.MonkeyPatch, frame_number: FrameNumber
 ) -> None:
-    def changing(info: VideoInfo) -> Iterator[np.ndarray]:
-        for number, frame in enumerate(read_frames(info)):
+    def changing(info: VideoInfo, wanted: np.ndarray) -> Iterator[np.ndarray]:
+        for number, frame in enumerate(read_frames(info, wanted)):
             yield frame if number < 7 else np.repeat(np.repeat(frame, 2, axis=0), 2, axis=1)
 
     monkeypatch.setattr(data.clips.direct, "read_frames", changing)

@@ -182,9 +182,9 @@ def test_a_video_is_decoded_once_more_for_all_sizes(
 ) -> None:
     sizes, decoded = [(48, 48), (32, 64)], []
 
-    def counted(info):
+    def counted(info, wanted):
         decoded.append(info.path)
-        return read_frames(info)
+        return read_frames(info, wanted)
 
     monkeypatch.setattr(data.stores.frames, "read_frames", counted)
     FrameStore().ensure(far, sizes)

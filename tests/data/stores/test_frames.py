@@ -88,9 +88,9 @@ def test_a_video_is_decoded_once_for_all_sizes(
 ) -> None:
     decoded: list[str] = []
 
-    def counted(info: VideoInfo) -> Iterator[np.ndarray]:
+    def counted(info: VideoInfo, wanted: np.ndarray) -> Iterator[np.ndarray]:
         decoded.append(info.path.name)
-        return read_frames(info)
+        return read_frames(info, wanted)
 
     monkeypatch.setattr(data.stores.frames, "read_frames", counted)
     store, sizes = FrameStore(), [SIZE, (16, 64), (64, 64)]
@@ -109,8 +109,8 @@ def test_a_video_is_decoded_once_for_all_sizes(
 def test_a_resolution_that_changes_within_the_file(
     video: Video, monkeypatch: pytest.MonkeyPatch, frame_number: FrameNumber
 ) -> None:
-    def changing(info: VideoInfo) -> Iterator[np.ndarray]:
-        for number, frame in enumerate(read_frames(info)):
+    def changing(info: VideoInfo, wanted: np.ndarray) -> Iterator[np.ndarray]:
+        for number, frame in enumerate(read_frames(info, wanted)):
             yield frame if number < 7 else np.repeat(np.repeat(frame, 2, axis=0), 2, axis=1)
 
     monkeypatch.setattr(data.stores.frames, "read_frames", changing)

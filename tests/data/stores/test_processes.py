@@ -56,8 +56,8 @@ def stop():
     print("half", flush=True)
     time.sleep(60)
 
-def stopping(info):
-    for number, frame in enumerate(read_frames(info)):
+def stopping(info, wanted):
+    for number, frame in enumerate(read_frames(info, wanted)):
         if number == 100:
             stop()
         yield frame

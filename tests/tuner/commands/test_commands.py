@@ -277,9 +277,9 @@ def test_one_decode_serves_all_frame_sizes(command, write_config, monkeypatch, t
     monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
     decoded, read = [], frames.read_frames
 
-    def counted(info):
+    def counted(info, wanted):
         decoded.append(info.path.name)
-        return read(info)
+        return read(info, wanted)
 
     monkeypatch.setattr(frames, "read_frames", counted)
     space = {"architecture": ["image_mlp_frozen"], "frame_size": [[64, 64], [48, 48], [32, 64]]}

@@ -239,9 +239,9 @@ def test_prepare_makes_the_crops_that_trials_read(command, write_config, monkeyp
     monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
     decoded, read = [], frames.read_frames
 
-    def counted(info):
+    def counted(info, wanted):
         decoded.append(info.path.name)
-        return read(info)
+        return read(info, wanted)
 
     monkeypatch.setattr(frames, "read_frames", counted)
     space = {"architecture": ["image_mlp_trainable"], "crop": ["none", "motion"]}

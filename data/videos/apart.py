@@ -1,0 +1,297 @@
+"""A process beside this one that decodes, and is replaced if a file makes it crash or hang.
+
+What reads files of unknown origin may end the process that it runs in. So videos are decoded by small
+processes, each for one reader at a time; frames come through memory that both sides see.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Iterator
+from multiprocessing.connection import Connection, Pipe
+from multiprocessing.reduction import send_handle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.errors import VideoError
+from data.videos.info import VideoInfo
+
+_RING = 32 * 2**20  # bytes of frames on their way, or a few frames
+_FEWEST, _MOST = 6, 64  # frames
+_PATIENCE = 120.0  # seconds that an answer may take
+_SLOWEST = 2**20  # bytes a second, at which files are read at least
+_PAUSES = (0.0, 1.0, 4.0, 10.0)  # seconds, before it is tried again
+_CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
+_ROOT = str(Path(__file__).parents[2])
+_PROGRAM = (
+    f"import sys; sys.path.insert(0, {_ROOT!r}); from data.videos.child import serve; serve()"
+)
+
+
+class Ended(Exception):
+    """The process that decoded is no more.
+
+    Attributes:
+        by_file: whether the file made it crash or hang; else somebody killed it, or the system did.
+    """
+
+    def __init__(self, why: str, *, by_file: bool = False) -> None:
+        super().__init__(why)
+        self.by_file = by_file
+
+
+class _Decoder:
+    """One such process."""
+
+    def __init__(self) -> None:
+        self._ready = False
+        here, there = Pipe()
+        with there:
+            os.set_inheritable(there.fileno(), True)
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _PROGRAM, str(there.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=[there.fileno()],
+                start_new_session=True,  # Ctrl-C is for the command, which then ends this
+            )
+        self.connection: Connection = here
+
+    def send(self, *message: Any) -> None:
+        try:
+            self.connection.send(message)
+        except OSError as error:
+            raise self._ended() from error
+
+    def answer(self, patience: float) -> tuple[Any, ...]:
+        """What it says next.
+
+        Raises:
+            Ended: it says nothing for `patience` seconds, or is gone.
+        """
+        try:
+            while self.connection.poll(patience):
+                said = self.connection.recv()
+                if said[0] != "ready":
+                    return said
+                self._ready = True
+        except (EOFError, OSError) as error:
+            raise self._ended() from error
+        raise Ended(f"no answer in {patience:.0f} seconds", by_file=True)
+
+    def end(self) -> None:
+        self.connection.close()
+        self._process.kill()
+        self._process.wait()
+
+    def _ended(self) -> Ended:
+        status = None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            status = self._process.wait(5)
+        if status is not None and -status in _CRASHES:
+            return Ended(signal.Signals(-status).name, by_file=self._ready)
+        return Ended("it was killed" if status == -signal.SIGKILL else f"exit status {status}")
+
+
+class _Idle:
+    """Decoders that wait for work; those of a process that has forked stay with it."""
+
+    def __init__(self) -> None:
+        self._decoders: list[_Decoder] = []
+        self._lock, self._owner = threading.Lock(), os.getpid()
+
+    def take(self) -> _Decoder:
+        with self._lock:
+            if self._owner != os.getpid():
+                self._decoders, self._owner = [], os.getpid()
+            if self._decoders:
+                return self._decoders.pop()
+        return _Decoder()
+
+    def give(self, decoder: _Decoder) -> None:
+        with self._lock:
+            if self._owner == os.getpid() and len(self._decoders) < (os.cpu_count() or 1):
+                self._decoders.append(decoder)
+                return
+        decoder.end()
+
+
+_idle = _Idle()
+
+
+def call(what: str, path: Path) -> VideoInfo:
+    """Have `look` or `measure` of `data.videos.measure` done.
+
+    Raises:
+        VideoError: as of these; or the file ended two processes.
+    """
+    attempts = _Attempts("no decoder opens it")
+    while True:
+        try:
+            kind, value = _called(what, path)
+        except Ended as ended:
+            attempts.after(ended)
+            continue
+        if kind == "failed":
+            raise value
+        return value
+
+
+def _called(what: str, path: Path) -> tuple[str, Any]:
+    decoder = _idle.take()
+    try:
+        decoder.send(what, path)
+        answer = decoder.answer(_patience(path))
+    except BaseException:
+        decoder.end()
+        raise
+    _idle.give(decoder)
+    return answer
+
+
+class _Attempts:
+    """To have something done, again if the process that decodes ends; `what` it is that fails then."""
+
+    def __init__(self, what: str) -> None:
+        self._what, self._crashes, self._pauses = what, 0, list(_PAUSES)
+
+    def after(self, ended: Ended) -> None:
+        """Wait until it may be tried again.
+
+        Raises:
+            VideoError: never again, since the file is to blame.
+            MemoryError: it was tried often, and the file is not to blame.
+        """
+        self._crashes += ended.by_file
+        if self._crashes > 1:
+            raise VideoError(f"{self._what}: it makes the decoder fail ({ended})") from ended
+        if not self._pauses:
+            raise MemoryError(
+                f"processes that decode videos are ended ({ended}): is memory short?"
+            ) from ended
+        time.sleep(self._pauses.pop(0))
+
+
+def read(info: VideoInfo, path: Path, wanted: np.ndarray) -> Iterator[np.ndarray]:
+    """Decode a video, and yield the frames that are wanted, uint8 ``[H, W, 3]``.
+
+    A frame is good for as long as anybody holds it.
+
+    Args:
+        wanted: ``[N]``, for each frame.
+
+    Raises:
+        VideoError: it does not decode as far; the frames before were yielded.
+    """
+    start, attempts = 0, _Attempts("it does not decode")
+    while True:
+        try:
+            for number, frame in _read(info, path, wanted, start):
+                start = number + 1
+                yield frame
+            return
+        except Ended as ended:
+            attempts.after(ended)
+
+
+def _read(
+    info: VideoInfo, path: Path, wanted: np.ndarray, start: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    ring = _Ring(info.height * info.width * 3)
+    decoder = _idle.take()
+    whole = False
+    patience = _patience(path)
+    try:
+        decoder.send("read", info, path, np.flatnonzero(wanted), start, ring.slot_bytes, ring.slots)
+        ring.share(decoder.connection)
+        while True:
+            kind, *values = decoder.answer(patience)
+            if kind == "frame":
+                number, slot, shape = values
+                yield number, ring.frame(slot, shape)
+                while ring.free:
+                    decoder.send("free", ring.free.popleft())
+            elif kind == "large":  # than the others: it came whole
+                yield tuple(values)
+            else:
+                whole = True
+                if kind == "failed":
+                    raise values[0]
+                return
+    finally:
+        if not whole and _stopped(decoder):
+            whole = True
+        if whole:
+            _idle.give(decoder)
+        else:
+            decoder.end()
+
+
+def _stopped(decoder: _Decoder) -> bool:
+    """Whether a decoder that still reads has been stopped."""
+    try:
+        decoder.send("stop")
+        while decoder.answer(5)[0] not in ("done", "failed"):
+            pass
+    except Ended:
+        return False
+    return True
+
+
+class _Ring:
+    """Memory for some frames, that the decoder fills while others are used."""
+
+    def __init__(self, frame_bytes: int) -> None:
+        page = mmap.PAGESIZE
+        self.slot_bytes = max(-(-frame_bytes // page) * page, page)
+        self.slots = min(max(_RING // self.slot_bytes, _FEWEST), _MOST)
+        self.free: deque[int] = deque()
+        self._held: set[int] = set()  # slots of frames that somebody holds
+        if hasattr(os, "memfd_create"):
+            self._file = os.memfd_create("frames")
+        else:
+            with tempfile.TemporaryFile() as file:
+                self._file = os.dup(file.fileno())
+        os.ftruncate(self._file, self.slot_bytes * self.slots)
+        self._memory = mmap.mmap(self._file, self.slot_bytes * self.slots)
+
+    def share(self, connection: Connection) -> None:
+        send_handle(connection, self._file, 0)
+        os.close(self._file)
+
+    def frame(self, slot: int, shape: tuple[int, int, int]) -> np.ndarray:
+        """The frame of a slot, which is free again when nobody holds the frame."""
+        count = int(np.prod(shape))
+        flat = np.frombuffer(self._memory, np.uint8, count, slot * self.slot_bytes)
+        if len(self._held) >= self.slots // 2:  # the decoder needs some to go on
+            frame = flat.reshape(shape).copy()
+            self.free.append(slot)
+            return frame
+        self._held.add(slot)
+        # Views of it keep `flat` alive: NumPy's do, and PyTorch's.
+        weakref.finalize(flat, self._release, slot).atexit = False
+        return flat.reshape(shape)
+
+    def _release(self, slot: int) -> None:
+        self._held.discard(slot)
+        self.free.append(slot)
+
+
+def _patience(path: Path) -> float:
+    try:
+        return _PATIENCE + path.stat().st_size / _SLOWEST
+    except OSError:
+        return _PATIENCE

@@ -1,0 +1,85 @@
+"""From what a decoder gives to upright RGB pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+class Pictures:
+    """From a frame of PyAV to ``[H, W, 3]`` RGB, upright, by a filter graph that reuses memory.
+
+    Fresh memory for each frame, as in PyAV's own `reformat`, takes half of the time of reading a video.
+    What it gives is good until the next one.
+    """
+
+    def __init__(self) -> None:
+        self._graph: Any = None
+        self._format: tuple[Any, ...] = ()
+        self._plane: Any = None
+
+    def __call__(self, frame: Any) -> np.ndarray:
+        frame_format = (
+            frame.width,
+            frame.height,
+            frame.format.name,
+            frame.colorspace,
+            frame.color_range,
+        )
+        if frame_format != self._format:  # some cameras change it within a file
+            self._graph, self._format = _rgb_graph(*frame_format), frame_format
+        matrix = _display_matrix(frame)
+        self._graph.push(frame)
+        self._plane = self._graph.pull().planes[0]
+        rows = np.frombuffer(self._plane, np.uint8).reshape(frame.height, self._plane.line_size)
+        image = rows[:, : frame.width * 3].reshape(frame.height, frame.width, 3)
+        return image if matrix is None else _upright(image, matrix)
+
+
+def upright_size(frame: Any) -> tuple[int, int]:
+    """Height and width of a frame of PyAV as it is shown."""
+    size, matrix = (frame.height, frame.width), _display_matrix(frame)
+    return size if matrix is None or not _turned(matrix) else (size[1], size[0])
+
+
+def _display_matrix(frame: Any) -> np.ndarray | None:
+    """``[2, 2]``: from places in the file to places on the screen, y downward; None: as it is."""
+    for side in frame.side_data:
+        if side.type.name == "DISPLAYMATRIX":
+            # 3 x 3 int32, of which the upper left corner turns and mirrors (libavutil/display.h).
+            return np.frombuffer(bytes(side)[:36], np.int32).reshape(3, 3)[:2, :2]
+    return None
+
+
+def _turned(matrix: np.ndarray) -> bool:
+    """Whether rows become columns."""
+    whole = np.abs(matrix.astype(np.int64))
+    return bool(whole[0, 1] + whole[1, 0] > whole[0, 0] + whole[1, 1])
+
+
+def _upright(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """As a player shows it: by quarter turns, and mirrored."""
+    if _turned(matrix):
+        image = image.transpose(1, 0, 2)
+        across, down = matrix[1, 0], matrix[0, 1]
+    else:
+        across, down = matrix[0, 0], matrix[1, 1]
+    return image[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
+
+
+def _rgb_graph(width: int, height: int, pixels: str, colorspace: int, color_range: int) -> Any:
+    from av.filter import Graph
+
+    graph = Graph()
+    graph.threads = 1  # one thread takes the least CPU time in all
+    source = graph.add(
+        "buffer",
+        video_size=f"{width}x{height}",
+        pix_fmt=pixels,
+        time_base="1/1000",
+        colorspace=str(int(colorspace)),
+        range=str(int(color_range)),
+    )
+    graph.link_nodes(source, graph.add("format", "rgb24"), graph.add("buffersink")).configure()
+    return graph
