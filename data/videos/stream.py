@@ -87,7 +87,7 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
             raise VideoError("no decoder opens it (there is no decoder for its codec)")
         if codec.width * codec.height > _MOST_PIXELS:
             raise VideoError(f"its pictures are said to be {codec.width} x {codec.height}")
-        # Videos are decoded side by side. With several threads for one, what is missing of a damaged picture
+        # Videos are decoded side by side. With several threads, what is missing of a damaged picture
         # is whatever the memory held; with one thread it is painted over, the same way every time.
         codec.thread_count = 1
         yield container, stream
