@@ -44,7 +44,7 @@ def decoders(asked: Asked) -> Iterator[Finding]:
                 read.append(kind)
     not_tried = f"; not tried, as nothing here can make them: {', '.join(absent)}" if absent else ""
     advice = (
-        "install the decoders again: pip install --force-reinstall --no-deps av decord; or convert "
+        "install the decoders again: pip install --force-reinstall --no-deps av; or convert "
         "such videos: ffmpeg -i VIDEO -c:v libx264 VIDEO.mp4"
     )
     for kind, reason in problems:

@@ -14,7 +14,7 @@ from tuner.diagnosis.finding import Asked, Finding, ok, warning, wrong
 
 ROOT = Path(__file__).resolve().parents[2]
 # What breaks where a library of the system is missing, or two packages do not fit together.
-_IMPORTED = ("numpy", "torch", "torchvision", "av", "decord", "ray", "optuna", "sqlalchemy")
+_IMPORTED = ("numpy", "torch", "torchvision", "av", "ray", "optuna", "sqlalchemy")
 _OPTIONAL = ("aws", "postgres", "cluster")  # sets of packages that only some users need
 _SHOWN = ("ray", "optuna", "torch", "torchvision", "av")
 

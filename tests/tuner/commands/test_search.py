@@ -17,6 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import models
 from data.console import output
+from tests.conftest import spoil
 from tuner.analysis.evaluation import MODEL
 from tuner.analysis.prediction import PREDICTIONS
 from tuner.config.load import load
@@ -124,16 +125,21 @@ def test_a_search_from_videos_to_predictions(searched, command, drawn, tmp_path)
     new = tmp_path / "new.mp4"
     new.write_bytes((drawn / "c1.mp4").read_bytes())
     (tmp_path / "note.mp4").write_text("not a video")
+    (damaged := tmp_path / "damaged.avi").write_bytes((drawn / "a2.avi").read_bytes())
+    spoil(damaged, 12)
     out_folder = tmp_path / "out"
     status, out, err = command(
         *("best", "--results", url_of(path), "--predict", "--out", out_folder),
-        *("--videos", new, tmp_path / "note.mp4"),
+        *("--videos", new, damaged, tmp_path / "note.mp4"),
     )
     assert status == 0, err
     assert "left out: note.mp4" in out
     predicted = pd.read_csv(out_folder / PREDICTIONS)
-    same = table[table["video"] == "c1"]["seal"].to_numpy()
-    assert np.allclose(predicted["seal"].to_numpy(), same, atol=1e-5)
+    assert "used in part: damaged.avi: damaged at 1.20 seconds" in out
+    for name, of, frames in (("new.mp4", "c1", 24), ("damaged.avi", "a2", 12)):
+        same = table[table["video"] == of]["seal"].to_numpy()[:frames]
+        found = predicted[predicted["video"] == name]["seal"].to_numpy()
+        assert np.allclose(found, same, atol=1e-5)
     assert "note.mp4" in (out_folder / "rejects.csv").read_text()
 
 
