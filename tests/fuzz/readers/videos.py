@@ -174,7 +174,11 @@ def _compare(seen: list[int], video: Video, path: Path, *, whole: bool) -> None:
     """Frames and times with those of the plain loop."""
     plain, times = _plain(path)
     if seen != plain[: len(seen)]:
-        raise Wrong("a frame is another one")
+        # FFmpeg itself leaves what memory held in damaged pictures, which is other from time to time.
+        others = [_plain(path)[0] for _ in range(2)]
+        sure = [len({*same}) == 1 for same in zip(plain, *others, strict=True)]
+        if any(a != b for a, b, certain in zip(seen, plain, sure, strict=False) if certain):
+            raise Wrong("a frame is another one")
     if whole and len(seen) != len(plain):
         raise Wrong(f"{len(seen)} of {len(plain)} frames")
     odd = times is None or times[-1] > 100 * len(times) / video.info.fps + 60
