@@ -34,6 +34,7 @@ _PATIENCE = 120.0  # seconds that an answer may take
 _SLOWEST = 2**20  # bytes a second, at which files are read at least
 _PAUSES = (0.0, 1.0, 4.0, 10.0)  # seconds, before it is tried again
 _CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
+_KEPT = min(max(os.cpu_count() or 1, 4), 16)  # processes that wait for work, at most
 _ROOT = str(Path(__file__).parents[2])
 _PROGRAM = (
     f"import sys; sys.path.insert(0, {_ROOT!r}); from data.videos.child import serve; serve()"
@@ -123,7 +124,7 @@ class _Idle:
 
     def give(self, decoder: _Decoder) -> None:
         with self._lock:
-            if self._owner == os.getpid() and len(self._decoders) < (os.cpu_count() or 1):
+            if self._owner == os.getpid() and len(self._decoders) < _KEPT:
                 self._decoders.append(decoder)
                 return
         decoder.end()

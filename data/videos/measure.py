@@ -34,11 +34,9 @@ def look(path: Path) -> VideoInfo:
     packets = read_packets(path)
     if packets.shown is None:
         return measure(path, packets)
-    with opened(path) as (container, stream):
-        first = next(_decoded(container, stream), None)
-        if first is None or first.pts != packets.shown[0]:
-            return measure(path, packets)
-        height, width = upright_size(first)
+    if packets.first is None or packets.first.pts != packets.shown[0]:
+        return measure(path, packets)
+    height, width = upright_size(packets.first)
     starts = packets.shown * packets.time_base
     fps = _rate(starts, packets.rate)
     times = clean_times(starts, fps)

@@ -33,6 +33,7 @@ class Packets:
         begins: seconds at which the stream begins, in the file's time.
         ends: seconds from there at which it promises to end; 0 if it does not say.
         whole: False if packets can't be read to the end.
+        first: the first frame that decodes, of PyAV; None if the first packets don't.
     """
 
     shown: np.ndarray | None
@@ -42,6 +43,7 @@ class Packets:
     begins: float
     ends: float
     whole: bool
+    first: Any
 
 
 @contextlib.contextmanager
@@ -103,6 +105,7 @@ def read_packets(path: Path) -> Packets:
         shown: list[int | None] = []
         decoded: list[int | None] = []
         first_is_key, corrupt, cut, whole = False, False, 0, True
+        first, decoding = None, True
         packets = container.demux(stream)
         while True:
             try:
@@ -112,6 +115,12 @@ def read_packets(path: Path) -> Packets:
             except Exception:  # damage; what lies before it was read
                 whole = False
                 break
+            if decoding:
+                try:
+                    first = next(iter(packet.decode()), None)
+                    decoding = first is None
+                except Exception:  # damage, which decoding all of it brings to light
+                    decoding = False
             if not packet.size:
                 continue
             first_is_key |= not shown and not cut and packet.is_keyframe
@@ -142,6 +151,7 @@ def read_packets(path: Path) -> Packets:
             begins,
             ends,
             whole,
+            first,
         )
 
 
