@@ -7,19 +7,14 @@ processes, each for one reader at a time; frames come through memory that both s
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-import weakref
-from collections import deque
 from collections.abc import Iterator
 from multiprocessing.connection import Connection, Pipe
-from multiprocessing.reduction import send_handle
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +22,8 @@ import numpy as np
 
 from data.errors import VideoError
 from data.videos.info import VideoInfo
+from data.videos.ring import Ring
 
-_RING = 32 * 2**20  # bytes of frames on their way, or a few frames
-_FEWEST, _MOST = 6, 64  # frames
 _PATIENCE = 120.0  # seconds that an answer may take
 _SLOWEST = 2**20  # bytes a second, at which files are read at least
 _PAUSES = (0.0, 1.0, 4.0, 10.0)  # seconds, before it is tried again
@@ -211,7 +205,7 @@ def read(info: VideoInfo, path: Path, wanted: np.ndarray) -> Iterator[np.ndarray
 def _read(
     info: VideoInfo, path: Path, wanted: np.ndarray, start: int
 ) -> Iterator[tuple[int, np.ndarray]]:
-    ring = _Ring(info.height * info.width * 3)
+    ring = Ring(info.height * info.width * 3)
     decoder = _idle.take()
     whole = False
     patience = _patience(path)
@@ -250,45 +244,6 @@ def _stopped(decoder: _Decoder) -> bool:
     except Ended:
         return False
     return True
-
-
-class _Ring:
-    """Memory for some frames, that the decoder fills while others are used."""
-
-    def __init__(self, frame_bytes: int) -> None:
-        page = mmap.PAGESIZE
-        self.slot_bytes = max(-(-frame_bytes // page) * page, page)
-        self.slots = min(max(_RING // self.slot_bytes, _FEWEST), _MOST)
-        self.free: deque[int] = deque()
-        self._held: set[int] = set()  # slots of frames that somebody holds
-        if hasattr(os, "memfd_create"):
-            self._file = os.memfd_create("frames")
-        else:
-            with tempfile.TemporaryFile() as file:
-                self._file = os.dup(file.fileno())
-        os.ftruncate(self._file, self.slot_bytes * self.slots)
-        self._memory = mmap.mmap(self._file, self.slot_bytes * self.slots)
-
-    def share(self, connection: Connection) -> None:
-        send_handle(connection, self._file, 0)
-        os.close(self._file)
-
-    def frame(self, slot: int, shape: tuple[int, int, int]) -> np.ndarray:
-        """The frame of a slot, which is free again when nobody holds the frame."""
-        count = int(np.prod(shape))
-        flat = np.frombuffer(self._memory, np.uint8, count, slot * self.slot_bytes)
-        if len(self._held) >= self.slots // 2:  # the decoder needs some to go on
-            frame = flat.reshape(shape).copy()
-            self.free.append(slot)
-            return frame
-        self._held.add(slot)
-        # Views of it keep `flat` alive: NumPy's do, and PyTorch's.
-        weakref.finalize(flat, self._release, slot).atexit = False
-        return flat.reshape(shape)
-
-    def _release(self, slot: int) -> None:
-        self._held.discard(slot)
-        self.free.append(slot)
 
 
 def _patience(path: Path) -> float:
