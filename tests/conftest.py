@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import itertools
 import os
 import shutil
 import socket
@@ -121,16 +120,6 @@ def encode(
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
-
-
-def spoil(path: Path, number: int) -> None:
-    """Overwrite what is in a packet of a video, so that it does not decode."""
-    with av.open(str(path)) as container:
-        packet = next(itertools.islice(container.demux(video=0), number, None))
-        assert packet.pos is not None
-        content = bytearray(path.read_bytes())
-        content[packet.pos : packet.pos + packet.size] = b"\xff" * packet.size
-    path.write_bytes(content)
 
 
 def draw_number(number: int, size: tuple[int, int]) -> np.ndarray:

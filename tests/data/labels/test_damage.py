@@ -12,7 +12,8 @@ from data.errors import VideoError
 from data.labels.table import expand, read_labels
 from data.videos.decode import read_frames
 from data.videos.video import open_video
-from tests.conftest import draw_videos, spoil
+from tests.conftest import draw_videos
+from tests.damage import spoil
 from tests.data.labels.reading import video_of
 
 

@@ -8,10 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
 import pytest
-
-from tests.conftest import spoil
 
 ROOT = Path(__file__).parents[3]
 GRID = ROOT / "configs" / "seals_grid.yaml"
@@ -187,35 +184,6 @@ def test_no_videos(command, write_config, tmp_path, drawn):
     path = write_config(data={"videos": str(empty), "labels": str(drawn / "labels.csv")})
     err = mistake(command, "search", path)
     assert "no videos under" in err and ".avi" in err
-
-
-@pytest.mark.shared_cache
-def test_videos_that_do_not_decode_are_listed(command, write_config, drawn, tmp_path, ray_session):
-    lines = (drawn / "labels.csv").read_text().splitlines()
-    folder = tmp_path / "videos"
-    folder.mkdir()
-    for video in drawn.iterdir():
-        (folder / video.name).write_bytes(video.read_bytes())
-    (folder / "broken[a].mp4").write_bytes((drawn / "a1.mp4").read_bytes()[:900])
-    (folder / "unlabelled.mp4").write_bytes((drawn / "a1.mp4").read_bytes())
-    spoil(folder / "a2.avi", 12)
-    (folder / "labels.csv").write_text("\n".join([*lines, "broken[a],0,seal,train"]))
-    path = write_config(
-        data={"videos": str(folder), "labels": str(folder / "labels.csv")}, search={"trials": 1}
-    )
-    status, out, err = command("search", path)
-    assert status == 0, err
-    assert "left out: broken[a]: " in out
-    assert "1 of 6 videos have no labels and are left out: unlabelled.mp4" in out
-    assert "1 videos hold other frames than their files promise" in out
-    assert "12 rows of its labels lie beyond its damage and are left out" in out
-    assert "used in part: a2: damaged at 1.20 seconds" in out
-    rejects = pd.read_csv(tmp_path / "runs" / "small" / "rejects.csv").set_index("video")
-    assert rejects["declared"].to_dict() == {"broken[a]": 0, "a2": 24}
-    assert rejects["used"].to_dict() == {"broken[a]": 0, "a2": 12}
-    assert "opened" in rejects["reason"]["broken[a]"]
-    err = mistake(command, "search", path, "--set", "name=other", "--strict")
-    assert "broken[a].mp4 does not decode" in err
 
 
 def test_weights_that_can_not_be_had(command, write_config, monkeypatch, tmp_path):

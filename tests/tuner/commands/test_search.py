@@ -17,7 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import models
 from data.console import output
-from tests.conftest import spoil
+from tests.damage import spoil
 from tuner.analysis.evaluation import MODEL
 from tuner.analysis.prediction import PREDICTIONS
 from tuner.config.load import load
