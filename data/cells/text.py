@@ -25,7 +25,7 @@ Advance = Callable[[int], object]  # called with a number of bytes that were rea
 _ENCODINGS = (("utf-8-sig", "strict"), ("cp1252", "replace"))  # the latter is that of older Excels
 _AT_ONCE = 2**18  # rows
 _LONG = 16 * CHUNK  # bytes, from which on reading a file takes a second and more
-_MOST_CELLS = 1_000  # of a row
+MOST_CELLS = 1_000  # of a row
 _CHECKED = 2**16  # rows, after which progress is told
 
 
@@ -216,11 +216,11 @@ def _looked_through(
     header, first, width, widest, done = 0, list[str](), 0, 0, 0
     try:
         for number, cells in enumerate(reader, 1):
-            if len(cells) > _MOST_CELLS:
+            if len(cells) > MOST_CELLS:
                 raise DataError(
                     [
                         f"{path}, row {number}: not a table of labels: the row has {len(cells):,} "
-                        f"cells, at most {_MOST_CELLS:,} are read; delete columns that nobody needs"
+                        f"cells, at most {MOST_CELLS:,} are read; delete columns that nobody needs"
                     ]
                 )
             if len(cells) > width:

@@ -1,0 +1,258 @@
+"""Which label files of other programs there are, and which of them a file is, by its content."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from data.cells.text import read_content
+from data.errors import DataError, some
+from data.files.path import File, relative
+from data.formats import (
+    boris,
+    boris_tables,
+    camtrapdp,
+    camtrapdp_written,
+    cvat,
+    elan,
+    folders,
+    onehot,
+    sheet,
+    via,
+    zamba,
+)
+from data.formats.content import Archive, refuse, rows_of, text_of
+from data.formats.taken import NOBODY, Made, Reader, Taken
+from data.videos.find import find_files, is_video
+from data.videos.info import VideoInfo
+
+Kind = Literal["frame", "range", "video"]
+Writer = Callable[[pd.DataFrame, Mapping[str, VideoInfo]], Made]
+
+_HEAD = 2**20  # bytes that tell what a file is
+_LINES = 200  # rows, in which older tables of BORIS have their header
+_MOST_FILES = 20_000  # in a folder of label files
+_ENDINGS = {
+    ".eaf",
+    ".xml",
+    ".json",
+    ".boris",
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".xlsx",
+}  # looked at in folders
+_ZIP, _OLE = b"PK", b"\xd0\xcf\x11\xe0"
+
+
+@dataclass(frozen=True)
+class Format:
+    """A program's label files.
+
+    Attributes:
+        program: as users know it.
+        read: None, if it is only written.
+        write: None, if it is only read; it is given rows of this `kind`.
+    """
+
+    program: str
+    read: Reader | None
+    write: Writer | None = None
+    kind: Kind = "range"
+
+
+FORMATS: dict[str, Format] = {
+    "boris": Format(boris.PROGRAM, boris.read, boris.write),
+    "boris-events": Format("BORIS events", boris_tables.read),
+    "elan": Format(elan.PROGRAM, elan.read, elan.write),
+    "cvat": Format(cvat.PROGRAM, cvat.read, cvat.write, "frame"),
+    "via": Format(via.PROGRAM, via.read, via.write),
+    "camtrapdp": Format(camtrapdp.PROGRAM, camtrapdp.read, camtrapdp_written.write, "video"),
+    "deepethogram": Format(onehot.PROGRAM, onehot.read, onehot.write, "frame"),
+    "zamba": Format(zamba.PROGRAM, zamba.read, zamba.write, "video"),
+}
+
+
+@dataclass
+class Opened:
+    """A label file.
+
+    Attributes:
+        content: of a CSV file of our own.
+        taken: what a file of another program says, instead.
+        notes: what is to be known of how it was read.
+    """
+
+    content: bytes = b""
+    taken: Taken | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def recognised(path: File, content: bytes) -> str | None:
+    """Which of `FORMATS` a file is by its content; None, if it may be a CSV file of our own."""
+    head = text_of(path, content[:_HEAD])
+    if head.lstrip()[:1] in ("{", "<"):
+        tests = {"boris": boris, "via": via, "camtrapdp": camtrapdp, "elan": elan, "cvat": cvat}
+        return next((name for name, module in tests.items() if module.recognised(head)), None)
+    if len(content) > _HEAD:
+        head = head.rpartition("\n")[0]
+    try:
+        rows = [cells for _, cells in zip(range(_LINES), _cells(path, head), strict=False)]
+    except DataError:
+        return None
+    if not rows:
+        return None
+    return _of_header(rows[0], rows[1] if len(rows) > 1 else []) or (
+        "boris-events" if any(map(boris_tables.recognised, rows)) else None
+    )
+
+
+def _cells(path: File, text: str) -> Iterable[list[str]]:
+    return (cells for _, cells in rows_of(path, text.encode("utf-8", "replace")))
+
+
+def _of_header(header: list[str], second: list[str]) -> str | None:
+    if boris_tables.recognised(header):
+        return "boris-events"
+    if zamba.recognised(header):
+        return "zamba"
+    return "deepethogram" if onehot.recognised(header, second) else None
+
+
+def opened(path: File, key: str, wanted: Iterable[str] = ()) -> Opened:
+    """Read a label file of any program, or a folder of them.
+
+    Args:
+        key: of the YAML, which names the file.
+        wanted: columns by which the right sheet of a workbook is known, too.
+
+    Raises:
+        DataError: it can't be read, or is of no form that is known.
+    """
+    if isinstance(path, Path) and path.is_dir():
+        return _of_folder(path)
+    return _of_file(path, read_content(path, key), wanted)
+
+
+def _of_file(path: File, content: bytes, wanted: Iterable[str] = ()) -> Opened:
+    notes = list[str]()
+    if content[:2] == _ZIP:
+        archive = Archive(path, content)
+        if sheet.PART not in archive.names:
+            return Opened(taken=_of_archive(path, archive))
+        names = {name.lower() for name in wanted}
+        content, notes = sheet.as_table(
+            path, archive, content, lambda header: _known(header, names)
+        )
+    elif content[:4] == _OLE:
+        refuse(path, "is a workbook of an older Excel; save it as .xlsx or CSV and give that")
+    name = recognised(path, content)
+    if name is not None and (read := FORMATS[name].read):
+        taken = read(path, content)
+        taken.notes = [*notes, *taken.notes]
+        return Opened(taken=taken)
+    start = content[:200].lstrip(b"\xef\xbb\xbf \t\r\n")[:5]
+    if start == b"<?xml" or (
+        start[:1] in (b"{", b"<") and path.suffix.lower() in (".json", ".xml")
+    ):
+        programs = ", ".join(one.program for one in FORMATS.values())
+        refuse(path, f"is no file of a program that is known; these are: {programs}")
+    _refuse_part(path, content)
+    return Opened(content, notes=notes)
+
+
+def _known(header: list[str], wanted: set[str]) -> bool:
+    names = {name.lower() for name in header}
+    forms = {"video", "label"} <= names or {"video", "split"} <= names
+    return forms or bool(wanted & names) or _of_header(header, []) is not None
+
+
+def _of_archive(path: File, archive: Archive) -> Taken:
+    if any(name.rpartition("/")[2] == camtrapdp.MARK for name in archive.names):
+        return camtrapdp.read_archive(path, archive)
+    if cvat.PART not in archive.names:
+        refuse(
+            path,
+            f"is a ZIP file with {some(sorted(archive.names), 3) or 'nothing'} in it, no workbook, "
+            "Camtrap DP or export of CVAT; unpack it and give the file with the labels",
+        )
+    return cvat.read_archive(path, archive)
+
+
+def _refuse_part(path: File, content: bytes) -> None:
+    """Say what to give instead of one of the tables of a data package."""
+    header = content[:2000].split(b"\n", 1)[0].decode("utf-8", "replace")
+    if "deploymentID" in header and ("observationLevel" in header or "mediaID" in header):
+        refuse(path, f"is one table of a Camtrap DP; give its {camtrapdp.MARK}, or the folder")
+
+
+def _of_folder(path: Path) -> Opened:
+    if (path / camtrapdp.MARK).is_file():
+        return _of_file(path / camtrapdp.MARK, read_content(path / camtrapdp.MARK, "data.labels"))
+    found: dict[str, list[Path]] = defaultdict(list)
+    for file in _label_files(path):
+        with file.open("rb") as start:
+            head = start.read(_HEAD)
+        name = (
+            "xlsx" if head[:2] == _ZIP else recognised(file, head[: head.rfind(b"\n") + 1] or head)
+        )
+        if name is not None:
+            found[name].append(file)
+    if len(found) > 1:
+        kinds = some(
+            f"{len(files)} of {FORMATS[n].program}" for n, files in found.items() if n in FORMATS
+        )
+        refuse(path, f"holds label files of several programs ({kinds}); give one of them")
+    if not found:
+        return Opened(taken=folders.read(path, find_files(path)))
+    (files,) = found.values()
+    return Opened(taken=_joined(path, {file: _of_file(file, file.read_bytes()) for file in files}))
+
+
+def _label_files(path: Path) -> list[Path]:
+    files = [file for file in path.rglob("*") if file.suffix.lower() in _ENDINGS and file.is_file()]
+    files = [f for f in sorted(files) if not f.name.startswith(("~", ".")) and not is_video(f)]
+    if len(files) > _MOST_FILES:
+        refuse(
+            path, f"holds {len(files):,} files that may be labels; at most {_MOST_FILES:,} are read"
+        )
+    # What DeepEthogram predicted lies beside what a person has labelled.
+    labelled = {str(file) for file in files if "_labels" in file.stem}
+    return [
+        f for f in files if str(f).replace("_predictions", "_labels") not in labelled - {str(f)}
+    ]
+
+
+def _joined(path: Path, files: Mapping[Path, Opened]) -> Taken:
+    """The labels of several files of one program; a row is called by its file, too."""
+    tables, problems, notes = [], list[str](), Counter[str]()
+    program = ""
+    for file, one in files.items():
+        if one.taken is None:
+            refuse(
+                file, "is no file of the program that others in the folder are of; give one file"
+            )
+        program, table = one.taken.program, one.taken.table
+        place = relative(file, path).as_posix()
+        tables.append(table.set_axis([f"{place} {row}" for row in table.index]))
+        problems += one.taken.problems
+        notes.update(note.removeprefix(f"{file}: ") for note in one.taken.notes)
+    table = pd.concat(tables)
+    if "subject" in table:
+        table["subject"] = table["subject"].fillna(NOBODY)
+    table = table.fillna("")
+    first = (
+        f"{path}: {program}: {len(table):,} labels of {table['video'].nunique():,} videos in "
+        f"{len(files)} files, {table['label'].nunique()} classes"
+    )
+    others = [
+        f"{path}: {note}" + (f" ({count} files)" if count > 1 else "")
+        for note, count in notes.items()
+        if not note.startswith(f"{program}: ")
+    ]
+    return Taken(program, table, [first, *others], problems)
