@@ -190,6 +190,7 @@ def load(
         cut = []
     table, more, warnings = expand(file, opened, unit)
     problems += more
+    warnings = [*file.notes, *warnings]
     groups, more = group_videos(file, paths, videos, by)
     problems += more
     table, more, note = with_splits(file, table, groups, valid, test, seed, listed)

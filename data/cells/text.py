@@ -129,39 +129,18 @@ class _Column:
         return table
 
 
-def read_cells(path: File, key: str) -> pd.DataFrame:
-    """As of `Cells.read`.
-
-    Args:
-        key: of the YAML, which names the file.
-
-    Raises:
-        DataError: it can't be read, or is no table.
-    """
-    return look_through(path, read_content(path, key)).read()
-
-
-def header_of(path: File, key: str) -> list[str | int]:
-    """As of `Cells.names`, but for columns that only rows below the header have.
-
-    Raises:
-        DataError: as of `read_cells`; what is wrong below the header is not looked for.
-    """
-    return look_through(path, read_content(path, key), header_alone=True).names
-
-
 def read_content(path: File, key: str) -> bytes:
     """The content of a file.
 
     Raises:
-        DataError: it can't be read, or is a spreadsheet.
+        DataError: it can't be read, or is a spreadsheet other than .xlsx.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise DataError([f"{key}: can't read '{path}': {error.strerror}"]) from error
-    if path.suffix.lower() in (".xlsx", ".xls", ".ods"):
-        raise DataError([f"{path}: is a spreadsheet; save it as CSV and give that"])
+    if path.suffix.lower() in (".xls", ".ods"):
+        raise DataError([f"{path}: is a spreadsheet; save it as .xlsx or CSV and give that"])
     return content
 
 

@@ -16,16 +16,11 @@ import pandas as pd
 
 from data.cells.columns import mapped
 from data.cells.numbers import frame_numbers, frames_from_0, seconds_of
-from data.cells.text import (
-    OnRead,
-    header_of,
-    look_through,
-    read_cells,
-    read_content,
-    reading,
-)
+from data.cells.text import OnRead, look_through, reading
 from data.errors import DataError, nearest, some
 from data.files.path import File
+from data.formats.table import opened
+from data.formats.taken import Taken
 from data.labels.splits import SPLITS
 
 FORMS = {
@@ -33,7 +28,7 @@ FORMS = {
     "range": ["video", "time_start", "time_end", "label"],
     "video": ["video", "label"],
 }
-OPTIONAL = ("split", "site", "date")
+OPTIONAL = ("split", "site", "date", "subject")
 _KEY = "data.labels"  # of the YAML
 _SAME = 1e-9  # seconds
 
@@ -47,6 +42,7 @@ class LabelFile:
         rows: columns of the form as numbers and text, and ``row``, the line in the file. Text is
             categories, in alphabetical order.
         groupings: columns that say what videos belong together, such as ``site``; text.
+        notes: what was taken of another program's file, and what wasn't; a line each.
         videos: every video that the file names, also in rows that are left out for their mistakes.
     """
 
@@ -55,6 +51,7 @@ class LabelFile:
     rows: pd.DataFrame
     groupings: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     videos: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -85,14 +82,17 @@ def read_labels(path: File, extra: Iterable[str] = (), on_read: OnRead | None = 
     Raises:
         DataError: it can't be read, or its columns aren't those of any form.
     """
-    content = read_content(path, _KEY)
+    file_of = opened(path, _KEY)
+    taken, content = file_of.taken, file_of.content
     with reading(2 * len(content), on_read) as advance:  # looked through, and read
-        cells = look_through(path, content, advance=advance)
+        cells = taken or look_through(path, content, advance=advance)
         columns = _texts(cells.names)
         form = _form_of(columns, path, extra)
         parse = {"frame": frame_numbers} if form == "frame" else {}
         table = cells.read(parse, advance)
-    file = LabelFile(path, form, _rows(path, table))
+    file = LabelFile(path, form, _rows(path, table, taken))
+    file.notes = taken.notes if taken else file_of.notes
+    file.problems = list(taken.problems) if taken else []
     file.groupings = [name for name in columns if name not in {*FORMS[form], "split"}]
     _check_cells(file, table)
     if form == "frame":
@@ -108,7 +108,8 @@ def read_splits(path: File) -> LabelFile:
     Raises:
         DataError: it can't be read, or lacks a column.
     """
-    table = read_cells(path, "data.splits.file")
+    file_of = opened(path, "data.splits.file")
+    table = (file_of.taken or look_through(path, file_of.content)).read()
     columns = _texts(table.columns)
     problems = [
         f"{path}: it has no column '{column}'{nearest(column, columns)}; a list of splits has the "
@@ -127,9 +128,10 @@ def _texts(names: Iterable[object]) -> list[str]:
     return [name for name in names if isinstance(name, str)]
 
 
-def _rows(path: File, table: pd.DataFrame) -> pd.DataFrame:
+def _rows(path: File, table: pd.DataFrame, taken: Taken | None = None) -> pd.DataFrame:
     if table.empty:
-        raise DataError([f"{path}: it has a header but no rows"])
+        why = [*taken.problems, *taken.notes] if taken else [f"{path}: it has a header but no rows"]
+        raise DataError(why)
     named = [isinstance(name, str) for name in table.columns]
     return table.loc[:, named].assign(row=table.index).reset_index(drop=True)
 
@@ -151,7 +153,9 @@ def label_form(path: File, extra: Iterable[str] = ()) -> str:
     Raises:
         DataError: it can't be read, or its columns aren't those of any form.
     """
-    return _form_of(_texts(header_of(path, _KEY)), path, extra)
+    file_of = opened(path, _KEY)
+    cells = file_of.taken or look_through(path, file_of.content, header_alone=True)
+    return _form_of(_texts(cells.names), path, extra)
 
 
 def _form_of(columns: list[str], path: File, extra: Iterable[str]) -> str:

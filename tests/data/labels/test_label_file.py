@@ -114,10 +114,11 @@ def test_header_alone(labels: Path) -> None:
     assert "no rows" in problem
 
 
-def test_spreadsheet(tmp_path: Path) -> None:
-    path = tmp_path / "labels.xlsx"
+@pytest.mark.parametrize("ending", [".xls", ".ods"])
+def test_spreadsheet(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"labels{ending}"
     path.write_bytes(b"PK\x03\x04\xff\xfe")
-    with pytest.raises(DataError, match="save it as CSV"):
+    with pytest.raises(DataError, match="save it as"):
         read_labels(path)
 
 

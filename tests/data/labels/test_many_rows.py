@@ -12,7 +12,7 @@ import pytest
 from data import DataError, load
 from data.cells import text as cells
 from data.cells.columns import as_categories, mapped
-from data.cells.text import read_cells
+from data.cells.text import look_through
 from data.files.path import CHUNK
 from data.labels.file import label_form, read_labels
 from tests.data.labels.reading import GOOD, read_rows, read_table, video_of
@@ -139,4 +139,4 @@ def test_the_form_of_a_file_is_known_from_its_header_alone(labels: Path) -> None
     labels.write_text('video,frame,label\nv,1,a\nv,2,"b" c\n')
     assert label_form(labels) == "frame"
     with pytest.raises(DataError, match="line 3: not a table"):
-        read_cells(labels, "data.labels")
+        look_through(labels, labels.read_bytes()).read()
