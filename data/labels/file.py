@@ -263,25 +263,34 @@ def _parse_ranges(file: LabelFile) -> None:
         file.rows[f"{column}_text"] = text
         file.rows[column] = seconds
     file.drop(pd.Series(~good))
-    backward = file.rows["time_end"] <= file.rows["time_start"]
+    backward = file.rows["time_end"] < file.rows["time_start"]
     for row in file.rows[backward].itertuples():
         file.problems.append(
             f"{file.path}, row {row.row}: ends at {row.time_end_text}, not after its start at "
             f"{row.time_start_text}"
         )
     file.drop(backward)
-    file.rows = file.rows.sort_values(["video", "time_start"], ignore_index=True)
-    latest = file.rows.groupby("video")["time_end"].cummax()
+    if points := int((file.rows["time_end"] == file.rows["time_start"]).sum()):
+        file.notes.append(
+            f"{file.path}: {points:,} ranges end where they start; each labels the frame shown then"
+        )
+    file.rows = file.rows.sort_values(["video", "time_start", "time_end"], ignore_index=True)
+    latest = _ends(file.rows).groupby(file.rows["video"]).cummax()
     before = latest.groupby(file.rows["video"]).shift()
     overlapping = file.rows.loc[file.rows["time_start"] < before - _SAME, "video"].unique()
     for video in sorted(overlapping):
         _report_overlaps(file, video, file.rows[file.rows["video"] == video])
 
 
+def _ends(rows: pd.DataFrame) -> pd.Series:
+    """Where ranges end; those without length have the frame at their start."""
+    return np.maximum(rows["time_end"], rows["time_start"] + 2 * _SAME)
+
+
 def _report_overlaps(file: LabelFile, video: str, ranges: pd.DataFrame) -> None:
     last = None
-    for row in ranges.itertuples():
-        if last is not None and row.time_start < last.time_end - _SAME:
+    for row in ranges.assign(time_end=_ends(ranges)).itertuples():
+        if last is not None and row.time_start < last.time_end - _SAME and row.label != last.label:
             file.problems.append(
                 f"{file.path}, rows {last.row} and {row.row}: ranges of video '{video}' overlap "
                 f"({last.time_start_text} to {last.time_end_text} '{last.label}', "

@@ -57,6 +57,8 @@ def expand(
     table, again = _in_order(table)
     if file.form == "frame":
         problems = _problems_of_frames(file, rows, videos, beyond, table[_relabelled(table, again)])
+    elif not file.problems and _relabelled(table, again).any():
+        problems += _problems_of_points(file, table, videos)
     if again.any():
         warnings.append(
             f"{file.path}: {int(again.sum())} frames are labelled twice with the same label; "
@@ -146,6 +148,20 @@ def _problems_of_frames(
     return problems
 
 
+def _problems_of_points(
+    file: LabelFile, table: pd.DataFrame, videos: Mapping[str, Video]
+) -> list[str]:
+    """What is wrong with ranges without length that have come to the same sampled frame."""
+    labels = table.groupby(["video", "frame"], observed=True)["label"].agg(
+        lambda one: sorted(set(one))
+    )
+    return [
+        f"{file.path}: frame {frame} of video '{video}'{_at(videos[str(video)])} is labelled "
+        f"{some(both)}; a higher data.fps may tell them apart"
+        for (video, frame), both in labels[labels.map(len) > 1].items()
+    ]
+
+
 def _problems_of(
     file: LabelFile, rows: pd.DataFrame, beyond: np.ndarray, video: Video
 ) -> list[str]:
@@ -190,6 +206,10 @@ def _frames_of_ranges(
     # A range may end at the very end of the video: its bound is the frame after the last.
     times = np.append(video.times, max(video.duration, video.times[-1] + 1e-3))
     bounds = nearest_frames(times, rows[["time_start", "time_end"]].to_numpy(np.float64))
+    # One without length has the frame that is shown then, which after the last one is the last.
+    points = (rows["time_start"] == rows["time_end"]).to_numpy()
+    bounds[points, 0] = np.minimum(bounds[points, 0], len(video) - 1)
+    bounds[points, 1] = bounds[points, 0] + 1
     counts = bounds[:, 1] - bounds[:, 0]
     problems += [
         f"{file.path}, row {row['row']}: {row['time_start_text']} to {row['time_end_text']} "

@@ -227,3 +227,14 @@ def test_shuffled_rows_of_the_seals_give_the_same_table(seals: Path, labels: Pat
     shuffled = [lines[0], *np.random.default_rng(0).permutation(lines[1:])]
     labels.write_text("\n".join(shuffled))
     pd.testing.assert_frame_equal(load(seals, labels).table, _seals(seals, "labels.csv"))
+
+
+def test_a_range_without_length_labels_the_frame_that_is_shown_then(labels: Path) -> None:
+    text = "video,time_start,time_end,label\nv,0.31,0.31,a\nv,0.46,0.46,b\nv,1.0,1.0,c\n"
+    assert read_rows(labels, text) == [("v", 3, "a"), ("v", 5, "b"), ("v", 9, "c")]
+
+
+def test_points_of_two_classes_on_one_sampled_frame_are_told(labels: Path) -> None:
+    text = "video,time_start,time_end,label\nv,0.31,0.31,a\nv,0.46,0.46,b\nv,0.9,0.9,b\n"
+    problem = problem_in(labels, text, video_of(fps=2))
+    assert "frame 1 of video 'v' at 2 frames/s is labelled a, b; a higher data.fps" in problem
