@@ -39,6 +39,7 @@ ROOMS: dict[str, list[str]] = {
     "data/stores/": ["data/clips/"],
     "data/dataset.py": ["data/labels/", "data/stores/"],
     "data/tools/": ["data/dataset.py"],
+    "data/__main__.py": ["data/tools/"],
     "data/__init__.py": ["data/dataset.py"],
     #
     "models/errors.py": [],

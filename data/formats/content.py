@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from typing import Any, NoReturn
@@ -61,7 +62,8 @@ def rows_of(path: File, content: bytes) -> Iterator[tuple[int, list[str]]]:
     """
     text = text_of(path, content)
     start = next((line for line in io.StringIO(text) if line.strip(',;"\t \r\n')), "")
-    separator = max(",;\t", key=start.count)
+    told = re.fullmatch(r"\W?sep=([,;\t])\W*", start.strip(), re.IGNORECASE)  # for Excel
+    separator = told[1] if told else max(",;\t", key=start.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         for number, cells in enumerate(reader, 1):
@@ -70,7 +72,7 @@ def rows_of(path: File, content: bytes) -> Iterator[tuple[int, list[str]]]:
                     path, f"row {number} has {len(cells):,} cells; at most {MOST_CELLS:,} are read"
                 )
             stripped = [cell.strip() for cell in cells]
-            if any(stripped):
+            if any(stripped) and not (told and stripped[0].lower().startswith("sep=")):
                 yield number, stripped
     except csv.Error as error:
         refuse(path, f"line {reader.line_num}: not a table: {error}")

@@ -166,10 +166,11 @@ def _image(gathered: Gathered, image: Element, tasks: _Tasks) -> None:
 
 
 def write(rows: pd.DataFrame, infos: Mapping[str, VideoInfo]) -> Made:
-    """A file a video, a tag a labelled frame.
+    """A file "for images" a video, a tag a labelled frame: tags of "for video" files CVAT doesn't take.
 
     Args:
         rows: ``video, frame, label``; numbers of the video's own frames.
+        infos: of videos that are known, for how many frames they have, and how large.
     """
     notes = ["labels are tags of frames, which CVAT shows as such; they have no boxes"]
     if left := [name for name in ("split", "subject", "site", "date") if name in rows]:
@@ -182,13 +183,18 @@ def write(rows: pd.DataFrame, infos: Mapping[str, VideoInfo]) -> Made:
         task = SubElement(SubElement(root, "meta"), "task")
         SubElement(task, "name").text = str(video)
         SubElement(task, "size").text = str(len(info) if info else int(of_video["frame"].max()) + 1)
-        SubElement(task, "mode").text = "interpolation"
+        SubElement(task, "mode").text = "annotation"
         labels = SubElement(task, "labels")
         for label in sorted(set(of_video["label"].astype(str))):
             SubElement(SubElement(labels, "label"), "name").text = label
         SubElement(task, "source").text = info.path.name if info else str(video)
-        for frame, label in zip(of_video["frame"], of_video["label"], strict=True):
-            SubElement(root, "tag", {"label": str(label), "frame": str(frame), "source": "manual"})
+        size = {"width": str(info.width), "height": str(info.height)} if info else {}
+        for frame, of_frame in of_video.groupby("frame", sort=True):
+            # CVAT finds a frame of a video by this name.
+            place = {"id": str(frame), "name": f"frame_{frame:06}", **size}
+            image = SubElement(root, "image", place)
+            for label in of_frame["label"]:
+                SubElement(image, "tag", {"label": str(label), "source": "manual"})
         indent(root)
         text = tostring(root, encoding="unicode")
         name = file_name(str(video), files, ".xml")

@@ -1,0 +1,154 @@
+"""BORIS: exported events, tabular and aggregated, as versions 5 to 9 write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.data.formats.reading import format_of, notes, rows, taken
+
+HEADER_8 = (
+    "Observation id\tObservation date\tDescription\tObservation duration\tObservation type\tSource\t"
+    "Time offset (s)\tMedia duration (s)\tFPS\tweather\tSubject\tBehavior\tBehavioral category\t"
+    "Modifier #1\tBehavior type\tTime\tMedia file name\tImage index\tImage file path\tComment\n"
+)
+ROW_8 = (
+    "one\t2024-05-01 10:00:00\t\t100\tMedia file(s)\t{source}\t{offset}\t{durations}\t25.000\tsunny\t"
+    "{subject}\t{behavior}\t\t{modifier}\t{status}\t{time}\t{file}\t\tNA\t\n"
+)
+
+
+def table_8(*events: dict[str, Any], **of_all: Any) -> str:
+    usual = {
+        "source": "player #1:a.mp4",
+        "durations": "100.000",
+        "offset": "0.0",
+        "file": "a.mp4",
+        "subject": "No focal subject",
+        "modifier": "",
+    }
+    return HEADER_8 + "".join(ROW_8.format(**(usual | of_all | event)) for event in events)
+
+
+def event(at: float, behavior: str, status: str, **more: Any) -> dict[str, Any]:
+    return {"time": f"{at:.3f}", "behavior": behavior, "status": status, **more}
+
+
+def test_tabular_events_of_boris_8(tmp_path: Path) -> None:
+    path = tmp_path / "one.tsv"
+    text = table_8(
+        event(1, "rest", "START", subject="s1"),
+        event(2, "call", "POINT", modifier="loud"),
+        event(3, "rest", "START", subject="s2"),
+        event(4.5, "rest", "STOP", subject="s1"),
+        event(9, "rest", "STOP", subject="s2"),
+    )
+    found = taken(path, text)
+    assert sorted(rows(found)) == [
+        ("a.mp4", "1", "4.5", "rest", "s1"),
+        ("a.mp4", "2", "2", "call", "No focal subject"),
+        ("a.mp4", "3", "9", "rest", "s2"),
+    ]
+    assert format_of(path) == "boris-events"
+    assert dict(zip(found.table["label"], found.table.index, strict=True))["call"] == 3
+    assert "modifiers of events 1" in notes(found)
+
+
+def test_times_of_boris_8_go_on_over_files(tmp_path: Path) -> None:
+    text = table_8(
+        event(50, "rest", "START", file="a.mp4"),
+        event(70.5, "rest", "STOP", file="b.mp4"),
+        event(61.5, "call", "POINT", file="b.mp4"),
+        source="player #1:a.mp4;b.mp4|player #2:c.mp4",
+        durations="60.500;30.000|90.500",
+    )
+    assert sorted(rows(taken(tmp_path / "one.tsv", text))) == [
+        ("a.mp4", "50", "60.5", "rest"),
+        ("b.mp4", "0", "10", "rest"),
+        ("b.mp4", "1", "1", "call"),
+    ]
+
+
+def test_mistakes_of_tabular_events_are_told_with_rows(tmp_path: Path) -> None:
+    text = table_8(
+        event(1, "rest", "START"),
+        event(2, "rest", "START"),
+        event(3, "walk", "STOP"),
+        event(4, "walk", "BEGIN"),
+        event(5, "call", "POINT", time="now"),
+        event(6, "", "POINT"),
+    )
+    told = "\n".join(taken(tmp_path / "one.tsv", text).problems)
+    assert "rows 2, 3: state 'rest' begins and has no STOP" in told
+    assert "row 4: state 'walk' ends and has no START" in told
+    assert "row 5: 'BEGIN' is not START, STOP, STATE or POINT" in told
+    assert "row 6: time: 'now' is no time in seconds" in told
+    assert "row 7: has no Behavior" in told
+
+
+OLDER = """Observation id\tobservation #1\t\t\t\t\t\t\t
+\t\t\t\t\t\t\t\t
+Media file(s)\t\t\t\t\t\t\t\t
+Player #1\tvideo.mp4\t\t\t\t\t\t\t
+Observation date\t2016-11-27 01:57:26\t\t\t\t\t\t\t
+Time offset (s)\t0.0\t\t\t\t\t\t\t
+\t\t\t\t\t\t\t\t
+Time\tMedia file path\tTotal length\tFPS\tSubject\tBehavior\tBehavioral category\tComment\tStatus
+3.300\tvideo.mp4\t359.960\t25.0\tsubject1\ts\t\t\tSTART
+7.750\tvideo.mp4\t359.960\t25.0\tsubject1\ts\t\t\tSTOP
+9.900\tvideo.mp4\t359.960\t25.0\t\tp\t\t\tPOINT
+"""
+
+
+def test_tabular_events_of_boris_5_to_7(tmp_path: Path) -> None:
+    found = taken(tmp_path / "one.tsv", OLDER)
+    assert rows(found) == [
+        ("video.mp4", "3.3", "7.75", "s", "subject1"),
+        ("video.mp4", "9.9", "9.9", "p", "No focal subject"),
+    ]
+    assert list(found.table.index) == [9, 11]
+
+
+AGGREGATED = (
+    "Observation id,Observation date,Description,Observation type,Source,Time offset (s),"
+    "Coding duration,Media duration (s),FPS (frame/s),Subject,"
+    "Observation duration by subject by observation,Behavior,"
+    "Behavioral category,Modifier #1,Behavior type,Start (s),Stop (s),Duration (s),Media file name,"
+    "Image index start,Image index stop,Image file path start,Image file path stop,Comment start,"
+    "Comment stop\n"
+)
+
+
+def test_aggregated_events(tmp_path: Path) -> None:
+    start = (
+        'one,2024-05-01 10:00:00,"a, b",Media file(s),player #1:dir/a.mp4,0.0,90,100.0,25.0,s1,90,'
+    )
+    text = (
+        AGGREGATED
+        + f"{start}rest,,,STATE,1.5,4.25,2.75,dir/a.mp4,37,106,NA,NA,,\n"
+        + f"{start}call,,,POINT,5.0,5.0,NA,dir/a.mp4,125,125,NA,NA,,\n"
+        + f"{start}rest,,,STATE,6.0,NA,NA,dir/a.mp4,150,,NA,NA,,\n"
+    )
+    found = taken(tmp_path / "events.csv", text)
+    assert found.table.values.tolist() == [
+        ["dir/a.mp4", "1.5", "4.25", "rest", "s1"],
+        ["dir/a.mp4", "5", "5", "call", "s1"],
+    ]
+    (problem,) = found.problems
+    assert "events.csv, row 4: start (s), stop (s): '6.0' to 'NA' is no time in seconds" in problem
+
+
+def test_older_aggregated_events_of_several_files_are_told(tmp_path: Path) -> None:
+    text = (
+        "Observation id\tObservation date\tDescription\tMedia file\tTotal length\tFPS\tSubject\t"
+        "Behavior\tBehavioral category\tModifiers\tBehavior type\tStart (s)\tStop (s)\tDuration (s)\n"
+        "two\t2016\t\ta.mp4\t539.9\t25\tNo focal subject\ts\t\t\tSTATE\t1.800\t8.125\t6.325\n"
+        "two\t2016\t\tb.mp4\t539.9\t25\tNo focal subject\ts\t\t\tSTATE\t227.7\t253.4\t25.7\n"
+        "one\t2016\t\tc.mp4\t39.9\t25\tNo focal subject\tp\t\t\tPOINT\t2.5\t2.5\tNA\n"
+    )
+    found = taken(tmp_path / "events.tsv", text)
+    assert found.table.values.tolist() == [["c.mp4", "2.5", "2.5", "p"]]
+    (problem,) = found.problems
+    assert (
+        "rows 2, 3: observation 'two' has more files" in problem and "give the project" in problem
+    )
