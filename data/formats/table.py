@@ -192,8 +192,8 @@ def _refuse_part(path: File, content: bytes) -> None:
 
 
 def _of_folder(path: Path) -> Opened:
-    if (path / camtrapdp.MARK).is_file():
-        return _of_file(path / camtrapdp.MARK, read_content(path / camtrapdp.MARK, "data.labels"))
+    if (mark := path / camtrapdp.MARK).is_file():
+        return Opened(taken=camtrapdp.read(mark, read_content(mark, "data.labels")))
     found: dict[str, list[Path]] = defaultdict(list)
     for file in _label_files(path):
         with file.open("rb") as start:

@@ -21,11 +21,21 @@ import pandas as pd
 
 from data.files.path import File
 from data.formats.content import json_of, refuse
-from data.formats.taken import RANGE, Gathered, Made, Taken, counted, seconds, texts, written
+from data.formats.taken import (
+    RANGE,
+    Gathered,
+    Made,
+    Taken,
+    counted,
+    seconds,
+    texts,
+    whole_number,
+    written,
+)
 from data.videos.info import VideoInfo
 
 PROGRAM = "VIA 3 project"
-_LOCAL, _VIDEO, _TEXT = 1, 4, 4  # of `loc`, of a file's and an attribute's `type`
+_LOCAL, _VIDEO, _CHECKBOX, _SELECT = 1, 4, 2, 4  # of `loc`, and of `type`s
 
 
 def recognised(head: str) -> bool:
@@ -83,8 +93,9 @@ def _segment(
     video = texts(file.get("fname")) or texts(file.get("src"))
     times = [seconds(z) for z in entry["z"]] if isinstance(entry["z"], list) else [None]
     value = texts(_object(entry.get("av")).get(attribute))
-    options = _object(_object(parts["attribute"].get(attribute)).get("options"))
-    labels = [value] if value in options or not options else value.split(",")
+    kind = _object(parts["attribute"].get(attribute))
+    options = _object(kind.get("options"))
+    labels = value.split(",") if whole_number(kind.get("type")) == _CHECKBOX else [value]
     labels = [texts(options.get(label, label)) for label in labels]
     if not video:
         gathered.wrong(number, f"vid: '{texts(entry.get('vid'))}' is no view of a file")
@@ -153,7 +164,7 @@ def write(rows: pd.DataFrame, infos: Mapping[str, VideoInfo]) -> Made:
             "1": {
                 "aname": "class",
                 "anchor_id": "FILE1_Z2_XY0",
-                "type": _TEXT,
+                "type": _SELECT,
                 "desc": "what the video shows",
                 "options": {str(number): label for number, label in enumerate(classes)},
                 "default_option_id": "",

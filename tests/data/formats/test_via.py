@@ -65,6 +65,8 @@ def test_texts_are_classes_and_several_options_are_several(path: Path) -> None:
     ]
     found = taken(path, project(entry([1, 2], "0,1"), kind=2))
     assert [row[3] for row in rows(found)] == ["rest", "walk, slowly"]
+    found = taken(path, project(entry([1, 2], "typed, not chosen")))
+    assert [row[3] for row in rows(found)] == ["typed, not chosen"]
 
 
 def test_moments_are_points_and_regions_are_left_out(path: Path) -> None:

@@ -6,7 +6,17 @@ from functools import cache
 from pathlib import Path
 
 from tests.fuzz.judge import Reader
-from tests.fuzz.readers import arrays, configs, labels, networks, splits, stores, times, videos
+from tests.fuzz.readers import (
+    arrays,
+    configs,
+    formats,
+    labels,
+    networks,
+    splits,
+    stores,
+    times,
+    videos,
+)
 
 READERS: dict[str, Reader] = {
     "config": configs.FILES,
@@ -14,6 +24,9 @@ READERS: dict[str, Reader] = {
     "labels": labels.READER,
     "times": times.READER,
     "splits": splits.READER,
+    "formats": formats.FILES,
+    "archives": formats.ARCHIVES,
+    "packages": formats.PACKAGES,
     "arrays": arrays.READER,
     "models": networks.MODELS,
     "checkpoints": networks.CHECKPOINTS,
