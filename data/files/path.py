@@ -226,6 +226,8 @@ def unreadable(file: File) -> str | None:
     try:
         if isinstance(file, S3Path):
             file.head(wait=False)
+        elif file.is_dir():
+            next(file.iterdir(), None)
         else:
             with file.open("rb") as content:
                 content.read(1)

@@ -149,11 +149,8 @@ def _image(gathered: Gathered, image: Element, tasks: _Tasks) -> None:
     # CVAT calls the frames of a video so; names of images that were uploaded stay as they were.
     number = re.fullmatch(r"(?:.*/)?frame_(\d+)(?:\.\w+)?", name)
     parent = PurePosixPath(name).parent.as_posix()
-    if number:
-        video, frame = tasks.video(image), str(int(number[1]))
-    else:
-        video = parent if parent != "." else tasks.video(image)
-        frame = PurePosixPath(name).name
+    video = parent if parent != "." else tasks.video(image)
+    frame = str(int(number[1])) if number else PurePosixPath(name).name
     if not frame:
         gathered.wrong(where, "has no name")
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from data.formats import (
     via,
     zamba,
 )
-from data.formats.content import Archive, refuse, rows_of, text_of
+from data.formats.content import MOST, Archive, refuse, rows_of, text_of
 from data.formats.taken import NOBODY, Made, Reader, Taken
 from data.videos.find import find_files, is_video
 from data.videos.info import VideoInfo
@@ -194,24 +195,33 @@ def _refuse_part(path: File, content: bytes) -> None:
 def _of_folder(path: Path) -> Opened:
     if (mark := path / camtrapdp.MARK).is_file():
         return Opened(taken=camtrapdp.read(mark, read_content(mark, "data.labels")))
-    found: dict[str, list[Path]] = defaultdict(list)
+    found: dict[str, dict[Path, Taken]] = defaultdict(dict)
     for file in _label_files(path):
-        with file.open("rb") as start:
-            head = start.read(_HEAD)
-        name = (
-            "xlsx" if head[:2] == _ZIP else recognised(file, head[: head.rfind(b"\n") + 1] or head)
-        )
-        if name is not None:
-            found[name].append(file)
+        if _may_be_labels(file):
+            try:
+                taken = _of_file(file, file.read_bytes()).taken
+            except DataError:
+                if file.suffix.lower() == ".xlsx":  # there are others than those of labels
+                    continue
+                raise
+            if taken:
+                found[re.sub(r" (tabular|aggregated)", "", taken.program)][file] = taken
     if len(found) > 1:
-        kinds = some(
-            f"{len(files)} of {FORMATS[n].program}" for n, files in found.items() if n in FORMATS
-        )
+        kinds = some(f"{len(files)} of {program}" for program, files in found.items())
         refuse(path, f"holds label files of several programs ({kinds}); give one of them")
     if not found:
         return Opened(taken=folders.read(path, find_files(path)))
     (files,) = found.values()
-    return Opened(taken=_joined(path, {file: _of_file(file, file.read_bytes()) for file in files}))
+    return Opened(taken=_joined(path, files))
+
+
+def _may_be_labels(file: Path) -> bool:
+    """Whether a file in a folder may be one of another program, by how it begins."""
+    if file.stat().st_size > MOST:
+        return False
+    with file.open("rb") as start:
+        head = start.read(_HEAD)
+    return head[:2] == _ZIP or recognised(file, head[: head.rfind(b"\n") + 1] or head) is not None
 
 
 def _label_files(path: Path) -> list[Path]:
@@ -228,20 +238,16 @@ def _label_files(path: Path) -> list[Path]:
     ]
 
 
-def _joined(path: Path, files: Mapping[Path, Opened]) -> Taken:
+def _joined(path: Path, files: Mapping[Path, Taken]) -> Taken:
     """The labels of several files of one program; a row is called by its file, too."""
     tables, problems, notes = [], list[str](), Counter[str]()
     program = ""
     for file, one in files.items():
-        if one.taken is None:
-            refuse(
-                file, "is no file of the program that others in the folder are of; give one file"
-            )
-        program, table = one.taken.program, one.taken.table
+        program, table = one.program, one.table
         place = relative(file, path).as_posix()
         tables.append(table.set_axis([f"{place} {row}" for row in table.index]))
-        problems += one.taken.problems
-        notes.update(note.removeprefix(f"{file}: ") for note in one.taken.notes)
+        problems += one.problems
+        notes.update(note.removeprefix(f"{file}: ") for note in one.notes)
     table = pd.concat(tables)
     if "subject" in table:
         table["subject"] = table["subject"].fillna(NOBODY)

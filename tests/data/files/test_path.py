@@ -114,6 +114,7 @@ def test_whether_a_machine_reads_it(folder: S3Path, tmp_path: Path) -> None:
     assert unreadable(tmp_path / "a.mp4") == "No such file or directory"
     (tmp_path / "a.mp4").touch()
     assert unreadable(tmp_path / "a.mp4") is None
+    assert unreadable(tmp_path) is None
 
 
 def test_places_are_told_apart_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

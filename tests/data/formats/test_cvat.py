@@ -109,11 +109,13 @@ def test_images_of_videos_and_of_folders(path: Path) -> None:
         f'<image id="0" name="frame_000007" width="9" height="9">{shape}</image>',
         f'<image id="1" name="video_1/video_1_00001.jpg" width="9" height="9">{shape}</image>',
         '<image id="2" name="frame_000009" width="9" height="9"/>',
+        f'<image id="4" name="video_2/frame_000003.PNG" width="9" height="9">{shape}</image>',
         '<image id="3" name="frame_000010.png" width="9" height="9"><tag label="blank"/></image>',
     )
     assert rows(taken(path, text)) == [
         ("a b.mp4", "7", "fox"),
         ("video_1", "video_1_00001.jpg", "fox"),
+        ("video_2", "3", "fox"),
         ("a b.mp4", "10", "blank"),
     ]
 

@@ -161,6 +161,20 @@ def test_a_project_of_deepethogram_is_read_whole_without_its_predictions(tmp_pat
     assert "4 labels of 2 videos in 2 files, 2 classes" in notes(found)
 
 
+def test_another_workbook_among_videos_plays_no_part(tmp_path: Path) -> None:
+    touch(tmp_path, "fox/a.mp4", "costs.xlsx")
+    (tmp_path / "costs.xlsx").write_bytes(b"PK\x03\x04")
+    (tmp_path / "labels.csv").write_text("video,label\na,deer\n")
+    assert rows(taken_of(tmp_path)) == [("fox/a.mp4", "fox")]
+
+
+def test_what_is_wrong_with_one_of_several_files_is_told_with_it(tmp_path: Path) -> None:
+    (tmp_path / "a_labels.csv").write_text(ONE_HOT)
+    (tmp_path / "b_labels.csv").write_text(ONE_HOT + "2,3,1\n")
+    (problem,) = taken_of(tmp_path).problems
+    assert f"{tmp_path / 'b_labels.csv'}, row 4: column 'background'" in problem
+
+
 def test_label_files_of_several_programs_in_a_folder(tmp_path: Path) -> None:
     (tmp_path / "v_labels.csv").write_text(ONE_HOT)
     (tmp_path / "zamba.csv").write_text("filepath,label\na,fox\n")
