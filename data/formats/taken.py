@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -46,6 +46,17 @@ class Taken:
     def names(self) -> list[str | int]:
         """The columns, as of `data.cells.text.Cells`."""
         return list(self.table.columns)
+
+    @property
+    def header(self) -> list[str]:
+        """The columns as they are written."""
+        return list(self.table.columns)
+
+    def named(self, names: Sequence[str | int | None]) -> Taken:
+        """The same table with other names for its columns; one whose name is None is left out."""
+        kept = [number for number, name in enumerate(names) if name is not None]
+        table = self.table.iloc[:, kept].set_axis([names[number] for number in kept], axis=1)
+        return replace(self, table=table)
 
     def read(
         self, parse: Mapping[str, Parse] | None = None, advance: Advance = lambda count: None
