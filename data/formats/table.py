@@ -94,8 +94,12 @@ class Opened:
     notes: list[str] = field(default_factory=list)
 
 
-def recognised(path: File, content: bytes) -> str | None:
-    """Which of `FORMATS` a file is by its content; None, if it may be a CSV file of our own."""
+def recognised(path: File, content: bytes, wanted: Iterable[str] = ()) -> str | None:
+    """Which of `FORMATS` a file is by its content; None, if it may be a CSV file of our own.
+
+    Args:
+        wanted: as of `opened`, in lower case.
+    """
     head = text_of(path, content[:_HEAD])
     if head.lstrip()[:1] in ("{", "<"):
         tests = {"boris": boris, "via": via, "camtrapdp": camtrapdp, "elan": elan, "cvat": cvat}
@@ -106,7 +110,7 @@ def recognised(path: File, content: bytes) -> str | None:
         rows = [cells for _, cells in zip(range(_LINES), _cells(path, head), strict=False)]
     except DataError:
         return None
-    if not rows:
+    if not rows or set(wanted) & {cell.lower() for cell in rows[0]}:
         return None
     return _of_header(rows[0], rows[1] if len(rows) > 1 else []) or (
         "boris-events" if any(map(boris_tables.recognised, rows)) else None
@@ -130,7 +134,8 @@ def opened(path: File, key: str, wanted: Iterable[str] = ()) -> Opened:
 
     Args:
         key: of the YAML, which names the file.
-        wanted: columns by which the right sheet of a workbook is known, too.
+        wanted: columns that a user has named: a table that has one is no other program's, and a sheet
+            that has one is the right one of its workbook.
 
     Raises:
         DataError: it can't be read, or is of no form that is known.
@@ -141,18 +146,17 @@ def opened(path: File, key: str, wanted: Iterable[str] = ()) -> Opened:
 
 
 def _of_file(path: File, content: bytes, wanted: Iterable[str] = ()) -> Opened:
-    notes = list[str]()
+    notes, wanted = list[str](), {name.lower() for name in wanted}
     if content[:2] == _ZIP:
         archive = Archive(path, content)
         if sheet.PART not in archive.names:
             return Opened(taken=_of_archive(path, archive))
-        names = {name.lower() for name in wanted}
         content, notes = sheet.as_table(
-            path, archive, content, lambda header: _known(header, names)
+            path, archive, content, lambda header: _known(header, wanted)
         )
     elif content[:4] == _OLE:
         refuse(path, "is a workbook of an older Excel; save it as .xlsx or CSV and give that")
-    name = recognised(path, content)
+    name = recognised(path, content, wanted)
     if name is not None and (read := FORMATS[name].read):
         taken = read(path, content)
         taken.notes = [*notes, *taken.notes]

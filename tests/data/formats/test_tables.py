@@ -95,6 +95,13 @@ def test_encodings_and_separators(tmp_path: Path, content: bytes) -> None:
     assert rows(taken(tmp_path / "labels.csv", content)) == [("Gehölz.mp4", "Möwe")]
 
 
+def test_a_table_whose_columns_a_user_names_is_no_other_programs(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("filepath,label,Species\na.mp4,1,fox\n")
+    assert opened(path, "data.labels").taken is not None
+    assert opened(path, "data.labels", ["Species"]).taken is None
+
+
 # Folders
 
 
