@@ -20,7 +20,7 @@ from data.labels.splits import SPLITS, check_splits, remarks
 from data.labels.table import Unit, expand
 from data.videos.find import find_files, match_files
 from data.videos.rejects import Reject
-from data.videos.video import Video, open_videos
+from data.videos.video import Video, open_videos, video_remarks
 
 Damaged = Literal["use", "leave_out"]
 
@@ -200,6 +200,7 @@ def load(
         problems += check_splits(table)
     if problems:
         raise DataError(problems)
+    warnings += video_remarks(opened)
     labelled = set(paths.values())
     unlabelled = [path for path in files if path not in labelled]
     if unlabelled:

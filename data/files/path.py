@@ -226,7 +226,7 @@ def unreadable(file: File) -> str | None:
     try:
         if isinstance(file, S3Path):
             file.head(wait=False)
-        elif file.is_dir():
+        elif file.is_dir():  # of images
             next(file.iterdir(), None)
         else:
             with file.open("rb") as content:

@@ -26,6 +26,7 @@ import numpy as np
 import xxhash
 
 from data.files.array import ArrayWriter, StoredArray
+from data.files.image_folder import digest_of_images
 from data.files.path import File, S3Path
 from data.files.patience import say
 from data.files.shared import Shared
@@ -60,9 +61,12 @@ def identity(file: File) -> str:
 
     For a listed object of S3 it is made of size and ETag, so it is the same on every machine. For a file
     on a disk it is made of the size, the time of change, and the bytes: of large files, samples of them.
+    For a folder of images it is made of all of theirs.
     """
     if isinstance(file, S3Path):
         return make_key("s3", file.size, file.etag)
+    if file.is_dir():
+        return digest_of_images(file, changes=True)
     stat = file.stat()
     return _digest(file, f"{stat.st_size}:{stat.st_mtime_ns}", stat.st_size)
 
@@ -71,6 +75,8 @@ def content_key(file: File) -> str:
     """As `identity`, but equal for a copy of the file, which has another time of change."""
     if isinstance(file, S3Path):
         return identity(file)
+    if file.is_dir():
+        return digest_of_images(file, changes=False)
     size = file.stat().st_size
     return _digest(file, str(size), size)
 

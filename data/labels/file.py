@@ -43,6 +43,8 @@ class LabelFile:
             categories, in alphabetical order.
         groupings: columns that say what videos belong together, such as ``site``; text.
         notes: what was taken of another program's file, and what wasn't; a line each.
+        names_from: the number of the first frame in the names of images: 0 or 1. Which frames are named
+            so is in the column ``image`` of `rows`.
         videos: every video that the file names, also in rows that are left out for their mistakes.
     """
 
@@ -52,6 +54,7 @@ class LabelFile:
     groupings: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    names_from: int = 0
     videos: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -238,7 +241,9 @@ def _split(name: str) -> str:
 
 def _parse_frames(file: LabelFile) -> None:
     rows, text = file.rows, file.rows["frame"]
-    frames = frames_from_0(rows.pop("frame_number"), rows.pop("frame_name"))
+    number, rows["image"] = rows.pop("frame_number"), rows.pop("frame_name")
+    frames = frames_from_0(number, rows["image"])
+    file.names_from = int(rows["image"].any() and not (number[rows["image"]] == 0).any())
     wrong = frames.isna()
     if wrong.any():
         file.report(

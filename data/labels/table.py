@@ -19,6 +19,7 @@ from data.cells.numbers import parse_time
 from data.errors import some
 from data.labels.damage import within
 from data.labels.file import LabelFile, numbered, read_labels
+from data.labels.images import by_number
 from data.videos.times import nearest_frames
 from data.videos.video import Video
 
@@ -48,6 +49,7 @@ def expand(
     if unit == "video" or file.form != "frame":
         table, problems = _of_videos(file, rows, videos, unit)
     else:
+        rows, problems = by_number(file, rows, videos)
         beyond = rows["frame"].to_numpy() >= _lengths(rows["video"], videos)
         table = rows[~beyond] if beyond.any() else rows
     for name in {"video", "label", "split"}.intersection(columns):
@@ -56,7 +58,9 @@ def expand(
         return table.reindex(columns=columns), problems, warnings
     table, again = _in_order(table)
     if file.form == "frame":
-        problems = _problems_of_frames(file, rows, videos, beyond, table[_relabelled(table, again)])
+        problems += _problems_of_frames(
+            file, rows, videos, beyond, table[_relabelled(table, again)]
+        )
     elif not file.problems and _relabelled(table, again).any():
         problems += _problems_of_points(file, table, videos)
     if again.any():

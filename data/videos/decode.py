@@ -9,16 +9,25 @@ from pathlib import Path
 import numpy as np
 
 from data.files.video_cache import local
+from data.prefetch import prefetched
 from data.videos import apart
+from data.videos.images import probe_images, read_images
 from data.videos.info import VideoInfo
 
+_IMAGES_AHEAD = 8
 
-def probe(path: Path) -> VideoInfo:
+
+def probe(path: Path, fps: float | None = None) -> VideoInfo:
     """What a video is: by its packets where these tell, else by decoding all of it.
+
+    Args:
+        fps: of a folder of images that does not say its own.
 
     Raises:
         VideoError: no decoder opens it; the message says why.
     """
+    if path.is_dir():
+        return probe_images(path, fps)
     return apart.call("look", path)
 
 
@@ -49,5 +58,8 @@ def read_frames(
     """
     if wanted is None:
         wanted = np.ones(len(info), bool)
+    if info.decoder == "images":
+        yield from prefetched(read_images(info, wanted), depth=_IMAGES_AHEAD)
+        return
     with local(info.path) as path:
         yield from apart.read(info, path, wanted)

@@ -9,11 +9,14 @@ from pathlib import PurePath
 
 from data.errors import DataError, nearest, some
 from data.files.path import File, listed, relative
+from data.videos.images import image_folders
 from data.videos.info import EXTENSIONS
 
 
 def find_files(folder: File) -> list[File]:
     """Every video file under `folder` by its extension, sorted; hidden ones are left out.
+
+    A folder of numbered images without videos is a video, too, and `folder` itself if there is no other.
 
     Raises:
         DataError: there is no such folder, or it holds no videos.
@@ -24,7 +27,12 @@ def find_files(folder: File) -> list[File]:
         raise DataError([f"data.videos: there is no folder '{folder}'"]) from None
     if entries == [folder]:
         return entries
-    files = [path for path in sorted(entries) if is_video(path) and path.is_file()]
+    of_images = image_folders(entries)
+    files = [path for path in entries if is_video(path) and path.is_file()]
+    files += [path for path in of_images if path != folder and not _hidden(path, folder)]
+    files.sort()
+    if not files and folder in of_images:
+        return [folder]
     if not files:
         endings = sorted({path.suffix.lower() or path.name for path in entries if "." in path.name})
         raise DataError(
@@ -46,6 +54,15 @@ def is_video(file: File | PurePath) -> bool:
     return file.suffix.lower() in EXTENSIONS and not file.name.startswith(".")
 
 
+def _hidden(path: File, folder: File) -> bool:
+    return any(part.startswith(".") for part in relative(path, folder).parts)
+
+
+def stem(file: File | PurePath) -> str:
+    """What a video is called: its name without the ending, which a folder of images has not."""
+    return file.stem if file.suffix.lower() in EXTENSIONS else file.name
+
+
 class _Names:
     """How labels may name each file, from the strictest way to the loosest.
 
@@ -60,14 +77,14 @@ class _Names:
         for file in files:
             parts = relative(file, folder).parts
             *parents, name = (unicodedata.normalize("NFC", part) for part in parts)
-            stem = unicodedata.normalize("NFC", file.stem)
-            self.paths[file] = ["/".join([*parents, stem]), "/".join([*parents, name])]
+            short = unicodedata.normalize("NFC", stem(file))
+            self.paths[file] = ["/".join([*parents, short]), "/".join([*parents, name])]
             # A stem alone is not a path: it may mean the file of that stem in any folder.
             for path in self.paths[file] if parents else [name]:
                 paths[path].add(file)
                 any_case_paths[path.lower()].add(file)
             for start in range(len(parents) + 1):
-                for last in (stem, name):
+                for last in (short, name):
                     spelling = "/".join([*parents[start:], last])
                     spellings[spelling].add(file)
                     any_case_spellings[spelling.lower()].add(file)
@@ -81,8 +98,8 @@ class _Names:
 
     def clear_name(self, file: File) -> str:
         """The shortest path of `file` that means no other file."""
-        stem, name = self.paths[file]
-        return stem if self.find(stem) == [file] else name
+        short, name = self.paths[file]
+        return short if self.find(short) == [file] else name
 
 
 def match_files(
@@ -104,14 +121,17 @@ def match_files(
             matched[name] = paths[0]
         elif paths:
             advice = known.clear_name(paths[0])
-            parts = {"folder": "/" in advice, "ending": advice.endswith(paths[0].suffix)}
+            parts = {
+                "folder": "/" in advice,
+                "ending": is_video(paths[0]) and advice.endswith(paths[0].suffix),
+            }
             needed = " and ".join(part for part, needed in parts.items() if needed)
             problems.append(
                 f"video '{name}' could be any of {some(paths)}; write it with its {needed}, "
                 f"as '{advice}'"
             )
         else:
-            stems = [path.stem for path in files]
+            stems = [stem(path) for path in files]
             problems.append(
                 f"video '{name}' is not among the {len(files)} videos under '{folder}'"
                 f"{nearest(name, stems)}"

@@ -24,11 +24,14 @@ class VideoInfo:
         times: ``[N]`` seconds from the first frame at which each frame is shown, increasing.
         fps: frames a second, on average.
         decoder: what reads it, and how the frames are known: ``pyav`` by its packets, each frame being
-            compared with them when it is decoded; ``measured`` by having decoded all of them.
+            compared with them when it is decoded; ``measured`` by having decoded all of them;
+            ``images`` of a folder of them.
         declared: frames that the file promises; more than there are if it is damaged.
         ends: seconds at which it promises to end.
         damage: why not all of them are there; empty if nothing is known to be wrong.
         start: the first frame's time in the file, seconds.
+        numbers: ``[N]`` those in the names of images, increasing; None: it is a file.
+        remarks: what is to be known of it, such as that images are missing.
     """
 
     path: File
@@ -41,6 +44,8 @@ class VideoInfo:
     ends: float = 0.0
     damage: str = ""
     start: float = 0.0
+    numbers: np.ndarray | None = None
+    remarks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.times)
@@ -54,12 +59,3 @@ class VideoInfo:
     def measured(self) -> bool:
         """Whether all of its frames were decoded to know them."""
         return self.decoder == "measured"
-
-    @property
-    def lost(self) -> str:
-        """What can't be had of a damaged video, in words."""
-        promised = max(self.declared, len(self))
-        return (
-            f"{self.damage}: {len(self)} of {promised} frames are used, to {self.duration:.2f} of "
-            f"{max(self.ends, self.duration):.2f} seconds"
-        )

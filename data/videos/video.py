@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from data.errors import VideoError
+from data.errors import VideoError, some
 from data.files.path import File, OnChunk, S3Path
 from data.files.store import identity, make_key
 from data.files.video_cache import local
@@ -81,7 +81,7 @@ class Video:
         kept for the next opening, and returned. Else it can't be used.
         """
         try:
-            if not self.info.measured:
+            if self.info.decoder == "pyav":
                 info = measure(self.info)
                 self.check()
                 keep(info, self.identity)
@@ -124,11 +124,21 @@ def open_video(
     if info is not None:
         return Video(name, info, fps, before, most)
     with local(path, on_chunk) as here:
-        info = replace(probe(here), path=path)
+        info = replace(probe(here, fps), path=path)
     video = Video(name, info, fps, before, most)
     video.check()
-    keep(info, before)
+    if info.decoder != "images":  # of which all is known at once
+        keep(info, before)
     return video
+
+
+def video_remarks(videos: Mapping[str, Video]) -> list[str]:
+    """What is to be known of videos, a line for each thing that is the same of several."""
+    of: dict[str, list[str]] = {}
+    for name, video in videos.items():
+        for remark in video.info.remarks:
+            of.setdefault(remark, []).append(name)
+    return [f"{some(names)}: {remark}" for remark, names in of.items()]
 
 
 def open_videos(

@@ -13,7 +13,7 @@ from data.files.path import File, place, relative
 from data.files.whole import write_table
 from data.videos.find import find_files
 from data.videos.rejects import Reject, write_rejects
-from data.videos.video import open_videos
+from data.videos.video import open_videos, video_remarks
 from models import VideoClassifier, compares_frames
 from tuner.analysis.prediction import PREDICTIONS, predict, steps
 from tuner.analysis.videos import VIDEO_PREDICTIONS
@@ -76,6 +76,8 @@ def predict_new(
             name = file.name if file == path else str(relative(file, path))
             files[name if name not in files else str(file)] = file
     videos, rejects = open_videos(files, config.fps, most=config.max_frames)
+    for remark in video_remarks(videos):
+        output.warn(f"warning: {remark}")
     config = config.model_copy(
         update={"shared_cache": None}
     )  # no other machine needs their features
