@@ -28,9 +28,9 @@ def probed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The files that were opened indeed."""
     files, probe = [], data.videos.video.probe
 
-    def told(path: Path):
+    def told(path: Path, fps: float | None):
         files.append(path)
-        return probe(path)
+        return probe(path, fps)
 
     monkeypatch.setattr(data.videos.video, "probe", told)
     return files
@@ -86,9 +86,9 @@ def test_a_video_that_is_replaced_while_it_is_opened_is_not_known(
 ) -> None:
     probe, content = data.videos.video.probe, path.read_bytes()
 
-    def replaced(file: Path):
+    def replaced(file: Path, fps: float | None):
         make_video(file, frames=7)
-        return probe(file)
+        return probe(file, fps)
 
     stat = path.stat()
     with monkeypatch.context() as patch:
