@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
@@ -13,6 +12,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from data.files.path import S3Path, place
 from data.files.path import absolute as absolute_path
+from data.files.plain_yaml import MOST_BYTES, values
 from data.files.storage import Storage
 from models.config import ModelParameters
 from tuner.config.messages import ConfigError, Several, hint, sentences
@@ -109,40 +109,6 @@ def default_results_url(storage: str = "runs") -> str:
     return f"sqlite:///{folder.absolute() / 'results.db'}"
 
 
-_MOST_BYTES = 1_000_000  # of a YAML file
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """A key given twice is a mistake; YAML would silently take the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        made = super().construct_mapping(node, deep)
-        if len(made) < len(node.value):
-            keys = Counter(self.construct_object(key, deep=True) for key, _ in node.value)
-            key, line = keys.most_common(1)[0][0], node.start_mark.line + 1
-            raise yaml.YAMLError(f"key '{key}' is given twice in the section at line {line}")
-        return made
-
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Leave merge keys (<<) as they are, which is refused: they give keys twice."""
-
-
-def _values(text: str) -> Any:
-    """What a text of YAML holds.
-
-    Raises:
-        yaml.YAMLError: it is none.
-    """
-    try:
-        return yaml.load(text, _UniqueKeys)
-    except (yaml.YAMLError, MemoryError):
-        raise
-    except RecursionError as error:
-        raise yaml.YAMLError("it is nested too deeply") from error
-    except Exception as error:  # for dates, numbers and tags it raises errors of all kinds
-        raise yaml.YAMLError(f"a value is not what it is said to be ({error})") from error
-
-
 def load(path: Path, overrides: Mapping[str, Any] | Sequence[str] = ()) -> Config:
     """As `Config.load`, with relative paths left as they are.
 
@@ -150,12 +116,12 @@ def load(path: Path, overrides: Mapping[str, Any] | Sequence[str] = ()) -> Confi
         ConfigError: everything that is wrong with it, at once.
     """
     try:
-        if (size := path.stat().st_size) > _MOST_BYTES:
+        if (size := path.stat().st_size) > MOST_BYTES:
             raise ConfigError(
                 str(path),
-                [f"has {size:,} bytes, at most {_MOST_BYTES:,}: is it the YAML of a search?"],
+                [f"has {size:,} bytes, at most {MOST_BYTES:,}: is it the YAML of a search?"],
             )
-        tree = _values(path.read_text(encoding="utf-8"))
+        tree = values(path.read_text(encoding="utf-8"))
     except OSError as error:
         files = [p.name for p in path.parent.glob("*.yaml")] or ["no YAML there"]
         problem = f"can't be read: {error.strerror}{hint(path.name, files)}"
@@ -205,7 +171,7 @@ def _override_text(tree: dict[str, Any], override: str) -> list[str]:
     if not equals or not key.strip():
         return [f"--set {override}: write it as key=value, as in --set search.trials=40"]
     try:
-        value = _values(text)
+        value = values(text)
     except yaml.YAMLError:
         value = text
     return _override(tree, key.strip(), value, f"--set {override}")
