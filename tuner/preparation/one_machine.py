@@ -13,8 +13,7 @@ from data.errors import DataError, some
 from data.files.path import place
 from data.files.store import default_folder
 from data.labels.splits import write_splits
-from data.tools.sample import CLIPS, make_sample
-from data.tools.traps import VIDEOS, make_traps
+from data.tools.drawn import draw_set
 from data.videos.info import VideoInfo
 from data.videos.opened import keep, known
 from data.videos.rejects import Reject, write_rejects
@@ -33,7 +32,7 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
     """
     videos, labels = config.videos, config.labels
     if config.drawn:
-        labels = str(_draw(config, output))
+        labels = str(draw_set(config.videos, config.sample_seed, output))
         videos = str(Path(labels).parent)
     assert labels is not None  # as DataConfig has checked
     splits = config.splits or SplitsConfig()
@@ -73,15 +72,6 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
     for warning in dataset.warnings:
         output.warn(f"warning: {warning}")
     return dataset
-
-
-def _draw(config: DataConfig, output: Output) -> Path:
-    """Draw the videos that the configuration asks for, and return the path of their labels."""
-    seed, traps = config.sample_seed, config.videos == "sample-traps"
-    name = f"{config.videos}-{seed}" if traps or seed else config.videos
-    with output.bar("drawing the sample's videos", VIDEOS if traps else len(CLIPS)) as advance:
-        draw = make_traps if traps else make_sample
-        return draw(default_folder() / name, seed=seed, on_video=lambda _: advance())
 
 
 def prepare(

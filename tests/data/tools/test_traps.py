@@ -11,7 +11,7 @@ import pytest
 import data
 from data.console import quiet
 from data.files.path import place
-from data.tools import traps
+from data.tools import drawn, traps
 from data.tools.traps import SHARES, draw_video, make_traps, plan
 from tuner.config.load import absolute, parse
 from tuner.config.sections import DataConfig
@@ -121,7 +121,7 @@ def test_a_search_draws_them_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
         asked.append((folder.name, seed))
         return make_traps(folder, seed, videos=20, sites=2)
 
-    monkeypatch.setattr(one_machine, "make_traps", make)
+    monkeypatch.setattr(drawn, "make_traps", make)
     config = DataConfig(videos="sample-traps", sample_seed=7)
     dataset = one_machine.load_dataset(config, quiet)
     assert asked == [("sample-traps-7", 7)]

@@ -1,0 +1,195 @@
+"""What a tool works on: the videos and labels of a search's YAML, or a folder and a label file."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from data.console import Output
+from data.dataset import Dataset, load
+from data.errors import DataError, nearest
+from data.files.path import File, place
+from data.files.plain_yaml import MOST_BYTES, values
+from data.labels.file import label_form
+from data.tools.drawn import DRAWN, draw_set
+
+_ENDINGS = (".yaml", ".yml")
+
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("videos", "labels", "unit"), (str,)),
+    **dict.fromkeys(("sample_seed", "max_frames"), (int,)),
+    "fps": (int, float),
+    "splits": (dict,),
+}
+_KINDS_OF_SPLITS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("by", "file"), (str,)),
+    **dict.fromkeys(("valid", "test"), (int, float, list)),
+    "seed": (int,),
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Videos, their labels if there are any, and how a search would read them.
+
+    Attributes:
+        settings: of the section ``data`` of a YAML; empty, if none was given.
+        splits: of ``data.splits`` there.
+    """
+
+    videos: File
+    labels: File | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    splits: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def by(self) -> str | None:
+        """What keeps videos together, if it is said."""
+        return self.splits.get("by")
+
+    def load(self, output: Output, **splits: Any) -> Dataset:
+        """The data set, as a search has it.
+
+        Args:
+            splits: in place of some of `splits`; None has no effect.
+
+        Raises:
+            DataError: everything that is wrong with the labels, at once.
+            S3Error: videos or labels are on S3, and it can't be used.
+        """
+        assert self.labels is not None
+        unit = self.settings.get("unit", "auto")
+        asked = {
+            **self.splits,
+            **{key: value for key, value in splits.items() if value is not None},
+        }
+        if unit == "auto":
+            by = asked.get("by")
+            unit = label_form(self.labels, () if by is None else (by,))
+        listed = asked.get("file")
+        drawn = listed is not None or not asked.keys() & {"valid", "test"}
+        with contextlib.ExitStack() as bars:
+
+            def opening(count: int) -> Callable[[], None]:
+                return bars.enter_context(output.bar("opening videos", count))
+
+            def bring(chunks: int) -> Callable[[], None]:
+                return bars.enter_context(output.bar("bringing videos, MB", chunks))
+
+            return load(
+                self.videos,
+                self.labels,
+                unit="video" if unit == "video" else "frame",
+                fps=self.settings.get("fps"),
+                most=self.settings.get("max_frames"),
+                valid=None if drawn else asked.get("valid", 0.15),
+                test=None if drawn else asked.get("test", 0.15),
+                seed=asked.get("seed", 0),
+                by=asked.get("by"),
+                splits=None if listed is None else place(str(listed)),
+                on_read=partial(output.bar, f"reading {self.labels}, MB"),
+                on_open=opening,
+                on_bring=bring,
+            )
+
+
+def parser(tool: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """An argument parser whose help ends with examples."""
+    return argparse.ArgumentParser(
+        prog=f"python -m data {tool}",
+        description=description,
+        epilog="examples:\n" + "\n".join(f"  {line}" for line in examples.strip().splitlines()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_source(arguments: argparse.ArgumentParser) -> None:
+    """Add what `source_of` takes."""
+    arguments.add_argument(
+        "source",
+        nargs="?",
+        metavar="CONFIG|FOLDER",
+        help="the YAML of a search, or the folder of the videos",
+    )
+    arguments.add_argument("--labels", metavar="FILE", help="the label file, if no YAML names it")
+
+
+def source_of(source: str | None, labels: str | None, output: Output) -> Source:
+    """What was given on a command line.
+
+    Args:
+        source: a YAML, a folder of videos, or one of `DRAWN`; None: the folder that the labels are in.
+        labels: in place of those of the YAML.
+
+    Raises:
+        DataError: the YAML can't be used, or there is neither.
+    """
+    if source is None:
+        if labels is None:
+            raise DataError(["give the YAML of a search, or the folder of your videos"])
+        file = place(labels)
+        return Source(file.parent, file)
+    settings: dict[str, Any] = {}
+    if source.lower().endswith(_ENDINGS) and not Path(source).is_dir():
+        settings = _data_section(Path(source))
+    elif source not in DRAWN or Path(source).exists():
+        settings = {"videos": source}
+    else:
+        settings = {"videos": source, "labels": None}
+    videos = str(settings.get("videos") or "sample")
+    if videos in DRAWN and not (labels or settings.get("labels")):
+        labels = str(draw_set(videos, settings.get("sample_seed") or 0, output))
+        videos = str(Path(labels).parent)
+    named = labels or settings.get("labels")
+    splits = settings.get("splits") or {}
+    given = {key: value for key, value in splits.items() if value is not None}
+    return Source(place(videos), None if named is None else place(str(named)), settings, given)
+
+
+def _data_section(path: Path) -> dict[str, Any]:
+    """The section ``data`` of a YAML, as far as tools use it.
+
+    Raises:
+        DataError: it can't be read, or values are of other kinds than they should be.
+    """
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise DataError([f"{path}: has more than {MOST_BYTES:,} bytes: is it a search's YAML?"])
+        tree = values(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        near = nearest(path.name, [file.name for file in path.parent.glob("*.y*ml")])
+        raise DataError([f"{path}: can't be read: {error.strerror}{near}"]) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DataError([f"{path}: is not valid YAML: {error}"]) from error
+    section = tree.get("data") if isinstance(tree, dict) else None
+    if section is None:
+        section = {}
+    if not isinstance(section, dict):
+        problems = ["data: is not a section of keys such as videos: and labels:"]
+    else:
+        problems = [*_others("data", section, _KINDS)]
+        if not problems:
+            problems = [*_others("data.splits", section.get("splits") or {}, _KINDS_OF_SPLITS)]
+    if problems:
+        advice = f"python -m tuner.search {path} --dry-run checks all of it"
+        raise DataError([*(f"{path}: {problem}" for problem in problems), advice])
+    return section
+
+
+def _others(
+    section: str, found: Mapping[str, Any], kinds: Mapping[str, tuple[type, ...]]
+) -> Iterator[str]:
+    """A problem of each value that is of another kind."""
+    for key, right in kinds.items():
+        value = found.get(key)
+        if value is not None and (not isinstance(value, right) or isinstance(value, bool)):
+            names = " or ".join(kind.__name__ for kind in right)
+            yield f"{section}.{key}: {value!r} is not {names}"
