@@ -75,6 +75,8 @@ class Source:
             by = asked.get("by")
             unit = label_form(self.labels, () if by is None else (by,))
         listed = asked.get("file")
+        named = any(isinstance(asked.get(split), list) for split in ("valid", "test"))
+        other: float | list[str] = [] if named else 0.15  # as names and shares don't go together
         drawn = listed is not None or not asked.keys() & {"valid", "test"}
         with contextlib.ExitStack() as bars:
 
@@ -90,8 +92,8 @@ class Source:
                 unit="video" if unit == "video" else "frame",
                 fps=self.settings.get("fps"),
                 most=self.settings.get("max_frames"),
-                valid=None if drawn else asked.get("valid", 0.15),
-                test=None if drawn else asked.get("test", 0.15),
+                valid=None if drawn else asked.get("valid", other),
+                test=None if drawn else asked.get("test", other),
                 seed=asked.get("seed", 0),
                 by=asked.get("by"),
                 splits=None if listed is None else place(str(listed)),
