@@ -38,7 +38,8 @@ ROOMS: dict[str, list[str]] = {
     "data/clips/": ["data/videos/"],
     "data/stores/": ["data/clips/"],
     "data/dataset.py": ["data/labels/", "data/stores/"],
-    "data/tools/": ["data/dataset.py"],
+    "data/page.py": ["data/files/"],
+    "data/tools/": ["data/dataset.py", "data/page.py"],
     "data/__main__.py": ["data/tools/"],
     "data/__init__.py": ["data/dataset.py"],
     #

@@ -53,7 +53,7 @@ def probe_images(folder: Path, fps: float | None = None) -> VideoInfo:
         gaps = np.flatnonzero(np.diff(places) > 1)
         after = some((images[index].name for index in gaps), 3)
         remarks.append(f"{missing} images are missing, after {after}; their time is left empty")
-    height, width = _read(images[0]).shape[:2]
+    height, width = read_image(images[0]).shape[:2]
     return VideoInfo(
         folder,
         places / rate,
@@ -127,10 +127,15 @@ def read_images(info: VideoInfo, wanted: np.ndarray) -> Iterator[np.ndarray]:
     if len(images) < len(info):
         raise VideoError(f"only {len(images)} of its {len(info)} images are there")
     for number in np.flatnonzero(wanted).tolist():
-        yield _read(images[number])
+        yield read_image(images[number])
 
 
-def _read(image: Path) -> np.ndarray:
+def read_image(image: Path) -> np.ndarray:
+    """An image as uint8 ``[H, W, 3]`` RGB, upright.
+
+    Raises:
+        VideoError: it is damaged; the message names it.
+    """
     import PIL.Image
     import PIL.ImageOps
 

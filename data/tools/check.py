@@ -1,0 +1,212 @@
+"""``python -m data check``: decodes all videos, and says what is wrong with them and their labels."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+
+from data.console import Output, duration, output
+from data.errors import DataError
+from data.files.path import File, relative
+from data.tools.checking.findings import Finding, duplicates, of_video
+from data.tools.checking.labels import Labelled, check_labels
+from data.tools.checking.measure import Measured, size_of
+from data.tools.checking.page import write_check
+from data.tools.checking.processes import Failed, Job, run, usable_cpus
+from data.tools.source import Source, add_source, parser, source_of
+from data.videos.find import find_files
+from data.videos.rejects import Reject, write_rejects
+
+EXAMPLES = """
+python -m data check VIDEOS
+python -m data check VIDEOS --labels labels.csv
+python -m data check configs/seals.yaml --out check
+python -m data check VIDEOS --dry-run
+"""
+_MEASURE = "data.tools.checking.measure:measure"
+_THUMBNAILS, _PAGE = 4, 20e6  # of a video, and bytes of all of them in the page
+_BYTES = 4_000  # of a thumbnail
+_SILENCE = 60.0  # seconds without a frame, after which a decoder hangs
+_SLOWEST = 50_000  # bytes a second, below which a file is given up
+_TRIED, _TRY = 3, 3.0  # files that a dry run decodes a part of, and seconds of each
+_SHOWN = 30  # videos in the terminal's table
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found.
+
+    Attributes:
+        measured: by the name of each video, its path below the folder.
+        labelled: None if there are no labels.
+    """
+
+    files: dict[str, File]
+    measured: dict[str, Measured]
+    findings: list[Finding]
+    labelled: Labelled | None
+
+    @property
+    def rejects(self) -> list[Reject]:
+        """Videos that don't decode, or not to their end."""
+        reasons: dict[str, list[str]] = {}
+        for one in self.findings:
+            if one.video and one.level == "wrong":
+                reasons.setdefault(one.video, []).append(one.text)
+        return [Reject(name, self.files[name], "; ".join(reasons[name])) for name in reasons]
+
+
+def check(source: Source, output: Output, *, processes: int | None = None) -> Checked:
+    """Decode all videos of a source, and compare its labels with them.
+
+    Args:
+        processes: None: as many as there are CPUs.
+
+    Raises:
+        DataError: there are no videos.
+    """
+    files = _named(source)
+    most = int(min(_THUMBNAILS, _PAGE // (_BYTES * len(files))))
+    measured = _measured(files, most, output, processes or usable_cpus())
+    labelled = None if source.labels is None else check_labels(source, files, measured)
+    findings = [*labelled.findings] if labelled else []
+    findings += duplicates(measured, labelled.splits if labelled else {})
+    findings += [finding for name, one in measured.items() for finding in of_video(name, one)]
+    findings.sort(key=lambda finding: finding.level != "wrong")
+    return Checked(files, measured, findings, labelled)
+
+
+def _named(source: Source) -> dict[str, File]:
+    files = find_files(source.videos)
+    root = source.videos.parent if files == [source.videos] else source.videos
+    return {relative(file, root).as_posix(): file for file in files}
+
+
+def _measured(
+    files: Mapping[str, File], thumbnails: int, output: Output, processes: int
+) -> dict[str, Measured]:
+    sizes = [size_of(file) for file in files.values()]
+    jobs = [_job(file, size, thumbnails) for file, size in zip(files.values(), sizes, strict=True)]
+    done, told = np.zeros(len(jobs)), 0
+    found: dict[int, Measured] = {}
+    with output.bar("decoding videos, MB", max(1, sum(sizes) // 10**6)) as advance:
+
+        def beat(number: int, share: float) -> None:
+            nonlocal told
+            done[number] = max(done[number], share * sizes[number])
+            if (count := int(done.sum()) // 10**6 - told) > 0:
+                told += count
+                advance(count)
+
+        for number, result in run(jobs, processes, beat):
+            failed = isinstance(result, Failed)
+            found[number] = Measured(sizes[number], error=result.reason) if failed else result
+            beat(number, 1.0)
+    return {name: found[number] for number, name in enumerate(files)}
+
+
+def _job(file: File, size: int, thumbnails: int) -> Job:
+    """The time that it may take grows with the file."""
+    return Job(_MEASURE, (file, thumbnails), 2 * _SILENCE + size / _SLOWEST, _SILENCE)
+
+
+def expected(source: Source) -> tuple[int, int, float]:
+    """How many videos there are, their bytes, and about how many seconds a check of them takes."""
+    files = [*_named(source).values()]
+    sizes = [size_of(file) for file in files]
+    order = sorted(range(len(files)), key=lambda number: sizes[number])
+    tried = [order[len(order) // 2], *order[:: max(1, len(order) // _TRIED)][-_TRIED:]]
+    shares = np.zeros(len(tried))
+    reached, spent, begun = 0.0, 0.0, 0.0
+    jobs = [Job(_MEASURE, (files[number], 0), _TRY, _TRY) for number in tried]
+    for place, result in run(jobs, 1, shares.__setitem__):
+        if begun:  # the first one also waits for the process to start
+            reached += sizes[tried[place]] * (
+                1.0 if isinstance(result, Measured) else shares[place]
+            )
+            spent += time.monotonic() - begun
+        begun = time.monotonic()
+    rate = reached / spent * min(usable_cpus(), len(files)) if reached else float("inf")
+    return len(files), sum(sizes), sum(sizes) / rate
+
+
+def _arguments() -> argparse.ArgumentParser:
+    of = parser(
+        "check",
+        "Decode all videos, and say what is wrong with them and their labels. It changes nothing. "
+        "The exit status is 1 if anything is wrong.",
+        EXAMPLES,
+    )
+    add_source(of)
+    of.add_argument(
+        *("--out",),
+        type=Path,
+        default=Path("check"),
+        metavar="FOLDER",
+        help="for check.html; check",
+    )
+    of.add_argument("--processes", type=int, metavar="N", help="as many as CPUs if not given")
+    of.add_argument(
+        "--dry-run", action="store_true", help="say how many videos, and about how long"
+    )
+    return of
+
+
+def main(arguments: list[str]) -> int:
+    """Run the tool; returns the exit status."""
+    args = _arguments().parse_args(arguments)
+    if args.processes is not None and args.processes < 1:
+        raise DataError([f"--processes {args.processes}: give 1 or more"])
+    source = source_of(args.source, args.labels, output)
+    if args.dry_run:
+        count, size, seconds = expected(source)
+        output.say(f"{count:,} videos, {size / 1e9:.2f} GB under {source.videos}")
+        output.say(f"time here, about: {duration(max(1, seconds))}; nothing was checked")
+        return 0
+    checked = check(source, output, processes=args.processes)
+    _show(checked, output)
+    title = str(source.videos) + (f" and {source.labels}" if source.labels else "")
+    page = args.out / "check.html"
+    write_check(page, title, checked.measured, checked.findings, checked.labelled)
+    listed = write_rejects(checked.rejects, args.out)
+    wrong = sum(finding.level == "wrong" for finding in checked.findings)
+    look = len(checked.findings) - wrong
+    output.say(f"checked {len(checked.files):,} videos: {wrong} wrong, {look} to look at")
+    output.say(f"to look at: {page}")
+    if listed:
+        output.say(f"videos that don't decode, or not to their end: {listed}")
+    return 1 if wrong else 0
+
+
+def _show(checked: Checked, output: Output) -> None:
+    concerned = Counter(one.video for one in checked.findings if one.video)
+    if concerned:
+        output.console.print(_table(checked, [*concerned][:_SHOWN]))
+        if len(concerned) > _SHOWN:
+            output.say(f"and {len(concerned) - _SHOWN} more videos, in the page")
+    for finding in checked.findings:
+        if not finding.video:
+            output.say(f"{finding.level:<5}  {finding.kind}: {finding.text}")
+
+
+def _table(checked: Checked, names: Sequence[str]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("video", "codec", "size", "frames/s", "frames", "found"):
+        right = column in ("frames/s", "frames")
+        table.add_column(column, justify="right" if right else "left", overflow="fold")
+    for name in names:
+        found = checked.measured[name].inspection
+        said = [f"{one.level}: {one.text}" for one in checked.findings if one.video == name]
+        facts = [""] * 4
+        if found is not None:
+            size = f"{found.width}x{found.height}"
+            facts = [found.codec, size, f"{found.fps:.4g}", f"{found.decoded:,}"]
+        table.add_row(name, *facts, "\n".join(said))
+    return table

@@ -1,0 +1,190 @@
+"""``python -m data check``: what it finds in videos, labels and splits, and what it writes."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Iterable
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from data.tools import sample
+from data.tools.checking.measure import jumps
+from data.tools.sample import draw_video
+from tests.conftest import FOLDER, draw_number
+
+SIZE = (64, 128)
+
+
+def draw(path: Path, pictures: Iterable[tuple[float, np.ndarray]]) -> Path:
+    """A video of pictures, each with the second at which it is shown."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.height, stream.width, stream.pix_fmt = *SIZE, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for second, image in pictures:
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts, frame.time_base = round(second * 1000), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def numbered(seconds: Iterable[float]) -> list[tuple[float, np.ndarray]]:
+    return [(second, draw_number(number, SIZE)) for number, second in enumerate(seconds)]
+
+
+def found(out: str) -> str:
+    """What is said, in one line, whatever the width of the terminal."""
+    return " ".join(out.split())
+
+
+def test_a_folder_in_which_all_is_well(tool, tmp_path: Path, make_video):
+    make_video(tmp_path / "v" / "a.mp4")
+    make_video(tmp_path / "v" / "site" / "b.avi", numbers=[*range(5, 20)])
+    status, out, err = tool("check", tmp_path / "v", "--out", tmp_path / "out")
+    assert (status, err) == (0, "")
+    assert "checked 2 videos: 0 wrong, 0 to look at" in out
+    assert "site/b.avi" in (tmp_path / "out" / "check.html").read_text()
+    assert not (tmp_path / "out" / "rejects.csv").exists()
+
+
+def test_what_does_not_decode_is_listed_with_its_reason(tool, tmp_path: Path, make_video):
+    whole = make_video(tmp_path / "v" / "a.avi", frames=150)
+    content = whole.read_bytes()
+    (tmp_path / "v" / "cut.avi").write_bytes(content[: len(content) * 2 // 3])
+    (tmp_path / "v" / "text.mp4").write_text("no video")
+    (tmp_path / "v" / "empty.mov").touch()
+    status, out, _ = tool("check", tmp_path / "v", "--out", tmp_path / "out")
+    assert status == 1 and "checked 4 videos: 4 wrong" in out
+    with (tmp_path / "out" / "rejects.csv").open() as file:
+        reasons = {row["video"]: row["reason"] for row in csv.DictReader(file)}
+    assert "0 bytes" in reasons["empty.mov"] and "can't be opened" in reasons["text.mp4"]
+    assert "of the 0:15.0 that it declares" in reasons["cut.avi"] and len(reasons) == 3
+
+
+def test_a_crash_of_a_decoder_ends_no_check(tool, tmp_path: Path, make_video, monkeypatch):
+    make_video(tmp_path / "v" / "a.mp4", frames=3)
+    make_video(tmp_path / "v" / "b.mp4", frames=3)
+    monkeypatch.setattr("data.tools.check._MEASURE", "tests.data.tools.jobs:crash")
+    status, out, _ = tool("check", tmp_path / "v", "--out", tmp_path / "out")
+    assert status == 1 and "checked 2 videos: 2 wrong" in out
+    assert "the decoder ended its process (SIGABRT)" in found(out)
+
+
+def test_variable_rates_and_clocks_that_jump(tool, tmp_path: Path):
+    draw(tmp_path / "v" / "even.mp4", numbered(np.arange(22) / 10))
+    draw(tmp_path / "v" / "variable.mp4", numbered(np.arange(21) ** 1.3 / 10))
+    times = np.arange(20) / 10 + np.where(np.arange(20) > 9, 60, 0)
+    draw(tmp_path / "v" / "jump.mkv", numbered(times))
+    _, out, _ = tool("check", tmp_path / "v", "--out", tmp_path / "out")
+    assert found(out).count("variable rate") == 1
+    assert "the clock jumps by +60.1 s after 0:00.9" in found(out)
+    assert "even.mp4" not in out
+
+
+@pytest.mark.parametrize(
+    ("times", "wanted"),
+    [
+        ([0, 0.1, 0.2, 0.3], []),
+        ([0, 0.2, 0.1, 0.3], []),  # in the order of decoding
+        ([0, 0.1, 0.2, 9.2, 9.3], [(0.2, 9.0)]),
+        ([100, 100.1, 100.2, 0, 0.1], [(100.2, -100.2)]),
+        ([0, 60, 120, 180, 2000], [(180, 1820)]),  # a picture a minute
+        ([0], []),
+    ],
+)
+def test_jumps(times: list[float], wanted: list[tuple[float, float]]):
+    assert jumps(np.array(times)) == [pytest.approx(pair) for pair in wanted]
+
+
+def test_black_and_frozen_stretches(tool, tmp_path: Path):
+    black, still = np.zeros((*SIZE, 3), np.uint8), draw_number(0b1010110011110000, SIZE)
+    moving = [draw_number(number, SIZE) for number in range(200, 220)]
+    pictures = [*moving, *[black] * 30, *moving, *[still] * 40, *moving]
+    draw(tmp_path / "v" / "a.mp4", [(number / 10, one) for number, one in enumerate(pictures)])
+    _, out, _ = tool("check", tmp_path / "v", "--out", tmp_path / "out")
+    assert "the picture is black for 3.0 s: 0:02.0 to 0:05.0" in found(out)
+    assert "does not change for 4.0 s: 0:07.0 to 0:11.0" in found(out)
+
+
+def test_copies_and_the_same_pictures_in_another_container(tool, tmp_path: Path, make_video):
+    one = make_video(tmp_path / "v" / "a.mp4")
+    shutil.copy(one, tmp_path / "v" / "copy.mp4")
+    make_video(tmp_path / "v" / "other.mp4", numbers=[*range(1, 21)])
+    source, target = av.open(str(one)), av.open(str(tmp_path / "v" / "z.mkv"), "w")
+    with source, target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    _, out, _ = tool("check", tmp_path / "v", "--out", tmp_path / "out")
+    assert "the same pictures in different files: a.mp4, copy.mp4, z.mkv" in found(out)
+    (tmp_path / "v" / "z.mkv").unlink()
+    _, out, _ = tool("check", tmp_path / "v", "--out", tmp_path / "out")
+    assert "copies of one file: a.mp4, copy.mp4" in found(out)
+
+
+def test_images_that_are_damaged_and_missing(tool, tmp_path: Path, make_video):
+    make_video(tmp_path / "v.mp4", frames=12)
+    tool("extract", tmp_path / "v.mp4", "--out", tmp_path / "v", "--format", "png")
+    (tmp_path / "v" / "v" / "v_00004.png").unlink()
+    (tmp_path / "v" / "v" / "v_00008.png").write_bytes(b"no image")
+    status, out, _ = tool("check", tmp_path / "v", "--out", tmp_path / "out")
+    assert status == 1
+    assert "does not decode for 0.1 s: 0:00.7 to 0:00.8 (image v_00008.png can't be" in found(out)
+    assert "1 images are missing, after v_00003.png" in found(out)
+
+
+# The command
+
+
+def test_a_dry_run_says_how_many_and_how_long(tool, tmp_path: Path, make_video):
+    for name in "abcd":
+        make_video(tmp_path / "v" / f"{name}.mp4")
+    status, out, _ = tool("check", tmp_path / "v", "--dry-run", "--out", tmp_path / "out")
+    assert status == 0 and "4 videos, " in out and "time here, about: 0:01" in out
+    assert not (tmp_path / "out").exists()
+
+
+def test_help_has_examples(tool):
+    _, out, _ = tool("check", "--help")
+    assert "examples:" in out and "python -m data check VIDEOS --dry-run" in out
+
+
+def test_a_drawn_set_by_its_name(tool, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(sample, "draw_video", lambda *which: islice(draw_video(*which), 0, 40, 10))
+    status, out, err = tool("check", "sample", "--out", tmp_path)
+    assert status == 0, out + err
+    assert "checked 14 videos: 0 wrong" in out
+
+
+# The real files
+
+
+@pytest.mark.skipif(not FOLDER.is_dir(), reason="the shared real videos are absent")
+@pytest.mark.parametrize("labels", ["labels.csv", "labels_intervals.csv"])
+def test_the_real_seals(tool, seals: Path, tmp_path: Path, labels: str):
+    status, out, _ = tool("check", seals, "--labels", seals / labels, "--out", tmp_path)
+    assert status == 0 and "checked 3 videos: 0 wrong" in out
+
+
+def test_every_real_file_is_read_or_refused_as_the_manifest_says(
+    tool, damaged_videos: Path, tmp_path: Path
+):
+    tool("check", damaged_videos, "--out", tmp_path)
+    with (tmp_path / "rejects.csv").open() as file:
+        listed = {row["video"] for row in csv.DictReader(file)}
+    with (damaged_videos / "manifest.csv").open() as file:
+        for row in csv.DictReader(file):
+            if int(row["frames_pyav"] or 0) == 0:
+                assert row["file"] in listed
+            elif row["frames_declared"] == row["frames_pyav"] and not row["pyav_error"]:
+                assert row["file"] not in listed

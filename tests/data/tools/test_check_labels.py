@@ -1,0 +1,94 @@
+"""``python -m data check``: labels and splits, compared with what decodes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from data.tools.checking.findings import alike
+
+
+def found(out: str) -> str:
+    """What is said, in one line, whatever the width of the terminal."""
+    return " ".join(out.split())
+
+
+def test_labels_without_videos_and_videos_without_labels(tool, labelled):
+    status, out, _ = tool(*labelled("a,x", "b,y", "d,y"))
+    assert status == 1
+    assert "labels without a video: video 'd' is not among the 3 videos" in found(out)
+    assert "1 of 3 videos have no labels: south/c.mp4" in found(out)
+
+
+def test_labels_beyond_the_end_and_frames_without_labels(tool, labelled):
+    rows = [f"a,{frame},x" for frame in range(15)] + ["a,25,y", "b,0,y"]
+    status, out, _ = tool(*labelled(*rows, header="video,frame,label"))
+    assert status == 1
+    assert "labels without frames" in out and "frame 25 is beyond video 'a'" in found(out)
+    assert "24 of 40 frames of labelled videos have no label (b 19 of 20, a 5 of 20)" in found(out)
+
+
+def test_labels_of_a_video_that_does_not_decode(tool, labelled, tmp_path: Path):
+    words = labelled("a,x", "b,y", "c,y")
+    (tmp_path / "v" / "south" / "c.mp4").write_text("no video")
+    _, out, _ = tool(*words)
+    assert "labels without frames: video 'c' has labels, and does not decode" in found(out)
+
+
+def test_all_that_is_wrong_with_a_label_file(tool, labelled):
+    rows = ("a,0,0:00:01,x", "b,1,0.5,y", "c,later,2,y")
+    status, out, _ = tool(*labelled(*rows, header="video,time_start,time_end,label"))
+    assert status == 1
+    assert "row 3: ends at 0.5, not after its start" in found(out)
+    assert "row 4: time_start 'later' is not a time" in found(out)
+
+
+def test_a_label_file_that_is_none(tool, labelled):
+    status, out, _ = tool(*labelled("1,2", header="foo,bar"))
+    assert status == 1 and "labels: " in out and "unknown column 'foo'" in found(out)
+
+
+@pytest.mark.parametrize(
+    ("classes", "count"),
+    [
+        (["Seal", "seal"], 1),
+        (["no seal", "noseal", "NoSeal "], 3),
+        (["a", "b"], 0),
+        (["ß", "SS"], 1),
+    ],
+)
+def test_classes_that_differ_in_case_or_blanks(classes: list[str], count: int):
+    assert len([*alike(classes)]) == count
+
+
+def test_a_site_in_two_splits(tool, labelled):
+    rows = ("a,x,train,north", "b,y,valid,north", "c,y,train,south")
+    status, out, _ = tool(*labelled(*rows, header="video,label,split,site"))
+    assert status == 1
+    assert "splits leak: videos of one site are in several splits: north (train, valid)" in found(
+        out
+    )
+
+
+def test_a_folder_in_two_splits_is_told_where_no_site_is(tool, labelled):
+    rows = ("a,x,train", "b,y,valid", "c,y,train")
+    _, out, _ = tool(*labelled(*rows, header="video,label,split"))
+    assert "look splits leak: videos of one folder are in several splits: north" in found(out)
+
+
+def test_splits_of_a_configuration(tool, labelled):
+    yaml = "splits: {by: site, valid: [b], test: [c]}"
+    rows = ("a,x,north", "b,y,north", "c,y,south")
+    status, out, _ = tool(*labelled(*rows, header="video,label,site", yaml=yaml))
+    assert status == 1 and "keeps the videos of a site together" in found(out)
+
+
+def test_copies_in_two_splits(tool, labelled, tmp_path: Path):
+    rows = ("a,x,train", "b,y,train", "c,y,valid")
+    words = labelled(*rows, header="video,label,split")
+    shutil.copy(tmp_path / "v" / "north" / "a.mp4", tmp_path / "v" / "south" / "c.mp4")
+    status, out, _ = tool(*words)
+    assert status == 1
+    assert "duplicates: copies of one file, and in train and valid: north/a.mp4" in found(out)
