@@ -67,18 +67,26 @@ def tiles(figures: Iterable[tuple[str, str, str]]) -> str:
 
 
 def table(
-    columns: Sequence[str], rows: Iterable[tuple[str, Sequence[Cell]]], *, fixed: Sequence[int] = ()
+    columns: Sequence[str],
+    rows: Iterable[tuple[str, Sequence[Cell]]],
+    *,
+    fixed: Sequence[int] = (),
+    cards: bool = False,
 ) -> str:
     """A table that is sorted by a click on a column's head.
 
     Args:
         rows: attributes of each, as HTML, and its cells.
         fixed: columns that it can't be sorted by.
+        cards: in a narrow window a row is a card, not wider than the window.
     """
+    rows = list(rows)
+    right = [cell.number for cell in rows[0][1]] if rows else [False] * len(columns)
     heads = "".join(
         f'<th scope="col">{text(name)}</th>'
         if place in fixed
-        else f'<th scope="col" aria-sort="none"><button type="button">{text(name)}</button></th>'
+        else f'<th scope="col" aria-sort="none"{_kind(right[place])}>'
+        f'<button type="button">{text(name)}</button></th>'
         for place, name in enumerate(columns)
     )
     body = "".join(
@@ -86,15 +94,19 @@ def table(
         for attributes, cells in rows
     )
     return (
-        f'<div class="scroll" tabindex="0"><table class="sortable"><thead><tr>{heads}</tr></thead>\n'
+        f'<div class="scroll" tabindex="0"><table class="{"sortable cards" if cards else "sortable"}">'
+        f"<thead><tr>{heads}</tr></thead>\n"
         f"<tbody>\n{body}</tbody></table></div>"
     )
 
 
+def _kind(number: bool) -> str:
+    return ' class="number"' if number else ""
+
+
 def _cell(column: str, cell: Cell) -> str:
-    kind = ' class="number"' if cell.number else ""
     value = "" if cell.value is None else f' data-value="{text(cell.value)}"'
-    return f'<td{kind}{value} data-column="{text(column)}">{cell.inner}</td>'
+    return f'<td{_kind(cell.number)}{value} data-column="{text(column)}">{cell.inner}</td>'
 
 
 def write_page(

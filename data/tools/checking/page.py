@@ -75,7 +75,7 @@ def _body(
     # Those of which most is to be said come first.
     order = sorted(measured, key=lambda name: _weight(of[name]))
     rows = (_row(name, measured[name], of[name], labelled) for name in order)
-    yield table(COLUMNS, rows, fixed=(0,))
+    yield table(COLUMNS, rows, fixed=(0,), cards=True)
 
 
 def _found(findings: Sequence[Finding]) -> Iterator[str]:

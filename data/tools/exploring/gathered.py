@@ -1,0 +1,132 @@
+"""All that a page of a data set shows, gathered: each video is decoded once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from data.console import Output
+from data.dataset import Dataset
+from data.files.path import File, relative
+from data.tools.checking.measure import size_of
+from data.tools.checking.processes import Failed, Job, run, usable_cpus
+from data.tools.exploring.pictures import Shown, Wanted
+from data.tools.exploring.stretches import Example, Stretch, examples, stretches
+from data.tools.source import Source
+from data.videos.find import find_files, stem
+from data.videos.rejects import Reject
+from data.videos.times import spread
+from data.videos.video import Video, open_videos
+
+_MAKE = "data.tools.exploring.pictures:make"
+_LARGEST = 28e6  # bytes of a page: what mail and phones take
+_PICTURES, _CLIPS = 14e6, 8e6  # bytes of all of them in a page, about
+_PICTURE, _CLIP = 7_000, 60_000  # bytes of one there
+_FEWEST, _MOST = 4, 10  # pictures of a video
+_EACH, _SECONDS = 3, 20.0  # examples of a class, and of how long a part of a video each is taken
+_SILENCE, _SLOWEST = 60.0, 50_000  # as of a check: seconds, and bytes a second
+
+
+@dataclass
+class Explored:
+    """All that a page shows.
+
+    Attributes:
+        dataset: None if there are no labels.
+        videos: those that are shown.
+        left_out: how many there are besides.
+        shown: of each video.
+        clips: example (of the clip's first second), content and kind.
+        rejects: videos that don't open.
+    """
+
+    title: str
+    dataset: Dataset | None
+    videos: dict[str, Video]
+    left_out: int = 0
+    stretches: dict[str, list[Stretch]] = field(default_factory=dict)
+    shown: dict[str, Shown] = field(default_factory=dict)
+    clips: list[tuple[Example, bytes, str]] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+
+
+def gather(source: Source, output: Output, *, processes: int | None = None) -> Explored:
+    """Gather what the page shows; every shown video is decoded once.
+
+    Raises:
+        DataError: there are no videos, or the labels are wrong.
+    """
+    title = str(source.videos) + (f" and {source.labels}" if source.labels else "")
+    if source.labels is None:
+        videos, rejects = _opened(source.videos, output)
+        explored = Explored(title, None, videos, rejects=rejects)
+    else:
+        dataset = source.load(output)
+        explored = Explored(title, dataset, dataset.videos, rejects=dataset.rejects)
+        explored.stretches = stretches(dataset)
+    names = [*explored.videos]
+    most = int(_PICTURES // (_PICTURE * _FEWEST))
+    if len(names) > most:
+        explored.left_out = len(names) - most
+        names = [names[place] for place in spread(len(names), most).tolist()]
+    chosen = _chosen(explored)
+    concerned = {name: explored.videos[name] for name in [*names, *(one.video for one in chosen)]}
+    each = min(_MOST, max(_FEWEST, int(_PICTURES // (_PICTURE * max(1, len(names))))))
+    clips: dict[str, list[Example]] = {name: [] for name in concerned}
+    for one in chosen:
+        clips[one.video].append(one)
+    jobs = [
+        _job(video, each if name in names else 0, clips[name]) for name, video in concerned.items()
+    ]
+    made: dict[str, Shown] = {}
+    with output.bar("decoding videos", len(jobs)) as advance:
+        for number, result in run(jobs, processes or usable_cpus(), lambda number, share: None):
+            failed = isinstance(result, Failed)
+            made[[*concerned][number]] = Shown(error=result.reason) if failed else result
+            advance()
+    explored.videos = {name: explored.videos[name] for name in names}
+    explored.shown = {name: made[name] for name in names}
+    found: list[tuple[int, tuple[Example, bytes, str]]] = []
+    for name, of_video in clips.items():
+        for one, (start, content) in zip(of_video, made[name].clips, strict=False):
+            if content:
+                clip = (one._replace(start=start), content, made[name].kind)
+                found.append((chosen.index(one), clip))
+    explored.clips = [clip for _, clip in sorted(found, key=lambda one: one[0])]
+    _thin(explored)
+    return explored
+
+
+def _thin(explored: Explored) -> None:
+    """Leave out every other picture of each video until the page is small enough."""
+    while True:
+        pictures = [len(content) for one in explored.shown.values() for _, content in one.pictures]
+        clips = [len(content) for _, content, _ in explored.clips]
+        if 4 / 3 * (sum(pictures) + sum(clips)) <= _LARGEST or len(pictures) <= len(explored.shown):
+            return
+        for one in explored.shown.values():
+            one.pictures = one.pictures[len(one.pictures) // 2 % 2 :: 2]
+
+
+def _opened(folder: File, output: Output) -> tuple[dict[str, Video], list[Reject]]:
+    files = find_files(folder)
+    root = folder.parent if files == [folder] else folder
+    named = {relative(file, root).as_posix(): file for file in files}
+    short = {name: str(Path(name).with_name(stem(file))) for name, file in named.items()}
+    often = [*short.values()]
+    named = {short[n] if often.count(short[n]) == 1 else n: file for n, file in named.items()}
+    with output.bar("opening videos", len(named)) as advance:
+        return open_videos(named, None, on_video=advance)
+
+
+def _chosen(explored: Explored) -> list[Example]:
+    if explored.dataset is None:
+        return []
+    classes = len(explored.dataset.classes)
+    each = max(1, min(_EACH, int(_CLIPS // (_CLIP * classes))))
+    return examples(explored.dataset, explored.stretches, each, _SECONDS)[: int(_CLIPS // _CLIP)]
+
+
+def _job(video: Video, pictures: int, clips: list[Example]) -> Job:
+    wanted = Wanted(video.info, pictures, [(one.start, one.end) for one in clips])
+    return Job(_MAKE, wanted, 2 * _SILENCE + size_of(video.info.path) / _SLOWEST, _SILENCE)
