@@ -14,6 +14,7 @@ from data.files.path import File, S3Path
 from data.videos.info import EXTENSIONS, VideoInfo
 
 _USUAL = 25.0  # frames a second, where nothing says at what rate images were taken
+_LARGEST = 100_000_000  # pixels; a few bytes may promise as many as memory does not hold
 _SCATTERED = 10  # times as many numbers missing as there are images: they count no frames
 
 
@@ -141,6 +142,10 @@ def read_image(image: Path) -> np.ndarray:
 
     try:
         with PIL.Image.open(image) as opened:
+            if opened.width * opened.height > _LARGEST:
+                raise VideoError(
+                    f"it has {opened.width} x {opened.height} pixels, more than a frame"
+                )
             picture = PIL.ImageOps.exif_transpose(opened)
             if picture.mode.startswith("I"):  # of 16 bits, which PIL would cut off at 255
                 pixels = np.asarray(picture, np.int64) >> 8

@@ -13,10 +13,12 @@ import av
 import numpy as np
 import pytest
 
+from data.files.path import S3Path
 from data.tools import sample
 from data.tools.checking.measure import jumps
 from data.tools.sample import draw_video
 from tests.conftest import FOLDER, draw_number
+from tests.data.files.remote import put
 
 SIZE = (64, 128)
 
@@ -164,6 +166,17 @@ def test_a_drawn_set_by_its_name(tool, tmp_path: Path, monkeypatch):
     status, out, err = tool("check", "sample", "--out", tmp_path)
     assert status == 0, out + err
     assert "checked 14 videos: 0 wrong" in out
+
+
+def test_videos_on_s3(tool, tmp_path: Path, make_video, s3):
+    put(S3Path("lab", "check"), "site/a.mp4", make_video(tmp_path / "a.mp4").read_bytes())
+    put(S3Path("lab", "check"), "b.mp4", b"no video")
+    put(S3Path("lab", "check"), "labels.csv", b"video,label\na,x\nb,y\n")
+    words = ("--labels", "s3://lab/check/labels.csv", "--out", tmp_path / "out")
+    status, out, err = tool("check", "s3://lab/check", *words)
+    assert status == 1, err
+    assert "checked 2 videos: 2 wrong" in out and "it can't be opened as a video" in found(out)
+    assert "site/a.mp4" in (tmp_path / "out" / "check.html").read_text()
 
 
 # The real files

@@ -168,6 +168,13 @@ def test_a_damaged_image_is_named_and_those_before_it_come(write: Write):
         next(frames)
 
 
+def test_a_few_bytes_that_promise_more_pixels_than_memory_holds(write: Write):
+    folder = write("v1", [1, 2])
+    PIL.Image.new("1", (12_000, 12_000)).save(folder / "v1_00001.png")
+    with pytest.raises(VideoError, match=r"v1_00001\.png.* 12000 x 12000 pixels"):
+        probe(folder)
+
+
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1"])
 def test_images_of_all_kinds_become_rgb(write: Write, mode: str):
     folder = write("v1", [1, 2, 37], "{number}.tif")

@@ -10,6 +10,7 @@ from tests.fuzz.readers import (
     arrays,
     configs,
     formats,
+    images,
     labels,
     networks,
     splits,
@@ -32,6 +33,7 @@ READERS: dict[str, Reader] = {
     "checkpoints": networks.CHECKPOINTS,
     "store": stores.READER,
     "videos": videos.READER,
+    "images": images.READER,
 }
 CORPUS = Path(__file__).parents[1] / "corpus"
 
