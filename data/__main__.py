@@ -12,6 +12,10 @@ from data.files.whole import DamagedFile
 
 # A tool's module in data.tools has main(arguments), which returns the exit status.
 TOOLS = {
+    "check": "decode all videos, and say what is wrong with them and their labels",
+    "explore": "one page to look at: videos, labels, classes",
+    "split": "draw which videos train, validate and test",
+    "extract": "write frames as images",
     "import": "write labels of another program as a CSV file",
     "export": "write labels in the form of another program",
 }

@@ -116,7 +116,14 @@ def _info(path: File, found: Inspection) -> VideoInfo:
     times = np.sort(found.times)
     times = times if np.all(np.diff(times) > 0) else np.arange(len(times)) / found.fps
     return VideoInfo(
-        path, times, found.fps, found.width, found.height, "pyav", found.numbers, found.remarks
+        path,
+        times,
+        found.fps,
+        found.width,
+        found.height,
+        declared=found.declared or 0,
+        numbers=found.numbers,
+        remarks=found.remarks,
     )
 
 
