@@ -69,7 +69,7 @@ ROOMS: dict[str, list[str]] = {
     "tuner/study/*.py": ["tuner/study/halving/"],
     "tuner/analysis/": ["tuner/preparation/"],
     "tuner/diagnosis/": ["tuner/study/store/", "tuner/cluster/"],
-    TOP: ["tuner/study/*.py", "tuner/analysis/", "tuner/diagnosis/"],
+    TOP: ["tuner/study/*.py", "tuner/analysis/", "tuner/diagnosis/", "data/__main__.py"],
     "tuner/__init__.py": [TOP],
 }
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +14,13 @@ from rich.table import Table
 
 from data.console import Output, duration, output
 from data.errors import DataError
-from data.files.path import File, relative
-from data.tools.checking.findings import Finding, duplicates, of_video
+from data.files.path import File
+from data.tools.checking.findings import Finding, by_video, duplicates, of_video
 from data.tools.checking.labels import Labelled, check_labels
-from data.tools.checking.measure import Measured, size_of
+from data.tools.checking.measure import Asked, Measured, size_of
 from data.tools.checking.page import write_check
 from data.tools.checking.processes import Failed, Job, run, usable_cpus
-from data.tools.source import Source, add_source, parser, source_of
-from data.videos.find import find_files
+from data.tools.source import Source, add_source, named_videos, parser, source_of
 from data.videos.rejects import Reject, write_rejects
 
 EXAMPLES = """
@@ -56,11 +55,11 @@ class Checked:
     @property
     def rejects(self) -> list[Reject]:
         """Videos that don't decode, or not to their end."""
-        reasons: dict[str, list[str]] = {}
-        for one in self.findings:
-            if one.video and one.level == "wrong":
-                reasons.setdefault(one.video, []).append(one.text)
-        return [Reject(name, self.files[name], "; ".join(reasons[name])) for name in reasons]
+        lost = by_video(one for one in self.findings if one.level == "wrong")
+        return [
+            Reject(name, self.files[name], "; ".join(one.text for one in of_one))
+            for name, of_one in lost.items()
+        ]
 
 
 def check(source: Source, output: Output, *, processes: int | None = None) -> Checked:
@@ -72,9 +71,11 @@ def check(source: Source, output: Output, *, processes: int | None = None) -> Ch
     Raises:
         DataError: there are no videos.
     """
-    files = _named(source)
+    files = named_videos(source.videos, endings=True)
     most = int(min(_THUMBNAILS, _PAGE // (_BYTES * len(files))))
-    measured = _measured(files, most, output, processes or usable_cpus())
+    asked = [(file, most, source.settings.get("fps")) for file in files.values()]
+    found = _measured(asked, output, processes or usable_cpus())
+    measured = dict(zip(files, found, strict=True))
     labelled = None if source.labels is None else check_labels(source, files, measured)
     findings = [*labelled.findings] if labelled else []
     findings += duplicates(measured, labelled.splits if labelled else {})
@@ -83,17 +84,13 @@ def check(source: Source, output: Output, *, processes: int | None = None) -> Ch
     return Checked(files, measured, findings, labelled)
 
 
-def _named(source: Source) -> dict[str, File]:
-    files = find_files(source.videos)
-    root = source.videos.parent if files == [source.videos] else source.videos
-    return {relative(file, root).as_posix(): file for file in files}
-
-
-def _measured(
-    files: Mapping[str, File], thumbnails: int, output: Output, processes: int
-) -> dict[str, Measured]:
-    sizes = [size_of(file) for file in files.values()]
-    jobs = [_job(file, size, thumbnails) for file, size in zip(files.values(), sizes, strict=True)]
+def _measured(asked: Sequence[Asked], output: Output, processes: int) -> list[Measured]:
+    sizes = [size_of(file) for file, *_ in asked]
+    # The time that one may take grows with the file.
+    jobs = [
+        Job(_MEASURE, one, 2 * _SILENCE + size / _SLOWEST, _SILENCE)
+        for one, size in zip(asked, sizes, strict=True)
+    ]
     done, told = np.zeros(len(jobs)), 0
     found: dict[int, Measured] = {}
     with output.bar("decoding videos, MB", max(1, sum(sizes) // 10**6)) as advance:
@@ -109,23 +106,18 @@ def _measured(
             failed = isinstance(result, Failed)
             found[number] = Measured(sizes[number], error=result.reason) if failed else result
             beat(number, 1.0)
-    return {name: found[number] for number, name in enumerate(files)}
-
-
-def _job(file: File, size: int, thumbnails: int) -> Job:
-    """The time that it may take grows with the file."""
-    return Job(_MEASURE, (file, thumbnails), 2 * _SILENCE + size / _SLOWEST, _SILENCE)
+    return [found[number] for number in range(len(jobs))]
 
 
 def expected(source: Source) -> tuple[int, int, float]:
     """How many videos there are, their bytes, and about how many seconds a check of them takes."""
-    files = [*_named(source).values()]
+    files = [*named_videos(source.videos).values()]
     sizes = [size_of(file) for file in files]
     order = sorted(range(len(files)), key=lambda number: sizes[number])
     tried = [order[len(order) // 2], *order[:: max(1, len(order) // _TRIED)][-_TRIED:]]
     shares = np.zeros(len(tried))
     reached, spent, begun = 0.0, 0.0, 0.0
-    jobs = [Job(_MEASURE, (files[number], 0), _TRY, _TRY) for number in tried]
+    jobs = [Job(_MEASURE, (files[number], 0, None), _TRY, _TRY) for number in tried]
     for place, result in run(jobs, 1, shares.__setitem__):
         if begun:  # the first one also waits for the process to start
             reached += sizes[tried[place]] * (
@@ -186,9 +178,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _show(checked: Checked, output: Output) -> None:
-    concerned = Counter(one.video for one in checked.findings if one.video)
+    concerned = by_video(checked.findings)
     if concerned:
-        output.console.print(_table(checked, [*concerned][:_SHOWN]))
+        output.console.print(_table(checked.measured, dict(islice(concerned.items(), _SHOWN))))
         if len(concerned) > _SHOWN:
             output.say(f"and {len(concerned) - _SHOWN} more videos, in the page")
     for finding in checked.findings:
@@ -196,14 +188,14 @@ def _show(checked: Checked, output: Output) -> None:
             output.say(f"{finding.level:<5}  {finding.kind}: {finding.text}")
 
 
-def _table(checked: Checked, names: Sequence[str]) -> Table:
+def _table(measured: Mapping[str, Measured], findings: Mapping[str, list[Finding]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("video", "codec", "size", "frames/s", "frames", "found"):
         right = column in ("frames/s", "frames")
         table.add_column(column, justify="right" if right else "left", overflow="fold")
-    for name in names:
-        found = checked.measured[name].inspection
-        said = [f"{one.level}: {one.text}" for one in checked.findings if one.video == name]
+    for name, of_one in findings.items():
+        found = measured[name].inspection
+        said = [f"{one.level}: {one.text}" for one in of_one]
         facts = [""] * 4
         if found is not None:
             size = f"{found.width}x{found.height}"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
@@ -16,13 +15,13 @@ import pandas as pd
 
 from data.console import Output, output
 from data.errors import DataError, some
-from data.files.path import File, place, relative
+from data.files.path import File, place
 from data.files.whole import write_table
 from data.labels.file import read_labels
 from data.labels.table import expand
-from data.tools.images import Images, Job, safe
-from data.tools.source import parser
-from data.videos.find import find_files, match_files, stem
+from data.tools.extracting.images import Images, Job, safe
+from data.tools.source import named_videos, parser
+from data.videos.find import match_files
 from data.videos.rejects import Reject, write_rejects
 from data.videos.video import Video, open_videos, video_remarks
 
@@ -73,9 +72,7 @@ def extract(
     Raises:
         DataError: there are no videos, labels are wrong, or the folder has images made in another way.
     """
-    files = find_files(videos)
-    root = videos.parent if files == [videos] else videos
-    named = _named(files, root)
+    named = named_videos(videos)
     if labels is None:
         table = dict[str, pd.DataFrame]()
         with output.bar("opening videos", len(named)) as advance:
@@ -111,17 +108,6 @@ def extract(
     write_rejects(rejects, folder)
     written = sum(result for result in results if isinstance(result, int))
     return Extracted(len(jobs), len(jobs) - len(waiting), written, rejects, listed)
-
-
-def _named(files: Sequence[File], root: File) -> dict[str, File]:
-    """Videos by their path below the folder, without the ending where that is clear."""
-    paths = {file: relative(file, root) for file in files}
-    short = {file: (path.parent / stem(file)).as_posix() for file, path in paths.items()}
-    often = Counter(name.lower() for name in short.values())
-    return {
-        name if often[name.lower()] == 1 else paths[file].as_posix(): file
-        for file, name in short.items()
-    }
 
 
 def _labelled(

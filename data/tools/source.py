@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,10 +16,11 @@ import yaml
 from data.console import Output
 from data.dataset import Dataset, load
 from data.errors import DataError, nearest
-from data.files.path import File, place
+from data.files.path import File, place, relative
 from data.files.plain_yaml import MOST_BYTES, values
 from data.labels.file import label_form
 from data.tools.drawn import DRAWN, draw_set
+from data.videos.find import find_files, stem
 
 _ENDINGS = (".yaml", ".yml")
 
@@ -154,6 +156,24 @@ def source_of(source: str | None, labels: str | None, output: Output) -> Source:
     splits = settings.get("splits") or {}
     given = {key: value for key, value in splits.items() if value is not None}
     return Source(place(videos), None if named is None else place(str(named)), settings, given)
+
+
+def named_videos(folder: File, *, endings: bool = False) -> dict[str, File]:
+    """Videos by their path below the folder, without the ending where that is clear.
+
+    Args:
+        endings: keep all of them.
+
+    Raises:
+        DataError: there are none.
+    """
+    files = find_files(folder)
+    root = folder.parent if files == [folder] else folder
+    paths = {file: relative(file, root) for file in files}
+    short = {file: (path.parent / stem(file)).as_posix() for file, path in paths.items()}
+    often = Counter(name.lower() for name in short.values())
+    clear = {file: not endings and often[name.lower()] == 1 for file, name in short.items()}
+    return {short[file] if clear[file] else paths[file].as_posix(): file for file in files}
 
 
 def _data_section(path: Path) -> dict[str, Any]:

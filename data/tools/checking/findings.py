@@ -31,6 +31,15 @@ class Finding:
     video: str = ""
 
 
+def by_video(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    """The findings of each video that has some."""
+    found: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if finding.video:
+            found.setdefault(finding.video, []).append(finding)
+    return found
+
+
 def of_video(name: str, measured: Measured) -> Iterator[Finding]:
     """What is to be said of one video."""
     found = measured.inspection

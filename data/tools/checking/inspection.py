@@ -12,6 +12,7 @@ import numpy as np
 from data.errors import VideoError
 from data.files.image_folder import images_of
 from data.videos.images import probe_images, read_image
+from data.videos.info import VideoInfo
 
 WIDTH = 160  # pixels of the pictures that are looked at
 CONCEALED = "errors in the picture"  # which the decoder has filled in
@@ -61,19 +62,22 @@ class Inspection:
         return bool(high - low > max(0.1 * usual, 0.002))
 
 
-def inspect(path: Path, on_frame: OnFrame, beat: Callable[[float], None]) -> Inspection:
+def inspect(
+    path: Path, on_frame: OnFrame, beat: Callable[[float], None], fps: float | None = None
+) -> Inspection:
     """Decode all of a file.
 
     Args:
         on_frame: called with each frame, upright, of `WIDTH` pixels, uint8 ``[h, w, 3]`` RGB, and its
             second.
         beat: called with the share of the file that is done.
+        fps: of a folder of images that does not say its own.
 
     Raises:
         VideoError: it is no video, or nothing in it can be decoded.
     """
     if path.is_dir():
-        return _inspect_images(path, on_frame, beat)
+        return _inspect_images(probe_images(path, fps), on_frame, beat)
     if path.stat().st_size == 0:
         raise VideoError("the file is empty (0 bytes)")
     import av
@@ -174,11 +178,12 @@ class _Decoding:
         self._on_frame(np.rot90(small, k=round(frame.rotation / 90)), second)
 
 
-def _inspect_images(folder: Path, on_frame: OnFrame, beat: Callable[[float], None]) -> Inspection:
+def _inspect_images(
+    info: VideoInfo, on_frame: OnFrame, beat: Callable[[float], None]
+) -> Inspection:
     import PIL.Image
 
-    info = probe_images(folder)
-    images = images_of(folder)
+    images = images_of(Path(str(info.path)))
     ending = images[0].suffix.lower().lstrip(".")
     found = Inspection("images", ending, info.width, info.height, 0, len(info), info.duration)
     found.fps, found.numbers, found.remarks = info.fps, info.numbers, info.remarks

@@ -23,6 +23,8 @@ _STRETCH, _FRAMES = 2.0, 5  # seconds and frames that a picture has to be black 
 _JUMP, _TIMES = 1.0, 10  # seconds, and times the usual step, from which on a clock has jumped
 
 Stretch = tuple[float, float]
+# A file, how many thumbnails to make, and the rate of images that don't say theirs.
+Asked = tuple[File, int, float | None]
 
 
 @dataclass
@@ -57,20 +59,16 @@ def size_of(file: File) -> int:
     return sum(one.stat().st_size for one in (images_of(file) if file.is_dir() else [file]))
 
 
-def measure(asked: tuple[File, int], beat: Beat) -> Measured:
-    """Decode a video.
-
-    Args:
-        asked: the file, and how many thumbnails to make.
-    """
-    file, thumbnails = asked
+def measure(asked: Asked, beat: Beat) -> Measured:
+    """Decode a video."""
+    file, thumbnails, fps = asked
     found = Measured()
     looking = _Looking(thumbnails)
     try:
         found.size = size_of(file)
         with local(file) as path:
             found.content = _content(path)
-            inspection = inspect(path, looking.take, beat)
+            inspection = inspect(path, looking.take, beat, fps)
     except (VideoError, OSError) as error:
         found.error = str(error)
         return found

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from data.console import duration
 from data.page import Cell, beside, data_uri, megabytes, number, table, text, tiles, write_page
-from data.tools.checking.findings import Finding
+from data.tools.checking.findings import Finding, by_video
 from data.tools.checking.labels import Labelled
 from data.tools.checking.measure import Measured
 
@@ -71,10 +71,10 @@ def _body(
         + "".join(f'<option value="{text(kind)}">{text(kind)}</option>' for kind in kinds)
         + "</select></div>\n"
     )
-    of = {name: [one for one in findings if one.video == name] for name in measured}
+    of = by_video(findings)
     # Those of which most is to be said come first.
-    order = sorted(measured, key=lambda name: _weight(of[name]))
-    rows = (_row(name, measured[name], of[name], labelled) for name in order)
+    order = sorted(measured, key=lambda name: _weight(of.get(name, [])))
+    rows = (_row(name, measured[name], of.get(name, []), labelled) for name in order)
     yield table(COLUMNS, rows, fixed=(0,), cards=True)
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from data.console import Output
 from data.dataset import Dataset
-from data.files.path import File, relative
 from data.tools.checking.measure import size_of
 from data.tools.checking.processes import Failed, Job, run, usable_cpus
 from data.tools.exploring.pictures import Shown, Wanted
 from data.tools.exploring.stretches import Example, Stretch, examples, stretches
-from data.tools.source import Source
-from data.videos.find import find_files, stem
+from data.tools.source import Source, named_videos
 from data.videos.rejects import Reject
 from data.videos.times import spread
 from data.videos.video import Video, open_videos
@@ -58,7 +55,9 @@ def gather(source: Source, output: Output, *, processes: int | None = None) -> E
     """
     title = str(source.videos) + (f" and {source.labels}" if source.labels else "")
     if source.labels is None:
-        videos, rejects = _opened(source.videos, output)
+        named = named_videos(source.videos)
+        with output.bar("opening videos", len(named)) as advance:
+            videos, rejects = open_videos(named, source.settings.get("fps"), on_video=advance)
         explored = Explored(title, None, videos, rejects=rejects)
     else:
         dataset = source.load(output)
@@ -106,17 +105,6 @@ def _thin(explored: Explored) -> None:
             return
         for one in explored.shown.values():
             one.pictures = one.pictures[len(one.pictures) // 2 % 2 :: 2]
-
-
-def _opened(folder: File, output: Output) -> tuple[dict[str, Video], list[Reject]]:
-    files = find_files(folder)
-    root = folder.parent if files == [folder] else folder
-    named = {relative(file, root).as_posix(): file for file in files}
-    short = {name: str(Path(name).with_name(stem(file))) for name, file in named.items()}
-    often = [*short.values()]
-    named = {short[n] if often.count(short[n]) == 1 else n: file for n, file in named.items()}
-    with output.bar("opening videos", len(named)) as advance:
-        return open_videos(named, None, on_video=advance)
 
 
 def _chosen(explored: Explored) -> list[Example]:

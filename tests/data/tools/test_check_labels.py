@@ -92,3 +92,21 @@ def test_copies_in_two_splits(tool, labelled, tmp_path: Path):
     status, out, _ = tool(*words)
     assert status == 1
     assert "duplicates: copies of one file, and in train and valid: north/a.mp4" in found(out)
+
+
+def test_the_rate_of_images_that_do_not_say_theirs_is_that_of_the_configuration(
+    tool, tmp_path: Path, make_video
+):
+    for place, name in enumerate("ab"):
+        make_video(tmp_path / f"{name}.mp4", numbers=[*range(place * 30, place * 30 + 20)])
+        tool("extract", tmp_path / f"{name}.mp4", "--out", tmp_path / "v")
+        (tmp_path / "v" / name / "fps.txt").unlink()
+    rows = ("a,0,4,x", "b,0,4,y")
+    (tmp_path / "labels.csv").write_text(
+        "\n".join(["video,time_start,time_end,label", *rows]) + "\n"
+    )
+    (tmp_path / "c.yaml").write_text(
+        f"data: {{videos: {tmp_path / 'v'}, labels: {tmp_path / 'labels.csv'}, fps: 5}}\n"
+    )
+    status, out, _ = tool("check", tmp_path / "c.yaml", "--out", tmp_path / "out")
+    assert status == 0 and "checked 2 videos: 0 wrong, 0 to look at" in out

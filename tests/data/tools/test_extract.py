@@ -10,7 +10,7 @@ import PIL.Image
 import pytest
 
 import data
-from data.tools.images import safe
+from data.tools.extracting.images import safe
 from data.videos.decode import probe, read_frames
 from tests.conftest import read_number
 

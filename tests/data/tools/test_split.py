@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -136,3 +139,16 @@ def test_without_a_tool_all_are_listed(tool):
     status, out, _ = tool()
     assert status == 0 and "python -m data extract" in out
     assert "there is no tool 'splt'" in tool("splt")[2]
+
+
+def test_a_folder_named_data_hides_no_tool_of_tuner(labels: Path, tmp_path: Path):
+    (tmp_path / "data").mkdir()
+    root = Path(data.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-m", "tuner", "data", "check", labels.parent, "--dry-run"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and "60 videos" in done.stdout, done.stderr
