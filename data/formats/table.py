@@ -93,12 +93,17 @@ class Opened:
     taken: Taken | None = None
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with rows that were not taken."""
+        return list(self.taken.problems) if self.taken else []
+
 
 def recognised(path: File, content: bytes, wanted: Iterable[str] = ()) -> str | None:
     """Which of `FORMATS` a file is by its content; None, if it may be a CSV file of our own.
 
     Args:
-        wanted: as of `opened`, in lower case.
+        wanted: columns that a user has named, in lower case.
     """
     head = text_of(path, content[:_HEAD])
     if head.lstrip()[:1] in ("{", "<"):
@@ -129,19 +134,20 @@ def _of_header(header: list[str], second: list[str]) -> str | None:
     return "deepethogram" if onehot.recognised(header, second) else None
 
 
-def opened(path: File, key: str, wanted: Iterable[str] = ()) -> Opened:
+def opened(path: File, key: str, columns: Mapping[str, str | None] | None = None) -> Opened:
     """Read a label file of any program, or a folder of them.
 
     Args:
         key: of the YAML, which names the file.
-        wanted: columns that a user has named: a table that has one is no other program's, and a sheet
-            that has one is the right one of its workbook.
+        columns: that a user has named, by our names: a table that has one is no other program's, and a
+            sheet that has one is the right one of its workbook.
 
     Raises:
         DataError: it can't be read, or is of no form that is known.
     """
     if isinstance(path, Path) and path.is_dir():
         return _of_folder(path)
+    wanted = [name for name in (columns or {}).values() if name]
     return _of_file(path, read_content(path, key), wanted)
 
 

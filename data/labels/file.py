@@ -86,16 +86,14 @@ def read_labels(path: File, extra: Iterable[str] = (), on_read: OnRead | None = 
         DataError: it can't be read, or its columns aren't those of any form.
     """
     file_of = opened(path, _KEY)
-    taken, content = file_of.taken, file_of.content
-    with reading(2 * len(content), on_read) as advance:  # looked through, and read
-        cells = taken or look_through(path, content, advance=advance)
+    with reading(2 * len(file_of.content), on_read) as advance:  # looked through, and read
+        cells = file_of.taken or look_through(path, file_of.content, advance=advance)
         columns = _texts(cells.names)
         form = _form_of(columns, path, extra)
         parse = {"frame": frame_numbers} if form == "frame" else {}
         table = cells.read(parse, advance)
-    file = LabelFile(path, form, _rows(path, table, taken))
-    file.notes = taken.notes if taken else file_of.notes
-    file.problems = list(taken.problems) if taken else []
+    file = LabelFile(path, form, _rows(path, table, file_of.taken), problems=file_of.problems)
+    file.notes = [*file_of.notes, *(file_of.taken.notes if file_of.taken else [])]
     file.groupings = [name for name in columns if name not in {*FORMS[form], "split"}]
     _check_cells(file, table)
     if form == "frame":

@@ -71,7 +71,7 @@ def test_a_sheet_is_known_by_the_columns_that_are_wanted(tmp_path: Path) -> None
         Data=[["Site", "File", "Species", "Date"], ["n", "a.mp4", "fox", date(2024, 5, 31)]],
     )
     assert (
-        opened(path, "data.labels", ["Species"]).content.splitlines()[1]
+        opened(path, "data.labels", {"label": "Species"}).content.splitlines()[1]
         == b"n,a.mp4,fox,2024-05-31"
     )
     assert opened(path, "data.labels").content.splitlines()[0] == b"a,b"

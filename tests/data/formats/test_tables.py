@@ -99,7 +99,7 @@ def test_a_table_whose_columns_a_user_names_is_no_other_programs(tmp_path: Path)
     path = tmp_path / "labels.csv"
     path.write_text("filepath,label,Species\na.mp4,1,fox\n")
     assert opened(path, "data.labels").taken is not None
-    assert opened(path, "data.labels", ["Species"]).taken is None
+    assert opened(path, "data.labels", {"label": "Species"}).taken is None
 
 
 # Folders
