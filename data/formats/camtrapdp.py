@@ -56,8 +56,9 @@ def read(path: File, content: bytes) -> Taken:
             if size > MOST:
                 refuse(file, f"has {size >> 20:,} MB; at most {MOST >> 20} MB are read")
             return file.read_bytes()
-        except OSError as error:
-            refuse(path, f"names '{name}', which can't be read: {error.strerror or error}")
+        except (OSError, ValueError) as error:  # the latter of a NUL in the name
+            reason = getattr(error, "strerror", None) or error
+            refuse(path, f"names '{name}', which can't be read: {reason}")
 
     return read_package(path, content, part)
 

@@ -17,6 +17,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from itertools import groupby
+from operator import itemgetter
 from pathlib import PurePosixPath
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -186,12 +188,13 @@ def write(rows: pd.DataFrame, infos: Mapping[str, VideoInfo]) -> Made:
             SubElement(SubElement(labels, "label"), "name").text = label
         SubElement(task, "source").text = info.path.name if info else str(video)
         size = {"width": str(info.width), "height": str(info.height)} if info else {}
-        for frame, of_frame in of_video.groupby("frame", sort=True):
+        tags = sorted(zip(of_video["frame"], of_video["label"].astype(str), strict=True))
+        for frame, of_frame in groupby(tags, key=itemgetter(0)):
             # CVAT finds a frame of a video by this name.
             place = {"id": str(frame), "name": f"frame_{frame:06}", **size}
             image = SubElement(root, "image", place)
-            for label in of_frame["label"]:
-                SubElement(image, "tag", {"label": str(label), "source": "manual"})
+            for _, label in of_frame:
+                SubElement(image, "tag", {"label": label, "source": "manual"})
         indent(root)
         text = tostring(root, encoding="unicode")
         name = file_name(str(video), files, ".xml")

@@ -155,6 +155,12 @@ def test_tables_elsewhere_are_not_opened(tmp_path: Path, place: str) -> None:
         taken_of(folder)
 
 
+def test_names_that_no_file_can_have(tmp_path: Path) -> None:
+    for name in ("a\0b", "a" * 5000):
+        with pytest.raises(DataError, match="which can't be read"):
+            taken_of(write(tmp_path / "a", resources(media=name)))
+
+
 def test_all_that_is_wrong_with_a_package_is_told_at_once(tmp_path: Path) -> None:
     folder = write(
         tmp_path / "a", resources(media=["gone.csv"], deployments=None), observations="a,b\n1,2\n"
