@@ -103,6 +103,8 @@ def test_media_one_after_the_other_and_states_across_them(path: Path) -> None:
         [70.04, "", "rest", "", ""],
         [60.04, "", "call", "", ""],
         [80, "", "call", "", ""],
+        [75, "", "grüßen", "", ""],
+        [81, "", "grüßen", "", ""],
     ]
     files = {"1": ["a.mp4", "b.mp4"], "2": ["other.mp4"]}
     found = taken(path, project(one=observation(events, file=files, media_info=info)))
@@ -110,6 +112,7 @@ def test_media_one_after_the_other_and_states_across_them(path: Path) -> None:
         ("a.mp4", "50", "60.04", "rest"),
         ("b.mp4", "0", "0", "call"),
         ("b.mp4", "0", "10", "rest"),
+        ("b.mp4", "14.96", "20.96", "grüßen"),
         ("b.mp4", "19.96", "19.96", "call"),
     ]
     assert "labels are of the first player, not of other.mp4" in notes(found)

@@ -139,11 +139,12 @@ def test_what_is_wrong_is_told_with_tier_and_annotation(path: Path) -> None:
     [
         (document()[:200], "not XML"),
         (document().replace("?>", '?><!DOCTYPE a [<!ENTITY b "c">]>', 1), "document type (DTD)"),
+        (document().replace("?>", "?><!DOCTYPE a>", 1), "document type (DTD)"),
         ("<ANNOTATION_DOCUMENT>" + "<a>" * 200, "nested more than 100 deep"),
         ('<?xml version="1.0" encoding="klingon"?><ANNOTATION_DOCUMENT/>', "not XML"),
         ("<x><ANNOTATION_DOCUMENT/></x>", "its root is 'x', not ANNOTATION_DOCUMENT"),
     ],
-    ids=["cut", "entities", "deep", "encoding", "root"],
+    ids=["cut", "entities", "DTD", "deep", "encoding", "root"],
 )
 def test_files_that_are_none_or_could_harm(path: Path, content: str, words: str) -> None:
     told = refused(path, content)
