@@ -31,7 +31,7 @@ def as_table(
 
     Args:
         known: whether a header is one of a label file; the first sheet with such a one is taken, or
-            the first that is a table at all.
+            the one with most columns: others mostly are notes on it.
 
     Raises:
         DataError: it can't be read, or has no table.
@@ -44,14 +44,15 @@ def as_table(
     try:
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
         sheets = [(sheet.title, sheet) for sheet in book.worksheets]
-        first: tuple[str, bytes] | None = None
+        widest, most = None, 1
         for title, sheet in sheets:
             sheet.reset_dimensions()  # what it says of its own size may be wrong
             header = next((cells for _, cells in _rows(path, title, sheet) if any(cells)), [])
             if known(header):
                 return _written(path, title, sheet), _said(path, title, sheets)
-            if first is None and sum(map(bool, header)) > 1:
-                first = title, _written(path, title, sheet)
+            if (width := sum(map(bool, header))) > most:
+                widest, most = (title, sheet), width
+        table = b"" if widest is None else _written(path, *widest)
     except (
         KeyError,
         ValueError,
@@ -63,9 +64,9 @@ def as_table(
     ) as error:
         # What openpyxl stumbles over; ParseError is a SyntaxError.
         refuse(path, f"is damaged, or no Excel workbook: {type(error).__name__} {error}")
-    if first is None:
+    if widest is None:
         refuse(path, f"has no table in its {len(sheets)} sheets")
-    return first[1], _said(path, first[0], sheets)
+    return table, _said(path, widest[0], sheets)
 
 
 def _declares(content: bytes) -> bool:

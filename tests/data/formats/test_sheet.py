@@ -67,14 +67,25 @@ def test_the_first_sheet_with_labels_is_read_and_named(tmp_path: Path) -> None:
 def test_a_sheet_is_known_by_the_columns_that_are_wanted(tmp_path: Path) -> None:
     path = book(
         tmp_path / "labels.xlsx",
-        Readme=[["a", "b"], ["c", "d"]],
+        Readme=[["a", "b", "c", "d", "e"], ["c", "d"]],
         Data=[["Site", "File", "Species", "Date"], ["n", "a.mp4", "fox", date(2024, 5, 31)]],
     )
     assert (
         opened(path, "data.labels", {"label": "Species"}).content.splitlines()[1]
         == b"n,a.mp4,fox,2024-05-31"
     )
-    assert opened(path, "data.labels").content.splitlines()[0] == b"a,b"
+
+
+def test_else_the_sheet_with_most_columns_is_taken(tmp_path: Path) -> None:
+    path = book(
+        tmp_path / "labels.xlsx",
+        Notes=[["a", "b"], ["c", "d"]],
+        Data=[["Ort", "Datei", "Art"], ["n", "a.mp4", "fox"]],
+        More=[["x", "y", "z"]],
+    )
+    found = opened(path, "data.labels")
+    assert found.content.splitlines()[1] == b"n,a.mp4,fox"
+    assert found.notes == [f"{path}: sheet 'Data' is read, not Notes, More"]
 
 
 def test_workbooks_of_other_programs(tmp_path: Path) -> None:
