@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from data.tools.traps import make_traps
+from data.tools.drawing.traps import make_traps
 
 ROOT = Path(__file__).parents[2]
 VIDEOS, SITES = 150, 10  # of the camera traps; half of the sites are never learnt from

@@ -19,7 +19,7 @@ from data.errors import DataError, nearest
 from data.files.path import File, place, relative
 from data.files.plain_yaml import MOST_BYTES, values
 from data.labels.file import label_form
-from data.tools.drawn import DRAWN, draw_set
+from data.tools.drawing.sets import DRAWN, draw_set
 from data.videos.find import find_files, stem
 
 _ENDINGS = (".yaml", ".yml")

@@ -13,7 +13,7 @@ from data.errors import DataError, some
 from data.files.path import place
 from data.files.store import default_folder
 from data.labels.splits import write_splits
-from data.tools.drawn import draw_set
+from data.tools.drawing.sets import draw_set
 from data.videos.info import VideoInfo
 from data.videos.opened import keep, known
 from data.videos.rejects import Reject, write_rejects

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from data.files.path import S3Path
-from data.tools import sample
 from data.tools.checking.measure import jumps
-from data.tools.sample import draw_video
+from data.tools.drawing import sample
+from data.tools.drawing.sample import draw_video
 from tests.conftest import FOLDER, draw_number
 from tests.data.files.remote import put
 

@@ -173,7 +173,10 @@ def test_a_missing_file_and_tool(tmp_path: Path, capsys) -> None:
     assert main(["import", str(tmp_path / "gone"), "--to", str(tmp_path / "x.csv")]) == 2
     assert "can't read" in capsys.readouterr().err
     assert main(["convert"]) == 2
-    assert "there is no tool 'convert'; there is import, export" in capsys.readouterr().err
+    assert (
+        "there is no tool 'convert'; there is check, explore, split, extract, import, export"
+        in capsys.readouterr().err
+    )
 
 
 def test_from_a_shell(tmp_path: Path, labels: Path) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data.tools import sample
-from data.tools.sample import CLIPS, draw_video, make_sample
+from data.tools.drawing import sample
+from data.tools.drawing.sample import CLIPS, draw_video, make_sample
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import data
-from data.tools import traps
+from data.tools.drawing import traps
 
 
 @pytest.fixture(scope="module")

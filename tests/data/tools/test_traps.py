@@ -11,8 +11,9 @@ import pytest
 import data
 from data.console import quiet
 from data.files.path import place
-from data.tools import drawn, traps
-from data.tools.traps import SHARES, draw_video, make_traps, plan
+from data.tools.drawing import sets as drawn
+from data.tools.drawing import traps
+from data.tools.drawing.traps import SHARES, draw_video, make_traps, plan
 from tuner.config.load import absolute, parse
 from tuner.config.sections import DataConfig
 from tuner.preparation import one_machine

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data.tools.animals import draw_animal, plan_animal
-from data.tools.canvas import Array
-from data.tools.folder import FPS, LABELS, fill, write_video
-from data.tools.scenery import SPARE, Site, Weather, draw_banner, draw_site, sway
+from data.tools.drawing.animals import draw_animal, plan_animal
+from data.tools.drawing.canvas import Array
+from data.tools.drawing.folder import FPS, LABELS, fill, write_video
+from data.tools.drawing.scenery import SPARE, Site, Weather, draw_banner, draw_site, sway
 
 VERSION = 1  # raise it whenever the drawing changes: older samples are then drawn anew
 VIDEOS, SITES = 60, 5

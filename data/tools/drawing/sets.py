@@ -6,8 +6,8 @@ from pathlib import Path
 
 from data.console import Output
 from data.files.store import default_folder
-from data.tools.sample import CLIPS, make_sample
-from data.tools.traps import VIDEOS, make_traps
+from data.tools.drawing.sample import CLIPS, make_sample
+from data.tools.drawing.traps import VIDEOS, make_traps
 
 DRAWN = ("sample", "sample-traps")
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data.tools.canvas import Array, blend, grid, oval
-from data.tools.folder import LABELS, fill, write_video
+from data.tools.drawing.canvas import Array, blend, grid, oval
+from data.tools.drawing.folder import LABELS, fill, write_video
 
 VERSION = 1  # raise it whenever the drawing changes: older samples are then drawn anew
 WIDTH, HEIGHT = 320, 240

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data.tools.canvas import Array, blend, grid, limb, oval
+from data.tools.drawing.canvas import Array, blend, grid, limb, oval
 
 COATS = {"fox": (158, 94, 52), "deer": (126, 94, 66), "bird": (62, 58, 58)}
 LENGTHS = {"fox": (26, 48), "deer": (36, 54), "bird": (19, 22)}  # a body's, far away, and more near

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data.tools.canvas import Array, blend, grid, limb, noise, oval
+from data.tools.drawing.canvas import Array, blend, grid, limb, noise, oval
 
 SPARE = 12  # pixels of scene beyond each edge of the picture, as cameras are not put up twice alike
 GROUNDS = ((104, 112, 62), (122, 94, 62), (136, 122, 92), (92, 88, 66), (84, 106, 56))
