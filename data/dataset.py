@@ -12,12 +12,15 @@ from data.cells.text import OnRead
 from data.errors import DataError, some
 from data.files.path import File, OnChunk
 from data.labels.assign import with_splits
+from data.labels.columns import Given
 from data.labels.draw import fold_splits
 from data.labels.file import read_labels, read_splits
 from data.labels.groups import group_videos
+from data.labels.numbering import Numbers
 from data.labels.splits import SPLITS, check_splits, remarks
 from data.labels.table import Unit, expand
-from data.videos.find import find_files, match_files
+from data.videos.find import find_files
+from data.videos.match import match_files
 from data.videos.rejects import Reject
 from data.videos.video import Video, open_videos
 
@@ -139,6 +142,8 @@ def load(
     seed: int = 0,
     by: str | None = None,
     splits: File | None = None,
+    columns: Given | None = None,
+    frame_numbers: Numbers = "file",
     on_read: OnRead | None = None,
     on_open: Callable[[int], Callable[[], None]] | None = None,
     on_bring: Callable[[int], OnChunk] | None = None,
@@ -154,6 +159,10 @@ def load(
         by: what keeps videos together in a split: ``video``, a column of the labels, ``folder``,
             ``folder1``...; None: ``site`` where the labels have that column, else ``video``.
         splits: a CSV file ``video, split``, in place of `valid` and `test`.
+        columns: our names of the labels' columns to the file's, where they differ: ``{"label":
+            "Species"}``; None in place of a name: the file has no such column.
+        frame_numbers: whether the labels number the frames of the ``file``, or those ``sampled`` at
+            `fps`.
         on_read: as of `data.cells.text.reading`, for the labels.
         on_open: called with the number of videos; returns a function to call after each is opened.
         on_bring: as in `open_videos`.
@@ -162,7 +171,7 @@ def load(
         DataError: everything that is wrong with the labels, at once.
         S3Error: videos or labels are on S3, and it can't be used.
     """
-    file = read_labels(labels, () if by is None else (by,), on_read)
+    file = read_labels(labels, () if by is None else (by,), on_read, columns)
     if most is not None and unit == "frame" and file.form != "video":
         # Numbers and times would silently mean other frames.
         file.problems.append(
@@ -171,12 +180,15 @@ def load(
         )
     listed = None if splits is None else read_splits(splits)
     files = find_files(videos)
-    paths, problems = match_files(file.videos, files, videos)
+    notes: list[str] = []
+    paths, problems = match_files(file.videos, files, videos, notes.append)
+    notes = [f"{labels}: {note}" for note in notes]
     problems = [*file.problems, *(f"{labels}: {problem}" for problem in problems)]
     progress = on_open(len(paths)) if on_open else None
     opened, rejects = open_videos(paths, fps, most=most, on_video=progress, on_bring=on_bring)
-    table, more, warnings = expand(file, opened, unit)
+    table, more, warnings = expand(file, opened, unit, frame_numbers)
     problems += more
+    warnings = [*file.notes, *notes, *warnings]
     groups, more = group_videos(file, paths, videos, by)
     problems += more
     table, more, note = with_splits(file, table, groups, valid, test, seed, listed)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 _LONGEST = 2_000  # characters of a problem
 _MOST = 200  # problems that a person is told of at once
@@ -48,3 +49,25 @@ def some(items: Iterable[object], limit: int = 5) -> str:
     listed = list(items)  # of millions, those that are not shown are no text
     more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
     return ", ".join(map(str, listed[:limit])) + more
+
+
+def numbered(rows: Iterable[object]) -> str:
+    """``row 3`` or ``rows 3, 5``."""
+    listed = list(rows)
+    return f"row{'s' if len(listed) > 1 else ''} {some(listed)}"
+
+
+# Rows of a file, and what is wrong with them.
+Found = tuple[Iterable[object], str]
+
+
+def alike(path: object, found: Sequence[Found]) -> list[str]:
+    """A line for all problems of a kind: the first, and the number and first rows of the others."""
+    if not found:
+        return []
+    (rows, problem), *others = found
+    line = f"{path}, {numbered(rows)}: {problem}"
+    if others:
+        rest = numbered(chain.from_iterable(of_one for of_one, _ in others))
+        line += f"; {len(others):,} more like this: {rest}"
+    return [line]

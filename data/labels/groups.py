@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from data.errors import nearest, some
+from data.errors import nearest, numbered, some
 from data.files.path import File, relative
-from data.labels.file import LabelFile, numbered
+from data.labels.file import LabelFile
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ def group_videos(
     """
     default = "site" if "site" in file.groupings else "video"
     name = by.strip().lower() if by is not None else default
+    # By the file's own name of a column that is taken for one of ours.
+    name = next((our for our, own in file.called.items() if own.lower() == name), name)
     problems: list[str] = []
     known = [*file.groupings, "folder", "folder1", "video"]
     if name in file.groupings:

@@ -55,6 +55,8 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
             seed=splits.seed,
             by=splits.by,
             splits=None if splits.file is None else place(splits.file),
+            columns=config.columns,
+            frame_numbers=config.frame_numbers,
             on_read=partial(output.bar, f"reading {labels}, MB"),
             on_open=opening,
             on_bring=bring,

@@ -17,8 +17,8 @@ from data.labels.file import LabelFile, read_labels
 from data.labels.groups import group_videos
 from data.labels.splits import check_splits, remarks
 from data.labels.table import expand
-from data.videos.find import match_files
 from data.videos.info import VideoInfo
+from data.videos.match import match_files
 from data.videos.video import Video
 from tests.fuzz.judge import Reader, Wrong
 from tests.fuzz.readers.plain import plain_rows, plain_seconds
