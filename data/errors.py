@@ -22,6 +22,19 @@ def told(problems: Iterable[str]) -> list[str]:
     return short if more <= 0 else [*short, f"and {more:,} more problems"]
 
 
+# Halves of characters, which no text can be written with. They stand for bytes of a file's name that are
+# no UTF-8, or come out of JSON.
+HALVES = {
+    code: f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+    for code in range(0xD800, 0xE000)
+}
+
+
+def printable(text: str) -> str:
+    """`text` as it can be written anywhere: a byte that is no UTF-8 is shown as ``\\xff``."""
+    return text.translate(HALVES)
+
+
 class DataError(ValueError):
     """Problems in labels or videos, each a sentence that says what, where, and what to do."""
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from data.errors import nearest, numbered, some
+from data.errors import nearest, numbered, printable, some
 from data.files.path import File, relative
 from data.labels.file import LabelFile
 
@@ -56,7 +56,7 @@ def group_videos(
         of = {str(video): str(group) for video, group in values.items()}
     elif level := re.fullmatch(r"folder(\d*)", name):
         parents = {video: relative(path, folder).parent for video, path in paths.items()}
-        of = {video: parent.as_posix() for video, parent in parents.items()}
+        of = {video: printable(parent.as_posix()) for video, parent in parents.items()}
         if level[1]:
             number = int(level[1])
             deep = {video: p.parts for video, p in parents.items() if 0 < number <= len(p.parts)}
@@ -66,7 +66,7 @@ def group_videos(
                     f"{len(flat)} of {len(parents)} videos have none: {some(flat, 3)}; move them, or "
                     "split by folder, the one that each video is in"
                 )
-            of |= {video: parts[number - 1] for video, parts in deep.items()}
+            of |= {video: printable(parts[number - 1]) for video, parts in deep.items()}
     else:
         of = {}
         if name != "video":

@@ -6,6 +6,7 @@ from pathlib import PurePath
 
 from data.errors import DataError, some
 from data.files.path import File, listed
+from data.files.patience import say
 from data.videos.info import EXTENSIONS
 
 
@@ -21,7 +22,11 @@ def find_files(folder: File) -> list[File]:
         raise DataError([f"data.videos: there is no folder '{folder}'"]) from None
     if entries == [folder]:
         return entries
-    files = [path for path in sorted(entries) if is_video(path) and path.is_file()]
+    files = [path for path in sorted(entries) if is_video(path)]
+    for path in files:
+        if not path.is_file():
+            say(f"left out: {path}: it is a link that leads nowhere")
+    files = [path for path in files if path.is_file()]
     if not files:
         endings = sorted({path.suffix.lower() or path.name for path in entries if "." in path.name})
         raise DataError(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from data.errors import printable
 from data.files.path import File
 from data.files.whole import write_table
 
@@ -27,6 +28,6 @@ def write_rejects(rejects: list[Reject], folder: Path) -> Path | None:
         path.unlink(missing_ok=True)
         return None
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [(r.video, str(r.path), r.reason) for r in rejects]
+    rows = [tuple(map(printable, (r.video, str(r.path), r.reason))) for r in rejects]
     write_table(path, pd.DataFrame(rows, columns=["video", "path", "reason"]))
     return path
