@@ -13,9 +13,9 @@ from data.errors import DataError, some
 from data.files.path import File, OnChunk
 from data.labels.assign import with_splits
 from data.labels.columns import Given
-from data.labels.draw import fold_splits
+from data.labels.draw import fold_splits, mended
 from data.labels.file import read_labels, read_splits
-from data.labels.groups import group_videos
+from data.labels.groups import Groups, group_videos
 from data.labels.numbering import Numbers
 from data.labels.splits import SPLITS, check_splits, remarks
 from data.labels.table import Unit, expand
@@ -38,6 +38,7 @@ class Dataset:
         unit: what a label is of.
         groups: video to group, such as its site; splits don't part a group.
         by: what a group is: ``video``, a column of the label file, or a level of the folders.
+        drawn: whether splits were drawn, and may be drawn otherwise.
     """
 
     table: pd.DataFrame
@@ -48,6 +49,7 @@ class Dataset:
     unit: Unit = "frame"
     groups: dict[str, str] = field(default_factory=dict)
     by: str = "video"
+    drawn: bool = False
 
     def without(self, rejects: Sequence[Reject]) -> Dataset:
         """The data set without these videos; warnings tell what its splits lack then.
@@ -57,8 +59,11 @@ class Dataset:
         """
         gone = {reject.video for reject in rejects}
         table = self.table
+        moved: list[str] = []
         if gone:
             table = table[~table["video"].isin(gone)].reset_index(drop=True)
+        if gone and self.drawn:
+            table, moved = self._mended(table)
         problems = check_splits(table)
         if rejects and problems:
             problems.append(
@@ -73,19 +78,29 @@ class Dataset:
             videos={name: video for name, video in self.videos.items() if name not in gone},
             classes=sorted(table["label"].unique()),
             rejects=[*self.rejects, *rejects],
-            warnings=list(dict.fromkeys([*self.warnings, *remarks(table)])),
+            warnings=list(dict.fromkeys([*self.warnings, *moved, *remarks(table)])),
         )
+
+    def _mended(self, table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+        """A table of fewer videos with every class in train, and what is said of it."""
+        before = dict(zip(*_splits_of(table), strict=True))
+        own = {video: video for video in before}
+        groups = own | self.groups
+        if Groups(self.by, groups).parted(before):  # as these couldn't stay together
+            groups = own
+        after = mended(before, table, groups)
+        if moved := sorted(video for video in before if before[video] != after[video]):
+            table = table.assign(split=mapped(table["video"], after.get))
+            to = some(f"{video} to {after[video]}" for video in moved)
+            said = f"a class in train was of videos alone that don't decode: moved are {to}"
+            return table, [said]
+        return table, []
 
     def with_splits(self, splits: Mapping[str, str]) -> Dataset:
         """The same data set with other splits, video to split; other videos stay in theirs."""
-        own = dict(zip(*self._splits(), strict=True))
+        own = dict(zip(*_splits_of(self.table), strict=True))
         split = mapped(self.table["video"], (own | dict(splits)).get)
         return replace(self, table=self.table.assign(split=split))
-
-    def _splits(self) -> tuple[pd.Series, pd.Series]:
-        """The name of each video, as in the table, and its split."""
-        videos = self.table.drop_duplicates("video")
-        return videos["video"].astype(str), videos["split"].astype(str)
 
     def summary(self) -> pd.DataFrame:
         """The videos of each split (rows), their groups, and what there is of each class.
@@ -108,7 +123,7 @@ class Dataset:
 
     def splits(self) -> pd.DataFrame:
         """``video, split, group``, a row a video, sorted."""
-        name, split = self._splits()
+        name, split = _splits_of(self.table)
         videos = pd.DataFrame({"video": name, "split": split})
         groups = videos["video"].map(lambda video: self.groups.get(video, video))
         return videos.assign(group=groups).sort_values("video", ignore_index=True)
@@ -128,6 +143,12 @@ class Dataset:
             )
         own = {video: video for video in self.videos}
         return fold_splits(self.table, own if by == "video" else own | self.groups, folds, seed)
+
+
+def _splits_of(table: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """The name of each video of a table, and its split."""
+    videos = table.drop_duplicates("video")
+    return videos["video"].astype(str), videos["split"].astype(str)
 
 
 def load(
@@ -178,6 +199,7 @@ def load(
             f"data.max_frames ({most}) leaves out frames that {labels} labels one by one: leave it out, "
             "give data.fps for fewer frames, or data.unit: video if each video has one label"
         )
+    names = isinstance(valid, (list, tuple)) or isinstance(test, (list, tuple))
     listed = None if splits is None else read_splits(splits)
     files = find_files(videos)
     notes: list[str] = []
@@ -213,5 +235,6 @@ def load(
         unit=unit,
         groups=dict(groups.of),
         by=groups.by,
+        drawn=listed is None and "split" not in file.rows and not names,
     )
     return dataset.without(rejects)

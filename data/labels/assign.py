@@ -8,7 +8,7 @@ import pandas as pd
 
 from data.cells.columns import mapped
 from data.errors import nearest, some
-from data.labels.draw import draw_splits
+from data.labels.draw import class_counts, draw_splits
 from data.labels.file import LabelFile
 from data.labels.groups import Groups
 from data.labels.splits import named_splits
@@ -113,24 +113,19 @@ def _drawn(
     if len(videos) < 2:  # the others don't open, or have problems, which are reported
         return trained, ([], [])
     of = {video: groups.of[video] for video in videos}
-    finer = "; data.splits.by: video draws each video by itself" if by != "video" else ""
-    if len(set(of.values())) == 1:
-        problem = (
-            f"all videos are of one {by}, '{groups.of[videos[0]]}', so that none of another is left to "
-            f"validate on; label videos of another {by}, or name videos under data.splits{finer}"
-        )
-        return trained, ([problem], [])
-    counts: dict[str, dict[str, int]] = {}
-    for (video, label), count in table.groupby(["video", "label"]).size().items():
-        counts.setdefault(video, {})[label] = count
-    plain = by == "video" and "frame" in table
-    splits = draw_splits(counts, *shares, seed, None if plain else of)
+    splits, said = _draw(table, of, by, shares, seed), list[str]()
     if shares[0] and "valid" not in splits.values():
-        problem = (
-            f"splits can't be drawn by {by}: each {by} is the only one with some class, which has to be "
-            f"trained on, so that none is left to validate on; label more of them{finer}"
-        )
-        return trained, ([problem], [])
+        why = _none_to_validate_on(of, by)
+        if groups.asked or by == "video":
+            return trained, ([f"{why}; {_remedy(of, by)}"], [])
+        splits = _draw(table, {video: video for video in videos}, "video", shares, seed)
+        if "valid" not in splits.values():
+            return trained, ([f"{why}, nor if they are drawn by video; {_remedy(of, 'video')}"], [])
+        said = [
+            f"{why}: splits are drawn by video instead. Figures are then better than those of a new "
+            f"{by} will be"
+        ]
+        of, by = {video: video for video in videos}, "video"
     drawn = {
         split: sorted({of[video] for video in videos if splits[video] == split})
         for split in ("valid", "test")
@@ -142,5 +137,38 @@ def _drawn(
     if shares[1] and not drawn["test"]:
         note += f", as train needs the others for all classes, or there are too few of a {by}"
     if by != "video" and not groups.asked:
-        note += f"; by {by}, since the labels have that column{finer}"
-    return splits, ([], [note])
+        note += (
+            f"; by {by}, since the labels have that column; data.splits.by: video draws each video by "
+            "itself"
+        )
+    return splits, ([], [*said, note])
+
+
+def _draw(
+    table: pd.DataFrame, of: Mapping[str, str], by: str, shares: tuple[float, float], seed: int
+) -> dict[str, str]:
+    """The split of each video, of groups `of` videos, as of `draw_splits`."""
+    plain = by == "video" and "frame" in table
+    return draw_splits(class_counts(table), *shares, seed, None if plain else of)
+
+
+def _none_to_validate_on(of: Mapping[str, str], by: str) -> str:
+    """Why no group can be spared from training."""
+    if len(set(of.values())) == 1:
+        return (
+            f"all videos are of one {by}, '{next(iter(of.values()))}', so that none of another is left "
+            "to validate on"
+        )
+    return (
+        f"splits can't be drawn by {by}: each {by} is the only one with some class, which has to be "
+        "trained on, so that none is left to validate on"
+    )
+
+
+def _remedy(of: Mapping[str, str], by: str) -> str:
+    if by == "video":
+        return "label more of them"
+    more = f"label videos of another {by}, or name videos under data.splits"
+    if len(set(of.values())) > 1:
+        more = "label more of them"
+    return f"{more}; data.splits.by: video draws each video by itself"

@@ -112,9 +112,6 @@ def prepare(
         undecoded = decode(dataset.videos.values(), frame_stores(searched, config), config, output)
     else:
         undecoded = decode_all(dataset)
-    # Also of videos that don't decode, so that the list has all that data.splits.file has to have.
-    if moved := write_splits(dataset.splits(), folder):
-        output.warn(f"warning: {moved}")
     rejects = [*dataset.rejects, *undecoded]
     listed = write_rejects(rejects, folder)
     for reject in rejects:
@@ -124,6 +121,10 @@ def prepare(
     if rejects and strict:
         raise DataError([f"{r.path} does not decode: {r.reason} (--strict)" for r in rejects])
     rest = dataset.without(undecoded)
+    # Also of videos that don't decode, which may do so when they are replaced.
+    decoded = dict(zip(rest.table["video"], rest.table["split"], strict=True))
+    if moved := write_splits(dataset.with_splits(decoded).splits(), folder):
+        output.warn(f"warning: {moved}")
     for warning in rest.warnings[len(dataset.warnings) :]:
         output.warn(f"warning: {warning}")
     return rest

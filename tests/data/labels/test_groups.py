@@ -174,16 +174,34 @@ def test_sites_that_were_asked_for_need_no_reason(six: Path) -> None:
 
 def test_one_site_leaves_none_to_validate_on(six: Path) -> None:
     text = "video,label,site\na,x,s1\nd,y,s1\nb,y,s1\n"
-    (problem,) = problems_of(six, text)
+    (problem,) = problems_of(six, text, by="site")
     for words in ("all videos are of one site, 's1'", "another site", "data.splits.by: video"):
         assert words in problem
+    dataset = load_text(six, text)  # that sites stay together was not asked for
+    assert set(splits_of(dataset).values()) == {"train", "valid"}
+    for words in (
+        "all videos are of one site, 's1'",
+        "drawn by video instead",
+        "better than those",
+    ):
+        assert words in dataset.warnings[0]
 
 
 def test_sites_that_have_a_class_each(six: Path) -> None:
     text = "video,label,site\na,x,s1\nd,x,s1\nb,y,s2\ne,y,s2\n"
-    (problem,) = problems_of(six, text)
+    (problem,) = problems_of(six, text, by="site")
     for words in ("can't be drawn by site", "data.splits.by: video draws each video by itself"):
         assert words in problem
+    dataset = load_text(six, text)
+    assert set(splits_of(dataset).values()) >= {"train", "valid"}
+    for words in ("each site is the only one with some class", "drawn by video instead"):
+        assert words in dataset.warnings[0]
+    assert "splits were drawn by video (data.splits): valid" in dataset.warnings[1]
+
+
+def test_a_class_of_each_video_leaves_none_to_validate_on_in_either_way(six: Path) -> None:
+    (problem,) = problems_of(six, "video,label,site\na,x,s1\nb,y,s2\n")
+    assert "drawn by site" in problem and "nor if they are drawn by video; label more" in problem
 
 
 def test_videos_that_have_a_class_each(six: Path) -> None:

@@ -135,6 +135,13 @@ def test_a_class_of_a_single_video() -> None:
     assert "class 'lynx' has a single video, 'lynxtrain0': it is trained on" in line
 
 
+def test_many_classes_of_a_single_video_are_one_line() -> None:
+    lines = said_of({"fox": (9, 3, 3), **{f"rare{n:02}": (1, 0, 0) for n in range(27)}})
+    (line,) = lines
+    assert line.startswith("27 classes have a single video each (rare00 rare00train0, rare01")
+    assert "and 22 more" in line and "trained on" in line
+
+
 def test_a_single_video_is_trained_on_and_told(drawn: Path) -> None:
     text = ROWS + "b,1,y\nc,1,x\nb,3,lynx\n"
     dataset = load_text(drawn, text)
