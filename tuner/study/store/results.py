@@ -139,7 +139,8 @@ class ResultsStore:
         """The configuration as it was recorded; empty if the study is none of this product's."""
         tree = self.study.user_attrs.get("config", {})
         if "data" in tree:  # earlier versions knew of labels of frames alone, and of sampled ones
-            tree = {**tree, "data": {"unit": "frame", "frame_numbers": "sampled"} | tree["data"]}
+            numbers = "file" if tree["data"].get("fps") is None else "sampled"
+            tree = {**tree, "data": {"unit": "frame", "frame_numbers": numbers} | tree["data"]}
         return tree
 
     @property
