@@ -181,13 +181,15 @@ class _Header:
     def _complete(self, form: str) -> str:
         """Report what a form needs and the file lacks."""
         if missing := [our for our in FORMS[form] if our not in {*self.of, *self.told}]:
-            free = self._free() or list(range(len(self.written)))
-            would = " ".join(_set(our, self._likely(our, free)) for our in missing)
+            free, would = self._free(), "none is left for it"
+            if free:
+                names = " ".join(_set(our, self._likely(our, free)) for our in missing)
+                would = f"name it, as in {names}"
             forms = "; ".join(", ".join(columns) for columns in FORMS.values())
             line = (
                 f"{self.path}: no column says {' or '.join(map(repr, missing))} among "
-                f"{some(filter(None, self.written), _SHOWN)}; name it, as in {would}. Labels are of one "
-                f"of the forms {forms}, and maybe {', '.join(OPTIONAL)}"
+                f"{some(filter(None, self.written), _SHOWN)}; {would}. Labels are of one of the "
+                f"forms {forms}, and maybe {', '.join(OPTIONAL)}"
             )
             if half := _TIMES & self.of.keys() - set(self.given):
                 our = half.pop()

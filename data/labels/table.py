@@ -152,6 +152,8 @@ def _problems_of_frames(
         beyond: which of the rows are beyond their video's end.
         relabelled: rows of frames that have another label, too.
     """
+    if not beyond.any() and relabelled.empty:
+        return []
     outside = [
         (of_video["row"], _beyond(videos[str(name)], int(of_video["frame"].iloc[0]), numbers))
         for name, of_video in rows[beyond].groupby("video", observed=True)

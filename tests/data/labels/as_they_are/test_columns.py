@@ -139,7 +139,7 @@ def test_the_column_that_is_likeliest_is_named(labels: Path) -> None:
 def test_half_a_range(labels: Path) -> None:
     line = problem(labels, "File,Species,Start\na,fox,May\n")
     for words in (
-        "no column says 'time_end'",
+        "no column says 'time_end' among File, Species, Start; none is left for it.",
         "--set data.columns.time_start=null if 'Start' is no",
     ):
         assert words in line
