@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data.cells import numbers
 from data.console import clean
 from data.files import array, whole
-from data.labels import numbers
 from models import tensors
 from tests.fuzz import judge as judging
 from tests.fuzz import work
