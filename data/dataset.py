@@ -9,7 +9,7 @@ import pandas as pd
 
 from data.cells.columns import mapped
 from data.cells.text import OnRead
-from data.errors import DataError, some
+from data.errors import DataError, printable, some
 from data.files.path import File, OnChunk
 from data.labels.assign import with_splits
 from data.labels.columns import Given
@@ -225,7 +225,7 @@ def load(
     if unlabelled:
         warnings.append(
             f"{len(unlabelled)} of {len(files)} videos have no labels and are left out: "
-            + some(path.name for path in unlabelled)
+            + some(printable(path.name) for path in unlabelled)
         )
     dataset = Dataset(
         table,

@@ -132,7 +132,14 @@ def test_such_videos_are_found_told_and_opened(videos: Path) -> None:
     dataset.groups["b"].encode()
     assert dataset.groups["b"] == r"\xe9t\xe9"
     (warning,) = [line for line in dataset.warnings if "no labels" in line]
-    assert clean(warning).endswith(r"for\xeat \xff.mp4")
+    assert warning.endswith(r"for\xeat \xff.mp4")
+
+
+def test_a_line_about_such_a_file_can_be_written(folder: Path, said: list[str]) -> None:
+    (folder / ODD).symlink_to("nowhere")
+    assert found(folder) == ["a.mp4"]
+    (line,) = said
+    assert line.encode().endswith(rb"for\xeat \xff.mp4: it is a link that leads nowhere")
 
 
 def test_they_are_listed_among_rejects(tmp_path: Path) -> None:
