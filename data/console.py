@@ -17,6 +17,8 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from data.errors import HALVES
+
 _REFRESH = 0.5  # seconds between two drawings of what changes all the time
 
 
@@ -31,9 +33,8 @@ _CONTROL = {
     code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"
 }
 _CONTROL |= {
-    code: f"\\u{code:04x}"
-    for code in (*range(0x2028, 0x202F), *range(0x2066, 0x206A), *range(0xD800, 0xE000))
-}
+    code: f"\\u{code:04x}" for code in (*range(0x2028, 0x202F), *range(0x2066, 0x206A))
+} | HALVES
 
 
 def clean(text: str) -> str:

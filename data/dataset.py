@@ -10,15 +10,18 @@ import pandas as pd
 
 from data.cells.columns import mapped
 from data.cells.text import OnRead
-from data.errors import DataError, some
+from data.errors import DataError, printable, some
 from data.files.path import File, OnChunk
 from data.labels.assign import with_splits
-from data.labels.draw import fold_splits
+from data.labels.columns import Given
+from data.labels.draw import fold_splits, mended
 from data.labels.file import read_labels, read_splits
-from data.labels.groups import group_videos
+from data.labels.groups import Groups, group_videos
+from data.labels.numbering import Numbers
 from data.labels.splits import SPLITS, check_splits, remarks
 from data.labels.table import Unit, expand
-from data.videos.find import find_files, match_files
+from data.videos.find import find_files
+from data.videos.match import match_files
 from data.videos.rejects import Reject
 from data.videos.video import Video, open_videos, video_remarks
 
@@ -39,6 +42,7 @@ class Dataset:
         unit: what a label is of.
         groups: video to group, such as its site; splits don't part a group.
         by: what a group is: ``video``, a column of the label file, or a level of the folders.
+        drawn: whether splits were drawn, and may be drawn otherwise.
     """
 
     table: pd.DataFrame
@@ -50,6 +54,7 @@ class Dataset:
     groups: dict[str, str] = field(default_factory=dict)
     by: str = "video"
     damaged: list[Reject] = field(default_factory=list)
+    drawn: bool = False
 
     def without(self, rejects: Sequence[Reject]) -> Dataset:
         """The data set without these videos; warnings tell what its splits lack then.
@@ -59,8 +64,11 @@ class Dataset:
         """
         gone = {reject.video for reject in rejects}
         table = self.table
+        moved: list[str] = []
         if gone:
             table = table[~table["video"].isin(gone)].reset_index(drop=True)
+        if gone and self.drawn:
+            table, moved = self._mended(table)
         problems = check_splits(table)
         if rejects and problems:
             problems.append(
@@ -76,19 +84,29 @@ class Dataset:
             classes=sorted(table["label"].unique()),
             rejects=[*self.rejects, *rejects],
             damaged=[cut for cut in self.damaged if cut.video not in gone],
-            warnings=list(dict.fromkeys([*self.warnings, *remarks(table)])),
+            warnings=list(dict.fromkeys([*self.warnings, *moved, *remarks(table)])),
         )
+
+    def _mended(self, table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+        """A table of fewer videos with every class in train, and what is said of it."""
+        before = dict(zip(*_splits_of(table), strict=True))
+        own = {video: video for video in before}
+        groups = own | self.groups
+        if Groups(self.by, groups).parted(before):  # as these couldn't stay together
+            groups = own
+        after = mended(before, table, groups)
+        if moved := sorted(video for video in before if before[video] != after[video]):
+            table = table.assign(split=mapped(table["video"], after.get))
+            to = some(f"{video} to {after[video]}" for video in moved)
+            said = f"a class in train was of videos alone that don't decode: moved are {to}"
+            return table, [said]
+        return table, []
 
     def with_splits(self, splits: Mapping[str, str]) -> Dataset:
         """The same data set with other splits, video to split; other videos stay in theirs."""
-        own = dict(zip(*self._splits(), strict=True))
+        own = dict(zip(*_splits_of(self.table), strict=True))
         split = mapped(self.table["video"], (own | dict(splits)).get)
         return replace(self, table=self.table.assign(split=split))
-
-    def _splits(self) -> tuple[pd.Series, pd.Series]:
-        """The name of each video, as in the table, and its split."""
-        videos = self.table.drop_duplicates("video")
-        return videos["video"].astype(str), videos["split"].astype(str)
 
     def summary(self) -> pd.DataFrame:
         """The videos of each split (rows), their groups, and what there is of each class.
@@ -111,7 +129,7 @@ class Dataset:
 
     def splits(self) -> pd.DataFrame:
         """``video, split, group``, a row a video, sorted."""
-        name, split = self._splits()
+        name, split = _splits_of(self.table)
         videos = pd.DataFrame({"video": name, "split": split})
         groups = videos["video"].map(lambda video: self.groups.get(video, video))
         return videos.assign(group=groups).sort_values("video", ignore_index=True)
@@ -133,6 +151,12 @@ class Dataset:
         return fold_splits(self.table, own if by == "video" else own | self.groups, folds, seed)
 
 
+def _splits_of(table: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """The name of each video of a table, and its split."""
+    videos = table.drop_duplicates("video")
+    return videos["video"].astype(str), videos["split"].astype(str)
+
+
 def load(
     videos: File,
     labels: File,
@@ -146,6 +170,8 @@ def load(
     by: str | None = None,
     splits: File | None = None,
     damaged: Damaged = "use",
+    columns: Given | None = None,
+    frame_numbers: Numbers = "file",
     on_read: OnRead | None = None,
     on_open: Callable[[int], Callable[[], None]] | None = None,
     on_bring: Callable[[int], OnChunk] | None = None,
@@ -162,6 +188,10 @@ def load(
             ``folder1``...; None: ``site`` where the labels have that column, else ``video``.
         splits: a CSV file ``video, split``, in place of `valid` and `test`.
         damaged: whether videos that decode in part are used as far as they do.
+        columns: our names of the labels' columns to the file's, where they differ: ``{"label":
+            "Species"}``; None in place of a name: the file has no such column.
+        frame_numbers: whether the labels number the frames of the ``file``, or those ``sampled`` at
+            `fps`.
         on_read: as of `data.cells.text.reading`, for the labels.
         on_open: called with the number of videos; returns a function to call after each is opened.
         on_bring: as in `open_videos`.
@@ -170,16 +200,19 @@ def load(
         DataError: everything that is wrong with the labels, at once.
         S3Error: videos or labels are on S3, and it can't be used.
     """
-    file = read_labels(labels, () if by is None else (by,), on_read)
+    file = read_labels(labels, () if by is None else (by,), on_read, columns)
     if most is not None and unit == "frame" and file.form != "video":
         # Numbers and times would silently mean other frames.
         file.problems.append(
             f"data.max_frames ({most}) leaves out frames that {labels} labels one by one: leave it out, "
             "give data.fps for fewer frames, or data.unit: video if each video has one label"
         )
+    names = isinstance(valid, (list, tuple)) or isinstance(test, (list, tuple))
     listed = None if splits is None else read_splits(splits)
     files = find_files(videos)
-    paths, problems = match_files(file.videos, files, videos)
+    notes: list[str] = []
+    paths, problems = match_files(file.videos, files, videos, notes.append)
+    notes = [f"{labels}: {note}" for note in notes]
     problems = [*file.problems, *(f"{labels}: {problem}" for problem in problems)]
     progress = on_open(len(paths)) if on_open else None
     opened, rejects = open_videos(paths, fps, most=most, on_video=progress, on_bring=on_bring)
@@ -188,9 +221,9 @@ def load(
         rejects += [replace(reject, used=0, until=0.0) for reject in cut]
         opened = {name: video for name, video in opened.items() if not video.info.damage}
         cut = []
-    table, more, warnings = expand(file, opened, unit)
+    table, more, warnings = expand(file, opened, unit, frame_numbers)
     problems += more
-    warnings = [*file.notes, *warnings]
+    warnings = [*file.notes, *notes, *warnings]
     groups, more = group_videos(file, paths, videos, by)
     problems += more
     table, more, note = with_splits(file, table, groups, valid, test, seed, listed)
@@ -206,7 +239,7 @@ def load(
     if unlabelled:
         warnings.append(
             f"{len(unlabelled)} of {len(files)} videos have no labels and are left out: "
-            + some(path.name for path in unlabelled)
+            + some(printable(path.name) for path in unlabelled)
         )
     dataset = Dataset(
         table,
@@ -217,5 +250,6 @@ def load(
         groups=dict(groups.of),
         by=groups.by,
         damaged=cut,
+        drawn=listed is None and "split" not in file.rows and not names,
     )
     return dataset.without(rejects)

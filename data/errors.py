@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 _LONGEST = 2_000  # characters of a problem
 _MOST = 200  # problems that a person is told of at once
@@ -19,6 +20,19 @@ def told(problems: Iterable[str]) -> list[str]:
     short = [p if len(p) <= _LONGEST else f"{p[:half]} ... {p[-half:]}" for p in listed[:_MOST]]
     more = len(listed) - _MOST
     return short if more <= 0 else [*short, f"and {more:,} more problems"]
+
+
+# Halves of characters, which no text can be written with. They stand for bytes of a file's name that are
+# no UTF-8, or come out of JSON.
+HALVES = {
+    code: f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+    for code in range(0xD800, 0xE000)
+}
+
+
+def printable(text: str) -> str:
+    """`text` as it can be written anywhere: a byte that is no UTF-8 is shown as ``\\xff``."""
+    return text.translate(HALVES)
 
 
 class DataError(ValueError):
@@ -48,3 +62,25 @@ def some(items: Iterable[object], limit: int = 5) -> str:
     listed = list(items)  # of millions, those that are not shown are no text
     more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
     return ", ".join(map(str, listed[:limit])) + more
+
+
+def numbered(rows: Iterable[object]) -> str:
+    """``row 3`` or ``rows 3, 5``."""
+    listed = list(rows)
+    return f"row{'s' if len(listed) > 1 else ''} {some(listed)}"
+
+
+# Rows of a file, and what is wrong with them.
+Found = tuple[Iterable[object], str]
+
+
+def alike(path: object, found: Sequence[Found]) -> list[str]:
+    """A line for all problems of a kind: the first, and the number and first rows of the others."""
+    if not found:
+        return []
+    (rows, problem), *others = found
+    line = f"{path}, {numbered(rows)}: {problem}"
+    if others:
+        rest = numbered(chain.from_iterable(of_one for of_one, _ in others))
+        line += f"; {len(others):,} more like this: {rest}"
+    return [line]

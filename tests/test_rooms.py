@@ -29,7 +29,7 @@ TOP = f"{COMMANDS} tuner/cli.py tuner/api.py tuner/kept.py tuner/__main__.py"
 ROOMS: dict[str, list[str]] = {
     "data/errors.py": [],
     "data/prefetch.py": [],
-    "data/console.py": [],
+    "data/console.py": ["data/errors.py"],
     "data/files/": ["data/errors.py", "data/prefetch.py", "data/console.py"],
     "data/videos/": ["data/files/"],
     "data/cells/": ["data/files/"],

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,11 @@ OnRead = Callable[[int], AbstractContextManager[Callable[[int], object]]]
 
 Advance = Callable[[int], object]  # called with a number of bytes that were read
 
-_ENCODINGS = (("utf-8-sig", "strict"), ("cp1252", "replace"))  # the latter is that of older Excels
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # marks of what Excel calls Unicode text
+_NOT_IN_CP1252 = b"\x81\x8d\x8f\x90\x9d"
+_SEPARATORS = ",;\t"
+# The first line of some tables, which is for Excel.
+_TOLD = re.compile(f"[\"']?sep=([{_SEPARATORS}])[\"']?[{_SEPARATORS}]*", re.IGNORECASE)
 _AT_ONCE = 2**18  # rows
 _LONG = 16 * CHUNK  # bytes, from which on reading a file takes a second and more
 MOST_CELLS = 1_000  # of a row
@@ -34,16 +39,25 @@ class Cells:
     """A file that is known to be a table.
 
     Attributes:
+        header: the names of its columns as they are written, stripped; empty where there is none.
         names: of its columns, in lower case; one without a name in the header has its number, from 1.
+            A column whose name is None is not read.
+        notes: what a person should know of how it was read.
     """
 
     path: File
-    names: list[str | int]
+    header: list[str]
+    names: list[str | int | None]
+    notes: list[str]
     _content: bytes
     _encoding: tuple[str, str]
     _separator: str
-    _header: int  # its line
+    _line: int  # of the header
     _widest: int  # cells of a line, empty lines too
+
+    def named(self, names: list[str | int | None]) -> Cells:
+        """The same table with other names for its columns."""
+        return replace(self, names=names)
 
     def read(
         self, parse: Mapping[str, Parse] | None = None, advance: Advance = lambda count: None
@@ -56,7 +70,11 @@ class Cells:
             parse: of some columns. What it makes of ``frame`` is in ``frame_...``; the text is missing
                 where that is known.
         """
-        columns = [_Column(name, (parse or {}).get(str(name))) for name in self.names]
+        columns = [
+            (number, _Column(name, (parse or {}).get(str(name))))
+            for number, name in enumerate(self.names)
+            if name is not None
+        ]
         lines = []
         text = _open(self._content, self._encoding)
         # The csv module has found the same lines and cells; this is ten times as fast.
@@ -74,16 +92,16 @@ class Cells:
         done = 0
         for part in reader:
             line = part.index.to_numpy(np.int32) + 1
-            cells = [_Texts.of(part[number].to_numpy()) for number in range(len(columns))]
+            cells = [_Texts.of(part[number].to_numpy()) for number in range(len(self.names))]
             filled = np.logical_or.reduce([cell.filled for cell in cells])
-            kept = np.flatnonzero(filled & (line > self._header))
+            kept = np.flatnonzero(filled & (line > self._line))
             lines.append(line[kept])
-            for column, cell in zip(columns, cells, strict=True):
-                column.add(cell.texts, cell.codes[kept])
+            for number, column in columns:
+                column.add(cells[number].texts, cells[number].codes[kept])
             advance(_done(text) - done)
             done = _done(text)
         index = pd.Index(np.concatenate(lines))
-        parts = [column.whole(index) for column in columns]
+        parts = [column.whole(index) for _, column in columns]
         return pd.concat(parts, axis=1)
 
 
@@ -176,20 +194,43 @@ def look_through(
     Raises:
         DataError: it is none.
     """
-    for encoding in _ENCODINGS:
-        try:
-            return _looked_through(path, content, encoding, header_alone, advance)
-        except UnicodeDecodeError:
-            continue
-    raise AssertionError("the last encoding reads anything")
+    if content[:2] in _UTF_16:
+        return _looked_through(path, content, ("utf-16", "replace"), header_alone, advance)
+    try:
+        return _looked_through(path, content, ("utf-8-sig", "strict"), header_alone, advance)
+    except UnicodeDecodeError:
+        encoding, note = _of_a_machine(path, content)
+    cells = _looked_through(path, content, (encoding, "replace"), header_alone, advance)
+    return replace(cells, notes=note)
+
+
+def _of_a_machine(path: File, content: bytes) -> tuple[str, list[str]]:
+    """The encoding of what is no Unicode: that of Windows, or of a Mac; and what to say of it.
+
+    Both give each byte a character. Lines that end as on a Mac of old tell them apart.
+    """
+    if b"\r" in content and b"\n" not in content:
+        return "mac_roman", [
+            f"{path}: it is no UTF-8, and read as what older Excels write on a Mac"
+        ]
+    strange = sum(content.count(byte) for byte in _NOT_IN_CP1252)
+    if not strange:
+        return "cp1252", []
+    note = (
+        f"{path}: {strange:,} characters in it are neither UTF-8 nor Windows' and read as '\ufffd'; "
+        "save it as CSV UTF-8 if names have such characters"
+    )
+    return "cp1252", [note]
 
 
 def _looked_through(
     path: File, content: bytes, encoding: tuple[str, str], header_alone: bool, advance: Advance
 ) -> Cells:
     parts = (part for line in _open(content, encoding) for part in line.splitlines())
-    start = next((part for part in parts if part.strip(',;"\t ')), "")
-    separator = max(",;\t", key=start.count)
+    start = next((part for part in parts if part.strip(f'{_SEPARATORS}" ')), "")
+    told = _TOLD.fullmatch(start.strip())
+    bare = re.sub('"[^"]*"', "", start)  # a name in quotes may hold a separator
+    separator = told[1] if told else max(_SEPARATORS, key=bare.count)
     text = _open(content, encoding)
     reader = csv.reader(text, delimiter=separator, strict=True)
     header, first, width, widest, done = 0, list[str](), 0, 0, 0
@@ -206,6 +247,9 @@ def _looked_through(
                 widest = max(widest, len(cells))
                 if not any(map(str.strip, cells)):
                     continue
+                if told:
+                    told = None
+                    continue
                 width = len(cells)
                 if not header:
                     header, first = number, cells
@@ -219,9 +263,11 @@ def _looked_through(
         raise DataError([f"{where}: not a table: {error}"]) from error
     if not header:
         raise DataError([f"{path}: not a table: it is empty"])
-    filled = [*first, *[""] * (width - len(first))]
-    names = [name.strip().lower() or number for number, name in enumerate(filled, 1)]
-    return Cells(path, names, content, encoding, separator, header, widest)
+    filled = [name.strip() for name in [*first, *[""] * (width - len(first))]]
+    names: list[str | int | None] = [
+        name.lower() or number for number, name in enumerate(filled, 1)
+    ]
+    return Cells(path, filled, names, [], content, encoding, separator, header, widest)
 
 
 def _open(content: bytes, encoding: tuple[str, str]) -> io.TextIOWrapper:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from data.files.patience import say
 from data.files.s3 import GONE, S3Error, ask
+from data.files.walk import walk
 
 CHUNK = 2**20  # bytes that are read at a time, and the unit of progress
 _SCHEME = "s3://"
@@ -206,7 +207,7 @@ def relative(file: File, folder: File) -> PurePath:
 
 
 def listed(folder: File) -> Sequence[File]:
-    """Everything in a folder and its subfolders, or `folder` itself if it is a file.
+    """Every file in a folder and its subfolders, as of `walk`, or `folder` itself if it is a file.
 
     Raises:
         FileNotFoundError: there is no such folder. On S3 a missing folder counts as empty.
@@ -218,7 +219,7 @@ def listed(folder: File) -> Sequence[File]:
         return [folder]
     if not folder.is_dir():
         raise FileNotFoundError(folder)
-    return [*folder.rglob("*")]
+    return [*walk(folder)]
 
 
 def unreadable(file: File) -> str | None:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
+from data.errors import printable
+
 PATIENCE = 15 * 60.0  # seconds
 _PAUSE = 1.0
 
@@ -28,7 +30,7 @@ def tell(say: Say) -> Say:
 
 def say(line: str) -> None:
     """Say a line where this process's lines go."""
-    _say(line)
+    _say(printable(line))
 
 
 @contextmanager

@@ -8,12 +8,13 @@ import pandas as pd
 
 from data.cells.columns import mapped
 from data.errors import nearest, some
-from data.labels.draw import draw_splits
+from data.labels.draw import class_counts, draw_splits
 from data.labels.file import LabelFile
 from data.labels.groups import Groups
-from data.labels.splits import named_splits
+from data.labels.splits import SPLITS, named_splits
 
 Said = tuple[list[str], list[str]]  # problems, warnings
+_FEW = 3
 
 
 def with_splits(
@@ -41,8 +42,12 @@ def with_splits(
         said: Said = ([], []) if file.problems else _parted(groups, splits)
         return table, *said
     if listed is not None:
-        splits, problems = _listed(file, table, listed)
-        said = (problems, []) if problems else _parted(groups, splits)
+        splits, said = _listed(file, table, groups, listed)
+        if not said[0]:
+            problems, warnings = _parted(
+                groups, {v: s for v, s in splits.items() if v in groups.of}
+            )
+            said = problems, [*said[1], *warnings]
     elif isinstance(valid, (list, tuple)) or isinstance(test, (list, tuple)):
         if isinstance(valid, float) or isinstance(test, float):
             problem = "data.splits: valid and test must both be names or both be shares"
@@ -76,23 +81,47 @@ def _parted(groups: Groups, splits: Mapping[str, str]) -> Said:
 
 
 def _listed(
-    file: LabelFile, table: pd.DataFrame, listed: LabelFile
-) -> tuple[dict[str, str], list[str]]:
-    """The splits of a list that has every video of the labels, and no other."""
-    problems = list(listed.problems)
-    for name in listed.videos:
-        if name not in file.videos:
-            problems.append(
-                f"{listed.path}: video '{name}' has no label in {file.path}"
-                f"{nearest(name, file.videos)}"
-            )
-    videos = list(table["video"].unique())
-    if missing := [video for video in videos if video not in listed.videos]:
+    file: LabelFile, table: pd.DataFrame, groups: Groups, listed: LabelFile
+) -> tuple[dict[str, str], Said]:
+    """The splits of a list, in which videos that were labelled later may be missing.
+
+    A new video is for training, or where the videos of its group are: what is tested on stays as it is.
+    """
+    problems, warnings = list(listed.problems), list[str]()
+    splits = dict(zip(listed.rows["video"], listed.rows["split"], strict=True))
+    new = [str(video) for video in table["video"].unique() if video not in listed.videos]
+    gone = [name for name in listed.videos if name not in file.videos]
+    if gone and new:  # a name may be misspelt, and a video of the test would be trained on
+        listing = [f"'{name}'{nearest(name, new)}" for name in gone[:_FEW]]
         problems.append(
-            f"{listed.path}: {len(missing)} of {len(videos)} labelled videos have no split in it: "
-            f"{some(missing)}; add a row for each"
+            f"{listed.path}: {len(gone)} of its videos have no label in {file.path}: "
+            f"{some(listing)}{f' and {len(gone) - _FEW} more' if len(gone) > _FEW else ''}, and "
+            f"{len(new)} labelled videos are not in it: {some(new)}; correct the names, or delete the "
+            "rows of videos without a label"
         )
-    return dict(zip(listed.rows["video"], listed.rows["split"], strict=True)), problems
+    elif gone:
+        warnings.append(
+            f"{listed.path}: {len(gone)} of its videos have no label, and are left out: {some(gone)}"
+        )
+    elif new and not problems:
+        of_group: dict[str, set[str]] = {}
+        for video, split in splits.items():
+            of_group.setdefault(groups.of[video], set()).add(split)
+        placed = {}
+        for video in new:
+            of_own = of_group.get(groups.of[video], set())
+            placed[video] = next(iter(of_own)) if len(of_own) == 1 else "train"
+        by_split = "; ".join(
+            f"{split} {some(names)}"
+            for split in SPLITS
+            if (names := [video for video in new if placed[video] == split])
+        )
+        warnings.append(
+            f"{listed.path}: {len(new)} labelled videos are not in it, and new: {by_split}. A new video "
+            f"is for training, or in the split of its {groups.by}"
+        )
+        splits |= placed
+    return splits, (problems, warnings)
 
 
 def _drawn(
@@ -113,24 +142,19 @@ def _drawn(
     if len(videos) < 2:  # the others don't open, or have problems, which are reported
         return trained, ([], [])
     of = {video: groups.of[video] for video in videos}
-    finer = "; data.splits.by: video draws each video by itself" if by != "video" else ""
-    if len(set(of.values())) == 1:
-        problem = (
-            f"all videos are of one {by}, '{groups.of[videos[0]]}', so that none of another is left to "
-            f"validate on; label videos of another {by}, or name videos under data.splits{finer}"
-        )
-        return trained, ([problem], [])
-    counts: dict[str, dict[str, int]] = {}
-    for (video, label), count in table.groupby(["video", "label"]).size().items():
-        counts.setdefault(video, {})[label] = count
-    plain = by == "video" and "frame" in table
-    splits = draw_splits(counts, *shares, seed, None if plain else of)
+    splits, said = _draw(table, of, by, shares, seed), list[str]()
     if shares[0] and "valid" not in splits.values():
-        problem = (
-            f"splits can't be drawn by {by}: each {by} is the only one with some class, which has to be "
-            f"trained on, so that none is left to validate on; label more of them{finer}"
-        )
-        return trained, ([problem], [])
+        why = _none_to_validate_on(of, by)
+        if groups.asked or by == "video":
+            return trained, ([f"{why}; {_remedy(of, by)}"], [])
+        splits = _draw(table, {video: video for video in videos}, "video", shares, seed)
+        if "valid" not in splits.values():
+            return trained, ([f"{why}, nor if they are drawn by video; {_remedy(of, 'video')}"], [])
+        said = [
+            f"{why}: splits are drawn by video instead. Figures are then better than those of a new "
+            f"{by} will be"
+        ]
+        of, by = {video: video for video in videos}, "video"
     drawn = {
         split: sorted({of[video] for video in videos if splits[video] == split})
         for split in ("valid", "test")
@@ -142,5 +166,38 @@ def _drawn(
     if shares[1] and not drawn["test"]:
         note += f", as train needs the others for all classes, or there are too few of a {by}"
     if by != "video" and not groups.asked:
-        note += f"; by {by}, since the labels have that column{finer}"
-    return splits, ([], [note])
+        note += (
+            f"; by {by}, since the labels have that column; data.splits.by: video draws each video by "
+            "itself"
+        )
+    return splits, ([], [*said, note])
+
+
+def _draw(
+    table: pd.DataFrame, of: Mapping[str, str], by: str, shares: tuple[float, float], seed: int
+) -> dict[str, str]:
+    """The split of each video, of groups `of` videos, as of `draw_splits`."""
+    plain = by == "video" and "frame" in table
+    return draw_splits(class_counts(table), *shares, seed, None if plain else of)
+
+
+def _none_to_validate_on(of: Mapping[str, str], by: str) -> str:
+    """Why no group can be spared from training."""
+    if len(set(of.values())) == 1:
+        return (
+            f"all videos are of one {by}, '{next(iter(of.values()))}', so that none of another is left "
+            "to validate on"
+        )
+    return (
+        f"splits can't be drawn by {by}: each {by} is the only one with some class, which has to be "
+        "trained on, so that none is left to validate on"
+    )
+
+
+def _remedy(of: Mapping[str, str], by: str) -> str:
+    if by == "video":
+        return "label more of them"
+    more = f"label videos of another {by}, or name videos under data.splits"
+    if len(set(of.values())) > 1:
+        more = "label more of them"
+    return f"{more}; data.splits.by: video draws each video by itself"

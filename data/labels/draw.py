@@ -59,6 +59,50 @@ def draw_splits(
     return {video: split[of[video]] for video in sorted(counts)}
 
 
+def class_counts(table: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Video to class to number of rows, of a label table."""
+    counts: dict[str, dict[str, int]] = {}
+    for (video, label), count in table.groupby(["video", "label"], observed=True).size().items():
+        counts.setdefault(str(video), {})[str(label)] = int(count)
+    return counts
+
+
+def mended(
+    splits: Mapping[str, str], table: pd.DataFrame, groups: Mapping[str, str]
+) -> dict[str, str]:
+    """Splits with every class in train, as the largest group of one that is missing moves there.
+
+    A split that this empties gets another group, one that train can spare and that is as large.
+
+    Args:
+        table: ``video, label``, of the videos that there are.
+        groups: video to group.
+    """
+    by_group = _by_group(class_counts(table), groups)
+    split_of = {groups[video]: SPLITS.index(split) for video, split in splits.items()}
+    draw, amounts = (
+        np.array([split_of[group] for group in by_group.index]),
+        by_group.to_numpy(float),
+    )
+    (made,) = _mended([draw.copy()], amounts)
+    for index in (_VALID, _TEST):
+        if (draw == index).any() and not (made == index).any():
+            _spare(made, index, amounts, amounts[draw == index].sum())
+    split = {group: SPLITS[index] for group, index in zip(by_group.index, made, strict=True)}
+    return {video: split[groups[video]] for video in splits if groups[video] in split}
+
+
+def _spare(draw: np.ndarray, split: int, amounts: np.ndarray, wanted: float) -> None:
+    """Move the group that is nearest to `wanted` in size, of those that train can spare, to a split."""
+    found = [
+        group
+        for group in np.flatnonzero(draw == _TRAIN)
+        if np.delete(amounts, group, axis=0)[np.delete(draw, group) == _TRAIN].any(axis=0).all()
+    ]
+    if found:
+        draw[min(found, key=lambda group: abs(amounts[group].sum() - wanted))] = split
+
+
 def _by_group(counts: Mapping[str, Mapping[str, int]], groups: Mapping[str, str]) -> pd.DataFrame:
     """Labelled frames by group (rows, sorted) and class (columns, sorted)."""
     table = pd.DataFrame(counts).fillna(0).T.sort_index().sort_index(axis=1)

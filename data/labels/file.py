@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -17,20 +16,16 @@ import pandas as pd
 from data.cells.columns import mapped
 from data.cells.numbers import frame_numbers, frames_from_0, seconds_of
 from data.cells.text import OnRead, look_through, reading
-from data.errors import DataError, nearest, some
+from data.errors import DataError, alike, nearest, numbered
 from data.files.path import File
 from data.formats.table import opened
 from data.formats.taken import Taken
+from data.labels.columns import Given, columns_of
+from data.labels.overlaps import overlaps
+from data.labels.spelling import one_spelling
 from data.labels.splits import SPLITS
 
-FORMS = {
-    "frame": ["video", "frame", "label"],
-    "range": ["video", "time_start", "time_end", "label"],
-    "video": ["video", "label"],
-}
-OPTIONAL = ("split", "site", "date", "subject")
 _KEY = "data.labels"  # of the YAML
-_SAME = 1e-9  # seconds
 
 
 @dataclass
@@ -42,7 +37,8 @@ class LabelFile:
         rows: columns of the form as numbers and text, and ``row``, the line in the file. Text is
             categories, in alphabetical order.
         groupings: columns that say what videos belong together, such as ``site``; text.
-        notes: what was taken of another program's file, and what wasn't; a line each.
+        called: our names of columns to the file's, where these differ.
+        notes: what a person should know of how the file was read, a line each.
         names_from: the number of the first frame in the names of images: 0 or 1. Which frames are named
             so is in the column ``image`` of `rows`.
         videos: every video that the file names, also in rows that are left out for their mistakes.
@@ -53,6 +49,7 @@ class LabelFile:
     rows: pd.DataFrame
     groupings: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    called: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     names_from: int = 0
     videos: list[str] = field(init=False)
@@ -70,35 +67,45 @@ class LabelFile:
             self.rows = self.rows[~wrong].reset_index(drop=True)
 
 
-def numbered(rows: pd.Series) -> str:
-    """``row 3`` or ``rows 3, 5``."""
-    return f"row{'s' if len(rows) > 1 else ''} {some(rows)}"
-
-
-def read_labels(path: File, extra: Iterable[str] = (), on_read: OnRead | None = None) -> LabelFile:
+def read_labels(
+    path: File,
+    extra: Iterable[str] = (),
+    on_read: OnRead | None = None,
+    columns: Given | None = None,
+) -> LabelFile:
     """Read a label file of any form; what is wrong with its rows goes to `problems`.
 
     Args:
-        extra: columns that it may have besides those of its form and `OPTIONAL`.
+        extra: what videos are grouped by: columns besides those of its form and `OPTIONAL`.
         on_read: as of `reading`.
+        columns: our names of columns to the file's; as of `columns_of`.
 
     Raises:
         DataError: it can't be read, or its columns aren't those of any form.
     """
-    file_of = opened(path, _KEY)
-    with reading(2 * len(file_of.content), on_read) as advance:  # looked through, and read
-        cells = file_of.taken or look_through(path, file_of.content, advance=advance)
-        columns = _texts(cells.names)
-        form = _form_of(columns, path, extra)
-        parse = {"frame": frame_numbers} if form == "frame" else {}
-        table = cells.read(parse, advance)
-    file = LabelFile(path, form, _rows(path, table, file_of.taken), problems=file_of.problems)
-    file.notes = [*file_of.notes, *(file_of.taken.notes if file_of.taken else [])]
-    file.groupings = [name for name in columns if name not in {*FORMS[form], "split"}]
-    _check_cells(file, table)
-    if form == "frame":
+    grouped_by = [name.lower() for name in extra]
+    file_of = opened(path, _KEY, columns)
+    taken, content = file_of.taken, file_of.content
+    with reading(2 * len(content), on_read) as advance:  # looked through, and read
+        cells = taken or look_through(path, content, advance=advance)
+        found = columns_of(path, cells.header, columns, grouped_by)
+        parse = {"frame": frame_numbers} if found.form == "frame" else {}
+        table = cells.named(found.names).read(parse, advance)
+    rows = _rows(path, table, taken)
+    file = LabelFile(path, found.form, rows, found.groupings, file_of.problems, found.called)
+    file.notes = [*file_of.notes, *cells.notes, *found.notes]
+    _check_nameless(file, table)
+    # What videos are not grouped by may be empty.
+    spare = set(file.groupings) - {*grouped_by, *(() if grouped_by else ("site",))}
+    _check_cells(file, spare)
+    for name in ("label", *file.groupings):
+        file.rows[name], said = one_spelling(file.rows[name])
+        if said:
+            what = "classes" if name == "label" else f"values of '{file.called.get(name, name)}'"
+            file.notes.append(f"{path}: {what} that differ in case or blanks alone are one: {said}")
+    if file.form == "frame":
         _parse_frames(file)
-    elif form == "range":
+    elif file.form == "range":
         _parse_ranges(file)
     return file
 
@@ -121,7 +128,8 @@ def read_splits(path: File) -> LabelFile:
     if problems:
         raise DataError(problems)
     file = LabelFile(path, "split", _rows(path, table)[["video", "split", "row"]])
-    _check_cells(file, table)
+    _check_nameless(file, table)
+    _check_cells(file)
     return file
 
 
@@ -137,56 +145,24 @@ def _rows(path: File, table: pd.DataFrame, taken: Taken | None = None) -> pd.Dat
     return table.loc[:, named].assign(row=table.index).reset_index(drop=True)
 
 
-def _check_cells(file: LabelFile, table: pd.DataFrame) -> None:
-    named = np.array([isinstance(name, str) for name in table.columns])
-    _check_nameless(file, table.loc[:, ~named].reset_index(drop=True))
-    _check_filled(file)
-    if "split" in file.rows:
-        _check_splits(file)
-
-
-def label_form(path: File, extra: Iterable[str] = ()) -> str:
+def label_form(path: File, extra: Iterable[str] = (), columns: Given | None = None) -> str:
     """What a row of a label file is: ``frame``, ``range`` or ``video``.
 
     Args:
-        extra: as of `read_labels`.
+        extra, columns: as of `read_labels`.
 
     Raises:
         DataError: it can't be read, or its columns aren't those of any form.
     """
-    file_of = opened(path, _KEY)
+    file_of = opened(path, _KEY, columns)
     cells = file_of.taken or look_through(path, file_of.content, header_alone=True)
-    return _form_of(_texts(cells.names), path, extra)
+    return columns_of(path, cells.header, columns, extra).form
 
 
-def _form_of(columns: list[str], path: File, extra: Iterable[str]) -> str:
-    more = {*OPTIONAL, *(name.lower() for name in extra)}
-    known = {*chain(*FORMS.values()), *more}
-    forms = "; ".join(", ".join(columns) for columns in FORMS.values())
-    optional = f"and maybe {', '.join(OPTIONAL)}"
-    problems = [
-        f"{path}: unknown column '{column}'{nearest(column, known)}; a label file has the columns "
-        f"{forms}, {optional}"
-        for column in columns
-        if column not in known
-    ]
-    problems += [
-        f"{path}: column '{c}' is there twice" for c in set(columns) if columns.count(c) > 1
-    ]
-    if problems:
-        raise DataError(problems)
-    for form, needed in FORMS.items():
-        if set(columns) - (more - set(needed)) == set(needed):
-            return form
-    raise DataError(
-        [
-            f"{path}: columns {', '.join(columns)} match no form of labels; it needs {forms}, "
-            f"{optional}"
-        ]
-    )
-
-
-def _check_nameless(file: LabelFile, cells: pd.DataFrame) -> None:
+def _check_nameless(file: LabelFile, table: pd.DataFrame) -> None:
+    """Leave out rows with cells in columns that have no name."""
+    named = np.array([isinstance(name, str) for name in table.columns])
+    cells = table.loc[:, ~named].reset_index(drop=True)
     wrong = (cells != "").any(axis=1)
     if wrong.any():
         first = next(cell for cell in cells[wrong].iloc[0] if cell)
@@ -198,38 +174,56 @@ def _check_nameless(file: LabelFile, cells: pd.DataFrame) -> None:
         file.drop(wrong)
 
 
-def _check_filled(file: LabelFile) -> None:
+def _check_cells(file: LabelFile, spare: Iterable[str] = ()) -> None:
+    """Leave out rows with empty cells, and look at the splits.
+
+    Args:
+        spare: columns that may have empty cells.
+    """
     names = [name for name in file.rows if isinstance(file.rows[name].dtype, pd.CategoricalDtype)]
-    empty = file.rows[names] == ""
+    empty = file.rows[[name for name in names if name not in set(spare)]] == ""
     for column in empty.columns[empty.any()]:
         instead = " (a frame without a row is unlabelled)"
         if file.form == "split":
             instead = ""
         elif column == "split" or column in file.groupings:
-            instead = " or the column"
+            instead = f" or the column (--set data.columns.{column}=null)"
         file.report(
             empty[column],
-            f"{int(empty[column].sum())} with no '{column}'; fill it in, or delete the row{instead}",
+            f"{int(empty[column].sum())} with no '{file.called.get(column, column)}'; fill it in, or "
+            f"delete the row{instead}",
         )
     file.drop(empty.any(axis=1))
+    if "split" in file.rows:
+        _check_splits(file)
 
 
 def _check_splits(file: LabelFile) -> None:
     names = file.rows["split"] = mapped(file.rows["split"], _split)
-    for wrong in sorted(set(names.unique()) - set(SPLITS)):
-        file.report(
-            names == wrong,
-            f"split '{wrong}' is not one of {', '.join(SPLITS)}{nearest(wrong, SPLITS)}",
-        )
+    file.problems += alike(
+        file.path,
+        [
+            (
+                file.rows.loc[names == wrong, "row"],
+                f"split '{wrong}' is not one of {', '.join(SPLITS)}{nearest(wrong, SPLITS)}",
+            )
+            for wrong in sorted(set(names.unique()) - set(SPLITS))
+        ],
+    )
     known = file.rows[names.isin(SPLITS)].drop_duplicates(["video", "split"])
     counts = known.groupby("video").size()
-    for video in counts.index[counts > 1]:
-        first = known[known["video"] == video]
-        file.problems.append(
-            f"{file.path}, {numbered(first['row'])}: video '{video}' is in {len(first)} splits "
-            f"({', '.join(sorted(first['split']))}); put each video in one, or the test is on "
-            "frames that were trained on"
-        )
+    several = known[known["video"].isin(counts.index[counts > 1])]
+    file.problems += alike(
+        file.path,
+        [
+            (
+                first["row"],
+                f"video '{video}' is in {len(first)} splits ({', '.join(sorted(first['split']))}); put "
+                "each video in one, or the test is on frames that were trained on",
+            )
+            for video, first in several.groupby("video", observed=True)
+        ],
+    )
 
 
 def _split(name: str) -> str:
@@ -260,44 +254,30 @@ def _parse_ranges(file: LabelFile) -> None:
         text = file.rows[column]
         seconds, wrong = seconds_of(text)
         bad = seconds.isna()
-        for cell, row in zip(text[bad], file.rows.loc[bad, "row"], strict=True):
-            file.problems.append(f"{file.path}, row {row}: {column} '{cell}' {wrong[cell]}")
+        rows = zip(text[bad], file.rows.loc[bad, "row"], strict=True)
+        name = file.called.get(column, column)
+        file.problems += alike(
+            file.path, [([row], f"{name} '{cell}' {wrong[cell]}") for cell, row in rows]
+        )
         good &= ~bad.to_numpy()
         file.rows[f"{column}_text"] = text
         file.rows[column] = seconds
     file.drop(pd.Series(~good))
     backward = file.rows["time_end"] < file.rows["time_start"]
-    for row in file.rows[backward].itertuples():
-        file.problems.append(
-            f"{file.path}, row {row.row}: ends at {row.time_end_text}, not after its start at "
-            f"{row.time_start_text}"
-        )
+    file.problems += alike(
+        file.path,
+        [
+            (
+                [row.row],
+                f"ends at {row.time_end_text}, not after its start at {row.time_start_text}",
+            )
+            for row in file.rows[backward].itertuples()
+        ],
+    )
     file.drop(backward)
     if points := int((file.rows["time_end"] == file.rows["time_start"]).sum()):
         file.notes.append(
             f"{file.path}: {points:,} ranges end where they start; each labels the frame shown then"
         )
     file.rows = file.rows.sort_values(["video", "time_start", "time_end"], ignore_index=True)
-    latest = _ends(file.rows).groupby(file.rows["video"]).cummax()
-    before = latest.groupby(file.rows["video"]).shift()
-    overlapping = file.rows.loc[file.rows["time_start"] < before - _SAME, "video"].unique()
-    for video in sorted(overlapping):
-        _report_overlaps(file, video, file.rows[file.rows["video"] == video])
-
-
-def _ends(rows: pd.DataFrame) -> pd.Series:
-    """Where ranges end; those without length have the frame at their start."""
-    return np.maximum(rows["time_end"], rows["time_start"] + 2 * _SAME)
-
-
-def _report_overlaps(file: LabelFile, video: str, ranges: pd.DataFrame) -> None:
-    last = None
-    for row in ranges.assign(time_end=_ends(ranges)).itertuples():
-        if last is not None and row.time_start < last.time_end - _SAME and row.label != last.label:
-            file.problems.append(
-                f"{file.path}, rows {last.row} and {row.row}: ranges of video '{video}' overlap "
-                f"({last.time_start_text} to {last.time_end_text} '{last.label}', "
-                f"{row.time_start_text} to {row.time_end_text} '{row.label}')"
-            )
-        if last is None or row.time_end > last.time_end:
-            last = row
+    file.problems += alike(file.path, list(overlaps(file.rows)))

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from data.errors import nearest, some
+from data.errors import nearest, numbered, printable, some
 from data.files.path import File, relative
-from data.labels.file import LabelFile, numbered
+from data.labels.file import LabelFile
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ def group_videos(
     """
     default = "site" if "site" in file.groupings else "video"
     name = by.strip().lower() if by is not None else default
+    # By the file's own name of a column that is taken for one of ours.
+    name = next((our for our, own in file.called.items() if own.lower() == name), name)
     problems: list[str] = []
     known = [*file.groupings, "folder", "folder1", "video"]
     if name in file.groupings:
@@ -54,7 +56,7 @@ def group_videos(
         of = {str(video): str(group) for video, group in values.items()}
     elif level := re.fullmatch(r"folder(\d*)", name):
         parents = {video: relative(path, folder).parent for video, path in paths.items()}
-        of = {video: parent.as_posix() for video, parent in parents.items()}
+        of = {video: printable(parent.as_posix()) for video, parent in parents.items()}
         if level[1]:
             number = int(level[1])
             deep = {video: p.parts for video, p in parents.items() if 0 < number <= len(p.parts)}
@@ -64,7 +66,7 @@ def group_videos(
                     f"{len(flat)} of {len(parents)} videos have none: {some(flat, 3)}; move them, or "
                     "split by folder, the one that each video is in"
                 )
-            of |= {video: parts[number - 1] for video, parts in deep.items()}
+            of |= {video: printable(parts[number - 1]) for video, parts in deep.items()}
     else:
         of = {}
         if name != "video":

@@ -67,17 +67,37 @@ def check_splits(table: pd.DataFrame) -> list[str]:
                 "or under data.splits"
             )
     if present["train"]:
-        for label in sorted((present["valid"] | present["test"]) - present["train"]):
-            where = [split for split in ("valid", "test") if label in present[split]]
-            problems.append(
-                f"class '{label}' is in {' and '.join(where)} but not in train, so it can't be "
-                "learnt; move a video that shows it to train"
-            )
+        problems += _unlearnt(present)
         if len(present["train"]) == 1 and len(set(pairs["label"])) == 1:
             problems.append(
                 f"there is one class only, '{next(iter(present['train']))}'; a classifier needs two"
             )
     return problems
+
+
+def _unlearnt(present: Mapping[str, set[str]]) -> list[str]:
+    """A problem if there are classes that train lacks.
+
+    Args:
+        present: classes of each split.
+    """
+    where = {
+        label: " and ".join(split for split in ("valid", "test") if label in present[split])
+        for label in sorted((present["valid"] | present["test"]) - present["train"])
+    }
+    if not where:
+        return []
+    if len(where) == 1:
+        ((label, splits),) = where.items()
+        return [
+            f"class '{label}' is in {splits} but not in train, so it can't be learnt; move a video that "
+            "shows it to train"
+        ]
+    listed = some(f"'{label}' in {splits}" for label, splits in where.items())
+    return [
+        f"{len(where)} classes are not in train, so they can't be learnt ({listed}); move videos that "
+        "show them to train"
+    ]
 
 
 def remarks(table: pd.DataFrame) -> list[str]:
@@ -90,11 +110,18 @@ def remarks(table: pd.DataFrame) -> list[str]:
     counts = pd.crosstab(pairs["label"], pairs["split"]).reindex(columns=SPLITS, fill_value=0)
     single = counts.sum(axis=1) == 1
     said = []
-    for label in counts.index[single]:
-        video = pairs.loc[pairs["label"] == label, "video"].iloc[0]
+    alone = pairs[pairs["label"].isin(counts.index[single])].sort_values("label")
+    if len(alone) == 1:
+        label, video = alone.iloc[0][["label", "video"]]
         said.append(
             f"class '{label}' has a single video, '{video}': it is trained on, and no figure will tell "
             "how well the class is recognised; label more videos of it"
+        )
+    elif len(alone):
+        of = some(f"{row.label} {row.video}" for row in alone.itertuples())
+        said.append(
+            f"{len(alone)} classes have a single video each ({of}): these are trained on, and no figure "
+            "will tell how well the classes are recognised; label more videos of them"
         )
     others = counts[~single]
     for split, matter in (

@@ -16,10 +16,11 @@ import pandas as pd
 
 from data.cells.columns import as_categories
 from data.cells.numbers import parse_time
-from data.errors import some
+from data.errors import Found, alike, some
 from data.labels.damage import within
-from data.labels.file import LabelFile, numbered, read_labels
+from data.labels.file import LabelFile, read_labels
 from data.labels.images import by_number
+from data.labels.numbering import Numbers, lasting, sampled
 from data.videos.times import nearest_frames
 from data.videos.video import Video
 
@@ -34,9 +35,15 @@ COLUMNS = {
 
 
 def expand(
-    file: LabelFile, videos: Mapping[str, Video], unit: Unit = "frame"
+    file: LabelFile,
+    videos: Mapping[str, Video],
+    unit: Unit = "frame",
+    numbers: Numbers = "file",
 ) -> tuple[pd.DataFrame, list[str], list[str]]:
     """One row a labelled frame, or a video, for the videos in `videos`.
+
+    Args:
+        numbers: what frames the labels number, of a file with a frame a row.
 
     Returns:
         the table with its columns, ``split`` only if the file has it; problems; warnings.
@@ -50,7 +57,7 @@ def expand(
         table, problems = _of_videos(file, rows, videos, unit)
     else:
         rows, problems = by_number(file, rows, videos)
-        beyond = rows["frame"].to_numpy() >= _lengths(rows["video"], videos)
+        beyond = rows["frame"].to_numpy() >= _lengths(rows["video"], videos, numbers)
         table = rows[~beyond] if beyond.any() else rows
     for name in {"video", "label", "split"}.intersection(columns):
         table = table.assign(**{name: as_categories(table[name])})
@@ -58,9 +65,8 @@ def expand(
         return table.reindex(columns=columns), problems, warnings
     table, again = _in_order(table)
     if file.form == "frame":
-        problems += _problems_of_frames(
-            file, rows, videos, beyond, table[_relabelled(table, again)]
-        )
+        relabelled = table[_relabelled(table, again)]
+        problems += _problems_of_frames(file, rows, videos, beyond, relabelled, numbers)
     elif not file.problems and _relabelled(table, again).any():
         problems += _problems_of_points(file, table, videos)
     if again.any():
@@ -69,13 +75,17 @@ def expand(
             "each counts once"
         )
         table = table[~again].reset_index(drop=True)
+    if file.form == "frame" and numbers == "file":
+        table, notes = sampled(table, videos, file.path)
+        warnings += notes
     return table.assign(time=_times(table, videos))[columns], problems, warnings
 
 
-def _lengths(column: pd.Series, videos: Mapping[str, Video]) -> np.ndarray:
-    """The number of frames of each row's video."""
+def _lengths(column: pd.Series, videos: Mapping[str, Video], numbers: Numbers) -> np.ndarray:
+    """How many frames of each row's video labels can number."""
     names = column.cat.categories
-    of = np.array([len(videos[name]) if name in videos else 0 for name in names], np.int64)
+    known = [lasting(videos[name], numbers) if name in videos else 0 for name in names]
+    of = np.array(known, np.int64)
     return of[column.cat.codes]
 
 
@@ -114,18 +124,20 @@ def _of_videos(
     file: LabelFile, rows: pd.DataFrame, videos: Mapping[str, Video], unit: Unit
 ) -> tuple[pd.DataFrame, list[str]]:
     """A video after the other: its row, or those of all of its labelled frames; and problems."""
-    problems: list[str] = []
+    several, beyond, empty = list[Found](), list[Found](), list[Found]()
     parts = []
     for name, of_video in rows.groupby("video", sort=True):
         video = videos[str(name)]
         if unit == "video":
-            part, problem = of_video.iloc[:1], _different(file, of_video, video)
+            several += _different(file, of_video, video)
+            part = of_video.iloc[:1]
         elif file.form == "range":
-            part, problem = _frames_of_ranges(file, of_video, video)
+            part = _frames_of_ranges(of_video, video, beyond, empty)
         else:
-            part, problem = _whole_video(file, of_video, video)
-        problems += problem
+            several += _different(file, of_video, video)
+            part = of_video.take(np.zeros(len(video), int)).assign(frame=np.arange(len(video)))
         parts.append(part)
+    problems = [line for found in (several, beyond, empty) for line in alike(file.path, found)]
     if not parts:
         return rows.assign(frame=0), problems
     return pd.concat(parts, ignore_index=True), problems
@@ -137,19 +149,33 @@ def _problems_of_frames(
     videos: Mapping[str, Video],
     beyond: np.ndarray,
     relabelled: pd.DataFrame,
+    numbers: Numbers,
 ) -> list[str]:
-    """What is wrong with frames, a video after the other.
+    """What is wrong with frames, a line for each kind.
 
     Args:
         beyond: which of the rows are beyond their video's end.
         relabelled: rows of frames that have another label, too.
     """
-    problems: list[str] = []
-    wrong = set(rows.loc[beyond, "video"].unique()) | set(relabelled["video"].unique())
-    for name in sorted(wrong):
-        of_video = (rows["video"] == name).to_numpy()
-        problems += _problems_of(file, rows[of_video], beyond[of_video], videos[name])
-    return problems
+    if not beyond.any() and relabelled.empty:
+        return []
+    outside = [
+        (of_video["row"], _beyond(videos[str(name)], int(of_video["frame"].iloc[0]), numbers))
+        for name, of_video in rows[beyond].groupby("video", observed=True)
+    ]
+    inside = rows[~beyond]
+    inside = inside[inside["video"].isin(relabelled["video"].unique())]
+    frames = inside.groupby(["video", "frame"], observed=True)
+    twice = inside[frames["label"].transform("nunique") > 1]
+    several = [
+        (
+            both["row"],
+            f"frame {frame} of video '{name}' has {both['label'].nunique()} labels: "
+            f"{some(sorted(set(both['label'])))}",
+        )
+        for (name, frame), both in twice.groupby(["video", "frame"], observed=True)
+    ]
+    return alike(file.path, outside) + alike(file.path, several)
 
 
 def _problems_of_points(
@@ -166,30 +192,22 @@ def _problems_of_points(
     ]
 
 
-def _problems_of(
-    file: LabelFile, rows: pd.DataFrame, beyond: np.ndarray, video: Video
-) -> list[str]:
-    problems = []
-    if beyond.any():
-        problems.append(
-            f"{file.path}, {numbered(rows.loc[beyond, 'row'])}: frame "
-            f"{rows.loc[beyond, 'frame'].iloc[0]} is beyond video '{video.name}', which has "
-            f"{len(video)} frames (0 to {len(video) - 1}{_at(video)})"
+def _beyond(video: Video, frame: int, numbers: Numbers) -> str:
+    """That a video has no such frame, and what to do if the number is of another kind."""
+    last = lasting(video, numbers) - 1
+    of_file = numbers == "file"
+    said = (
+        f"frame {frame} is beyond video '{video.name}', which has {last + 1} frames (0 to "
+        f"{last}{'' if of_file else _at(video)})"
+    )
+    other = lasting(video, "sampled" if of_file else "file")
+    if frame < other:
+        whose = f"those sampled{_at(video)}" if of_file else "those of the file"
+        said += (
+            f"; if the labels number {whose}, which are {other}, "
+            f"--set data.frame_numbers={'sampled' if of_file else 'file'}"
         )
-    rows = rows[~beyond]
-    twice = rows.groupby("frame")["label"].nunique()
-    for frame in twice.index[twice > 1][:5]:
-        both = rows[rows["frame"] == frame]
-        problems.append(
-            f"{file.path}, rows {some(both['row'])}: frame {frame} of video '{video.name}' has "
-            f"{both['label'].nunique()} labels: {some(sorted(set(both['label'])))}"
-        )
-    if (twice > 1).sum() > 5:
-        problems.append(
-            f"{file.path}: {int((twice > 1).sum()) - 5} more frames of video '{video.name}' have "
-            "more than one label"
-        )
-    return problems
+    return said
 
 
 def _at(video: Video) -> str:
@@ -197,13 +215,21 @@ def _at(video: Video) -> str:
 
 
 def _frames_of_ranges(
-    file: LabelFile, rows: pd.DataFrame, video: Video
-) -> tuple[pd.DataFrame, list[str]]:
+    rows: pd.DataFrame, video: Video, outside: list[Found], without: list[Found]
+) -> pd.DataFrame:
+    """The frames of a video that ranges hold.
+
+    Args:
+        outside, without: get the ranges that end after the video, and those that hold no frame.
+    """
     step = 1 / (video.fps or video.info.fps)
     beyond = rows["time_end"] > video.duration + step
-    problems = [
-        f"{file.path}, row {row['row']}: ends at {row['time_end_text']}, beyond video "
-        f"'{video.name}', which lasts {video.duration:.3f} seconds ({len(video)} frames)"
+    outside += [
+        (
+            [row["row"]],
+            f"ends at {row['time_end_text']}, beyond video '{video.name}', which lasts "
+            f"{video.duration:.3f} seconds ({len(video)} frames)",
+        )
         for row in rows[beyond].to_dict("records")
     ]
     rows = rows[~beyond]
@@ -215,31 +241,30 @@ def _frames_of_ranges(
     bounds[points, 0] = np.minimum(bounds[points, 0], len(video) - 1)
     bounds[points, 1] = bounds[points, 0] + 1
     counts = bounds[:, 1] - bounds[:, 0]
-    problems += [
-        f"{file.path}, row {row['row']}: {row['time_start_text']} to {row['time_end_text']} "
-        f"holds no sampled frame of video '{video.name}' (one every {step:.3g} seconds)"
+    without += [
+        (
+            [row["row"]],
+            f"{row['time_start_text']} to {row['time_end_text']} holds no sampled frame of video "
+            f"'{video.name}' (one every {step:.3g} seconds)",
+        )
         for row in rows[counts == 0].to_dict("records")
     ]
     # Each range counts on from its first frame.
     first = np.repeat(bounds[:, 0] - (np.cumsum(counts) - counts), counts)
     kept = [name for name in ("video", "label", "split") if name in rows]
     table = rows[kept].loc[rows.index.repeat(counts)]
-    return table.assign(frame=first + np.arange(len(first))), problems
+    return table.assign(frame=first + np.arange(len(first)))
 
 
-def _whole_video(
-    file: LabelFile, rows: pd.DataFrame, video: Video
-) -> tuple[pd.DataFrame, list[str]]:
-    first = rows.take(np.zeros(len(video), int))
-    return first.assign(frame=np.arange(len(video))), _different(file, rows, video)
-
-
-def _different(file: LabelFile, rows: pd.DataFrame, video: Video) -> list[str]:
+def _different(file: LabelFile, rows: pd.DataFrame, video: Video) -> list[Found]:
     """A problem if a video, which has one label, is given several."""
     if rows["label"].nunique() == 1:
         return []
     instead = "" if file.form == "video" else "; data.unit: frame takes a label for each frame"
+    labels = some(sorted(set(rows["label"])))
     return [
-        f"{file.path}, rows {some(rows['row'])}: video '{video.name}' has "
-        f"{rows['label'].nunique()} labels: {some(sorted(set(rows['label'])))}{instead}"
+        (
+            list(rows["row"]),
+            f"video '{video.name}' has {rows['label'].nunique()} labels: {labels}{instead}",
+        )
     ]

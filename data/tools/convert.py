@@ -15,8 +15,9 @@ from data.files.whole import replacing, write_table
 from data.formats.table import FORMATS, Kind, opened
 from data.formats.taken import FRAME, RANGE, VIDEO, Made, Taken, written
 from data.labels.file import LabelFile, read_labels
-from data.videos.find import find_files, match_files
+from data.videos.find import find_files
 from data.videos.info import VideoInfo
+from data.videos.match import match_files
 from data.videos.times import nearest_frames
 from data.videos.video import open_videos
 

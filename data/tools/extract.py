@@ -21,7 +21,7 @@ from data.labels.file import read_labels
 from data.labels.table import expand
 from data.tools.extracting.images import Images, Job, safe
 from data.tools.source import named_videos, parser
-from data.videos.find import match_files
+from data.videos.match import match_files
 from data.videos.rejects import Reject, write_rejects
 from data.videos.video import Video, open_videos, video_remarks
 

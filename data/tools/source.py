@@ -18,9 +18,11 @@ from data.dataset import Dataset, load
 from data.errors import DataError, nearest
 from data.files.path import File, place, relative
 from data.files.plain_yaml import MOST_BYTES, values
+from data.labels.columns import Given
 from data.labels.file import label_form
+from data.labels.numbering import Numbers
 from data.tools.drawing.sets import DRAWN, draw_set
-from data.videos.find import find_files, stem
+from data.videos.find import find_files, stem_of
 
 _ENDINGS = (".yaml", ".yml")
 
@@ -57,6 +59,16 @@ class Source:
         """What keeps videos together, if it is said."""
         return self.splits.get("by")
 
+    @property
+    def columns(self) -> Given | None:
+        """As of `data.dataset.load`."""
+        return self.settings.get("columns")
+
+    @property
+    def numbers(self) -> Numbers:
+        """What frames the labels number."""
+        return self.settings.get("frame_numbers", "file")
+
     def load(self, output: Output, **splits: Any) -> Dataset:
         """The data set, as a search has it.
 
@@ -75,7 +87,7 @@ class Source:
         }
         if unit == "auto":
             by = asked.get("by")
-            unit = label_form(self.labels, () if by is None else (by,))
+            unit = label_form(self.labels, () if by is None else (by,), self.columns)
         listed = asked.get("file")
         named = any(isinstance(asked.get(split), list) for split in ("valid", "test"))
         other: float | list[str] = [] if named else 0.15  # as names and shares don't go together
@@ -99,6 +111,9 @@ class Source:
                 seed=asked.get("seed", 0),
                 by=asked.get("by"),
                 splits=None if listed is None else place(str(listed)),
+                damaged=self.settings.get("damaged", "use"),
+                columns=self.columns,
+                frame_numbers=self.numbers,
                 on_read=partial(output.bar, f"reading {self.labels}, MB"),
                 on_open=opening,
                 on_bring=bring,
@@ -170,7 +185,7 @@ def named_videos(folder: File, *, endings: bool = False) -> dict[str, File]:
     files = find_files(folder)
     root = folder.parent if files == [folder] else folder
     paths = {file: relative(file, root) for file in files}
-    short = {file: (path.parent / stem(file)).as_posix() for file, path in paths.items()}
+    short = {file: (path.parent / stem_of(file)).as_posix() for file, path in paths.items()}
     often = Counter(name.lower() for name in short.values())
     clear = {file: not endings and often[name.lower()] == 1 for file, name in short.items()}
     return {short[file] if clear[file] else paths[file].as_posix(): file for file in files}

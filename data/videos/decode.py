@@ -10,7 +10,7 @@ import numpy as np
 
 from data.files.video_cache import local
 from data.prefetch import prefetched
-from data.videos import apart
+from data.videos.decoding import apart
 from data.videos.images import probe_images, read_images
 from data.videos.info import VideoInfo
 

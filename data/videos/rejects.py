@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 
 import pandas as pd
 
+from data.errors import printable
 from data.files.path import File
 from data.files.whole import write_table
 from data.videos.info import VideoInfo
@@ -60,6 +61,15 @@ def write_rejects(rejects: list[Reject], folder: Path) -> Path | None:
         return None
     folder.mkdir(parents=True, exist_ok=True)
     columns = [field.name for field in fields(Reject)]
-    table = pd.DataFrame([astuple(reject) for reject in rejects], columns=columns)
-    write_table(path, table.astype({"path": str}).round({"until": 3, "ends": 3}))
+    plain = [
+        replace(
+            reject,
+            video=printable(reject.video),
+            path=printable(str(reject.path)),  # type: ignore[arg-type]
+            reason=printable(reject.reason),
+        )
+        for reject in rejects
+    ]
+    table = pd.DataFrame([astuple(reject) for reject in plain], columns=columns)
+    write_table(path, table.round({"until": 3, "ends": 3}))
     return path

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from data.console import Output
+from data.errors import printable
 from data.files.path import File, place, relative
 from data.files.whole import write_table
 from data.videos.find import find_files
@@ -73,8 +74,11 @@ def predict_new(
     files: dict[str, File] = {}
     for path in (place(text, limit_bytes=config.limit_bytes) for text in paths):
         for file in find_files(path):
-            name = file.name if file == path else str(relative(file, path))
-            files[name if name not in files else str(file)] = file
+            name = printable(file.name if file == path else str(relative(file, path)))
+            name = name if name not in files else printable(str(file))
+            while name in files:  # one name has bytes that another shows as they are printed
+                name += "'"
+            files[name] = file
     videos, rejects = open_videos(files, config.fps, most=config.max_frames)
     for remark in video_remarks(videos):
         output.warn(f"warning: {remark}")

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from data.labels.columns import NAMES
 from tuner.config.classes import SAMPLERS, SCHEDULERS
 from tuner.config.messages import Several, hint
 from tuner.config.parameters import Section
@@ -92,6 +93,8 @@ class SplitsConfig(Section):
 class DataConfig(Section):
     videos: str = "sample"
     labels: str | None = None
+    columns: dict[str, str | None] = Field(default_factory=dict)  # our names to those of `labels`
+    frame_numbers: Literal["file", "sampled"] = "file"  # what frames the labels number
     unit: Literal["auto", "frame", "video"] = "auto"  # what a label is of; auto: by the label file
     sample_seed: int = Field(default=0, ge=0, lt=2**32)  # of videos that are drawn
     fps: float | None = Field(default=None, gt=0)
@@ -102,6 +105,17 @@ class DataConfig(Section):
     damaged: Literal["use", "leave_out"] = "use"  # videos that decode in part, as far as they do
     cache_limit_gb: float | None = Field(default=100, gt=0)
     shared_cache: str | None = None  # a folder that all machines see, or s3://, for features
+
+    @field_validator("columns")
+    @classmethod
+    def _known_columns(cls, value: dict[str, str | None]) -> dict[str, str | None]:
+        if unknown := [
+            f"data.columns.{name}: unknown{hint(name, NAMES)}"
+            for name in value
+            if name not in NAMES
+        ]:
+            raise Several(unknown)
+        return value
 
     @model_validator(mode="after")
     def _labels_given(self) -> Self:

@@ -10,6 +10,7 @@ from typing import Any
 from data.errors import DataError, VideoError, some
 from data.files.path import File, S3Path, place, unreadable
 from data.files.s3 import S3Error, ask
+from data.files.walk import walk
 from data.videos.find import find_files, is_video
 from tuner.config.load import Config
 from tuner.diagnosis.finding import Asked, Finding, ok, warning, wrong
@@ -46,7 +47,7 @@ def _in_folder(folder: Path) -> Iterator[Finding]:
     from data.videos.decode import probe
 
     try:
-        entries = list(islice(folder.rglob("*"), _MOST)) if folder.is_dir() else []
+        entries = list(islice(walk(folder), _MOST)) if folder.is_dir() else []
         files = sorted(path for path in entries if is_video(path))
         if not files:
             files = [file for file in find_files(folder) if isinstance(file, Path)]

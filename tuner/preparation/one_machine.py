@@ -57,6 +57,8 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
             by=splits.by,
             damaged=config.damaged,
             splits=None if splits.file is None else place(splits.file),
+            columns=config.columns,
+            frame_numbers=config.frame_numbers,
             on_read=partial(output.bar, f"reading {labels}, MB"),
             on_open=opening,
             on_bring=bring,
@@ -98,9 +100,6 @@ def prepare(
     """
     check_models(searched, config)
     dataset, undecoded = _decoded(config, searched, output, decode_all)
-    # Also of videos that don't decode, so that the list has all that data.splits.file has to have.
-    if moved := write_splits(dataset.splits(), folder):
-        output.warn(f"warning: {moved}")
     rejects = [*dataset.rejects, *undecoded]
     wrong = [*rejects, *dataset.damaged]
     listed = write_rejects(wrong, folder)
@@ -116,6 +115,10 @@ def prepare(
     if wrong and strict:
         raise DataError([f"{r.path} does not decode: {r.reason} (--strict)" for r in wrong])
     rest = dataset.without(undecoded)
+    # Also of videos that don't decode, which may do so when they are replaced.
+    decoded = dict(zip(rest.table["video"], rest.table["split"], strict=True))
+    if moved := write_splits(dataset.with_splits(decoded).splits(), folder):
+        output.warn(f"warning: {moved}")
     for warning in rest.warnings[len(dataset.warnings) :]:
         output.warn(f"warning: {warning}")
     return rest

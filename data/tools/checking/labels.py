@@ -20,8 +20,8 @@ from data.tools.checking.findings import Finding, alike
 from data.tools.checking.inspection import Inspection
 from data.tools.checking.measure import Measured
 from data.tools.source import Source
-from data.videos.find import match_files
 from data.videos.info import VideoInfo
+from data.videos.match import match_files
 from data.videos.video import Video
 
 
@@ -55,7 +55,8 @@ def check_labels(
     found = Labelled()
     assert source.labels is not None
     try:
-        file = read_labels(source.labels, () if source.by is None else (source.by,))
+        by = () if source.by is None else (source.by,)
+        file = read_labels(source.labels, by, columns=source.columns)
     except DataError as error:
         found.say("wrong", "labels", *error.problems)
         return found
@@ -74,7 +75,7 @@ def check_labels(
         found.say("look", "videos without labels", text)
     found.findings += alike(file.rows["label"].astype(str).unique())
     unit = _unit(file, source)
-    table, problems, warnings = expand(file, videos, unit)
+    table, problems, warnings = expand(file, videos, unit, source.numbers)
     found.say("wrong", "labels without frames", *problems)
     found.say("look", "labels", *warnings)
     if unit == "frame":

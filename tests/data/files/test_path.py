@@ -15,7 +15,8 @@ from urllib3 import HTTPResponse
 from data import DataError
 from data.files.path import S3Path, absolute, place, unreadable
 from data.files.s3 import S3Error, client
-from data.videos.find import find_files, match_files
+from data.videos.find import find_files
+from data.videos.match import match_files
 from data.videos.video import open_videos
 from tests.data.files.remote import SIZE, only, put, random
 

@@ -124,10 +124,11 @@ def test_what_is_no_group(by: str, labels: Path) -> None:
     assert f"data.splits.by: '{by}'" in problems[0]
 
 
-def test_a_column_that_by_does_not_name_is_unknown(six: Path) -> None:
-    (problem,) = problems_of(six, "video,label,camera\na,x,one\nb,y,two\n", by="site")
-    for words in ("unknown column 'camera'", "and maybe split, site, date"):
-        assert words in problem
+def test_groups_by_the_files_own_name_of_a_column_that_is_taken_for_a_site(labels: Path) -> None:
+    labels.write_text("video,label,Camera\na,x,one\nb,y,two\n")
+    file = read_labels(labels, columns={"site": "Camera"})
+    groups, problems = group_videos(file, {}, Path(), "camera")
+    assert (groups.by, groups.of, problems) == ("site", {"a": "one", "b": "two"}, [])
 
 
 def test_a_video_at_two_sites(labels: Path) -> None:
@@ -173,16 +174,34 @@ def test_sites_that_were_asked_for_need_no_reason(six: Path) -> None:
 
 def test_one_site_leaves_none_to_validate_on(six: Path) -> None:
     text = "video,label,site\na,x,s1\nd,y,s1\nb,y,s1\n"
-    (problem,) = problems_of(six, text)
+    (problem,) = problems_of(six, text, by="site")
     for words in ("all videos are of one site, 's1'", "another site", "data.splits.by: video"):
         assert words in problem
+    dataset = load_text(six, text)  # that sites stay together was not asked for
+    assert set(splits_of(dataset).values()) == {"train", "valid"}
+    for words in (
+        "all videos are of one site, 's1'",
+        "drawn by video instead",
+        "better than those",
+    ):
+        assert words in dataset.warnings[0]
 
 
 def test_sites_that_have_a_class_each(six: Path) -> None:
     text = "video,label,site\na,x,s1\nd,x,s1\nb,y,s2\ne,y,s2\n"
-    (problem,) = problems_of(six, text)
+    (problem,) = problems_of(six, text, by="site")
     for words in ("can't be drawn by site", "data.splits.by: video draws each video by itself"):
         assert words in problem
+    dataset = load_text(six, text)
+    assert set(splits_of(dataset).values()) >= {"train", "valid"}
+    for words in ("each site is the only one with some class", "drawn by video instead"):
+        assert words in dataset.warnings[0]
+    assert "splits were drawn by video (data.splits): valid" in dataset.warnings[1]
+
+
+def test_a_class_of_each_video_leaves_none_to_validate_on_in_either_way(six: Path) -> None:
+    (problem,) = problems_of(six, "video,label,site\na,x,s1\nb,y,s2\n")
+    assert "drawn by site" in problem and "nor if they are drawn by video; label more" in problem
 
 
 def test_videos_that_have_a_class_each(six: Path) -> None:

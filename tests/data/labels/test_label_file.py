@@ -8,7 +8,7 @@ import pytest
 
 from data import DataError
 from data.labels.table import read_labels
-from tests.data.labels.reading import problem_in, problems_in, read_rows, read_table
+from tests.data.labels.reading import problem_in, read_rows, read_table
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
@@ -120,17 +120,3 @@ def test_spreadsheet(tmp_path: Path, ending: str) -> None:
     path.write_bytes(b"PK\x03\x04\xff\xfe")
     with pytest.raises(DataError, match="save it as"):
         read_labels(path)
-
-
-def test_unknown_columns_are_all_named_with_the_right_ones(labels: Path) -> None:
-    first, second = problems_in(labels, "vidio,frame,label,splitt\nv,1,a,train\n")
-    assert str(labels) in first
-    assert "'vidio' (did you mean 'video'?)" in first
-    assert "video, time_start, time_end, label" in first
-    assert "'splitt' (did you mean 'split'?)" in second
-
-
-def test_columns_of_no_form(labels: Path) -> None:
-    problem = problem_in(labels, "video,time_start,label\nv,1,a\n")
-    for words in (str(labels), "video, time_start, label match no form", "video, frame, label"):
-        assert words in problem

@@ -17,7 +17,8 @@ def test_frame_beyond_the_video(labels: Path) -> None:
 
 
 def test_frame_beyond_the_video_names_the_sampling_rate(labels: Path) -> None:
-    problem = problem_in(labels, "video,frame,label\nv,5,a\nv,6,a\n", video_of(fps=5))
+    labels.write_text("video,frame,label\nv,5,a\nv,6,a\n")
+    _, (problem,), _ = expand(read_labels(labels), {"v": video_of(fps=5)}, numbers="sampled")
     for words in ("rows 2, 3", "frame 5", "0 to 4 at 5 frames/s"):
         assert words in problem
 
@@ -30,9 +31,12 @@ def test_frame_with_two_labels(labels: Path) -> None:
 
 def test_many_frames_with_two_labels_are_counted(labels: Path) -> None:
     rows = "".join(f"v,{frame},{label}\n" for label in "ab" for frame in range(8))
-    problems = problems_in(labels, "video,frame,label\n" + rows)
-    assert len(problems) == 6
-    assert "3 more frames of video 'v'" in problems[-1]
+    problem = problem_in(labels, "video,frame,label\n" + rows)
+    for words in (
+        "rows 2, 10: frame 0 of video 'v' has 2 labels: a, b; 7 more like this",
+        "rows 3, 11, 4, 12, 5 and 9 more",
+    ):
+        assert words in problem
 
 
 def test_frame_that_is_none(labels: Path) -> None:
@@ -66,23 +70,44 @@ def test_range_upside_down(labels: Path) -> None:
 def test_overlapping_ranges(labels: Path) -> None:
     text = "video,time_start,time_end,label\nv,0.4,0.9,b\nv,0,0.5,a\nw,0,0.5,a\n"
     problem = problem_in(labels, text, video_of("v"), video_of("w"))
-    for words in (str(labels), "rows 3 and 2", "'v'", "0 to 0.5 'a'", "0.4 to 0.9 'b'"):
+    for words in (str(labels), "rows 3, 2:", "'v'", "0 to 0.5 'a'", "0.4 to 0.9 'b'"):
         assert words in problem
 
 
 def test_a_range_within_a_longer_one_overlaps(labels: Path) -> None:
     text = "video,time_start,time_end,label\nv,0,0.9,a\nv,0.1,0.2,b\nv,0.5,0.6,b\n"
-    problems = problems_in(labels, text)
-    assert len(problems) == 2
-    assert "rows 2 and 3" in problems[0]
-    assert "rows 2 and 4" in problems[1]
+    problem = problem_in(labels, text)
+    assert f"{labels}, rows 2, 3: " in problem
+    assert "1 more like this: rows 2, 4" in problem
+
+
+def test_many_ranges_with_one_mistake_are_one_line_a_kind(labels: Path) -> None:
+    rows = "".join(f"v,{n},{n + 2},{'ab'[n % 2]}\n" for n in range(300))
+    rows += "v,400,x,a\nv,401,y,a\nv,500,450,a\nv,501,450,a\n"
+    problems = problems_in(labels, "video,time_start,time_end,label\n" + rows, video_of(frames=20))
+    told = [
+        "row 302: time_end 'x' is not a time",
+        "row 304: ends at 450, not after its start at 500; 1 more like this: row 305",
+        "rows 2, 3: ranges of video 'v' overlap",
+        "row 3: ends at 3, beyond video 'v', which lasts 2.000 seconds (20 frames); 298 more like",
+    ]
+    assert len(problems) == len(told)
+    for line, words in zip(problems, told, strict=True):
+        assert words in line and len(line) < 300, words
+
+
+def test_many_splits_that_are_none_are_one_line(labels: Path) -> None:
+    rows = "".join(f"v,{n},a,split{n}\n" for n in range(9))
+    problem = problem_in(labels, "video,frame,label,split\n" + rows)
+    assert "row 2: split 'split0' is not one of train, valid, test" in problem
+    assert "8 more like this: rows 3, 4, 5, 6, 7 and 3 more" in problem
 
 
 def test_points_and_ranges_of_other_classes_share_no_frame(labels: Path) -> None:
     text = "video,time_start,time_end,label\nv,0.4,0.4,b\nv,0.4,0.9,a\nv,0.1,0.1,b\nv,0.1,0.1,c\n"
-    first, second = problems_in(labels, text)
-    assert "rows 4 and 5" in first and "0.1 to 0.1 'b'" in first
-    assert "rows 2 and 3" in second and "0.4 to 0.4 'b'" in second
+    problem = problem_in(labels, text)
+    assert "rows 4, 5: ranges of video 'v' overlap (0.1 to 0.1 'b'" in problem
+    assert "1 more like this: rows 2, 3" in problem
 
 
 def test_range_beyond_the_video(labels: Path) -> None:

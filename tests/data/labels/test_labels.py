@@ -58,11 +58,6 @@ def test_frames_of_names_are_matched_by_number_not_position(labels: Path) -> Non
     assert read_rows(labels, text) == [("v", 2, "03"), ("v", 4, "05"), ("v", 7, "08")]
 
 
-def test_frames_are_sampled_frames(labels: Path) -> None:
-    table = read_table(labels, "video,frame,label\nv,3,a\n", video_of(frames=100, rate=10, fps=2))
-    assert table["time"].tolist() == [1.5]
-
-
 def test_the_same_row_twice_is_counted_once_with_a_warning(labels: Path) -> None:
     labels.write_text("video,frame,label\nv,1,a\nv,1,a\n")
     table, problems, warnings = expand(read_labels(labels), {"v": video_of()})

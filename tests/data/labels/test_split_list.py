@@ -57,15 +57,46 @@ def test_videos_that_have_changed_their_split_are_told(tmp_path: Path) -> None:
 def test_all_mistakes_of_a_list_at_once(drawn: Path, listed: Path) -> None:
     listed.write_text("video,split\na,train\nb,vaild\nbb,test\na,test\n,test\n")
     problems = problems_of(drawn, ROWS, splits=listed)
-    assert len(problems) == 5
+    assert len(problems) == 4
+    assert "'bb', and 1 labelled videos are not in it: c; correct the names" in problems[-1]
     for words in (
         "row 3: split 'vaild' is not one of train, valid, test (did you mean 'valid'?)",
         "rows 2, 5: video 'a' is in 2 splits",
         "row 6: 1 with no 'video'; fill it in, or delete the row",
-        "video 'bb' has no label in",
-        "1 of 3 labelled videos have no split in it: c; add a row for each",
+        "1 of its videos have no label in",
     ):
         assert sum(f"{listed}" in p and words in p for p in problems) == 1, words
+
+
+def test_videos_that_were_labelled_later_are_for_training_and_said(
+    drawn: Path, listed: Path
+) -> None:
+    listed.write_text("video,split\na,train\nb,valid\n")
+    dataset = load_text(drawn, ROWS, splits=listed)
+    assert splits_of(dataset) == {"a": "train", "b": "valid", "c": "train"}
+    (line,) = (line for line in dataset.warnings if "new" in line)
+    assert f"{listed}: 1 labelled videos are not in it, and new: train c." in line
+
+
+def test_a_new_video_is_in_the_split_of_its_site(drawn: Path, listed: Path) -> None:
+    listed.write_text("video,split\na,train\nb,valid\n")
+    text = "video,frame,label,site\na,0,x,s1\na,1,y,s1\nb,0,x,s2\nc,0,y,s2\n"
+    dataset = load_text(drawn, text, splits=listed)
+    assert splits_of(dataset) == {"a": "train", "b": "valid", "c": "valid"}
+    assert any("new: valid c. A new video is" in line for line in dataset.warnings)
+
+
+def test_videos_of_a_list_that_have_no_label_any_more_are_said(drawn: Path, listed: Path) -> None:
+    listed.write_text("video,split\na,train\nb,valid\nc,test\n")
+    dataset = load_text(drawn, ROWS.replace("c,0,y\n", ""), splits=listed)
+    assert splits_of(dataset) == {"a": "train", "b": "valid"}
+    assert any("1 of its videos have no label, and are left out: c" in w for w in dataset.warnings)
+
+
+def test_a_misspelt_video_of_a_list_is_not_trained_on(drawn: Path, listed: Path) -> None:
+    listed.write_text("video,split\nseal_a,train\nb,valid\nc,test\n")
+    (problem,) = problems_of(drawn, ROWS, splits=listed)
+    assert "'seal_a'" in problem and "1 labelled videos are not in it: a" in problem
 
 
 def test_a_video_that_does_not_open_may_be_missing(drawn: Path, listed: Path) -> None:
@@ -133,6 +164,13 @@ def test_classes_that_valid_or_test_lacks() -> None:
 def test_a_class_of_a_single_video() -> None:
     (line,) = said_of({"fox": (9, 3, 3), "lynx": (1, 0, 0)})
     assert "class 'lynx' has a single video, 'lynxtrain0': it is trained on" in line
+
+
+def test_many_classes_of_a_single_video_are_one_line() -> None:
+    lines = said_of({"fox": (9, 3, 3), **{f"rare{n:02}": (1, 0, 0) for n in range(27)}})
+    (line,) = lines
+    assert line.startswith("27 classes have a single video each (rare00 rare00train0, rare01")
+    assert "and 22 more" in line and "trained on" in line
 
 
 def test_a_single_video_is_trained_on_and_told(drawn: Path) -> None:

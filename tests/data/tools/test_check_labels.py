@@ -47,7 +47,7 @@ def test_all_that_is_wrong_with_a_label_file(tool, labelled):
 
 def test_a_label_file_that_is_none(tool, labelled):
     status, out, _ = tool(*labelled("1,2", header="foo,bar"))
-    assert status == 1 and "labels: " in out and "unknown column 'foo'" in found(out)
+    assert status == 1 and "labels: " in out and "no column says 'video'" in found(out)
 
 
 @pytest.mark.parametrize(

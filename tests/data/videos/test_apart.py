@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 
 from data.errors import VideoError
-from data.videos import apart
 from data.videos.decode import probe, read_frames
+from data.videos.decoding import apart
 
 # The decoder's process, in which files of some names do harm.
 HARMFUL = """
 import os, signal, sys, time
 sys.path.insert(0, {root!r})
-from data.videos import child, measure, stream
+from data.videos.decoding import child, measure, stream
 true = stream.opened
 def harmful(path):
     for name, harm in (("crash", lambda: os.kill(os.getpid(), signal.SIGSEGV)),
@@ -96,7 +96,7 @@ def test_one_process_reads_one_video_after_the_other(idle, make_video, tmp_path)
 def test_it_ends_with_the_process_that_it_decodes_for(tmp_path, make_video):
     path = make_video(tmp_path / "v.mp4")
     program = (
-        "import sys, time; from pathlib import Path; from data.videos import apart, decode\n"
+        "import sys, time; from pathlib import Path; from data.videos import decode; from data.videos.decoding import apart\n"
         "decode.probe(Path(sys.argv[1]))\n"
         "print(apart._idle._decoders[0]._process.pid, flush=True); time.sleep(60)"
     )

@@ -15,7 +15,8 @@ from data import DataError
 from data.errors import VideoError
 from data.files.store import content_key, identity
 from data.videos.decode import probe, read_frames
-from data.videos.find import find_files, match_files
+from data.videos.find import find_files
+from data.videos.match import match_files
 from data.videos.video import open_video
 from tests.conftest import draw_number, read_number
 

@@ -13,8 +13,8 @@ import pytest
 
 from data.errors import VideoError
 from data.videos.decode import measure, probe, read_frames
+from data.videos.decoding.measure import look
 from data.videos.info import VideoInfo
-from data.videos.measure import look
 
 MakeVideo = Callable[..., Path]
 FrameNumber = Callable[[np.ndarray], int]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from data import DataError
-from data.videos.find import find_files, match_files
+from data.videos.find import find_files
+from data.videos.match import match_files
 from data.videos.video import open_video, open_videos
 
 MakeVideo = Callable[..., Path]

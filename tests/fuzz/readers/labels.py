@@ -15,10 +15,11 @@ from data.errors import DataError
 from data.labels.assign import with_splits
 from data.labels.file import LabelFile, read_labels
 from data.labels.groups import group_videos
+from data.labels.spelling import meant
 from data.labels.splits import check_splits, remarks
 from data.labels.table import expand
-from data.videos.find import match_files
 from data.videos.info import VideoInfo
+from data.videos.match import match_files
 from data.videos.video import Video
 from tests.fuzz.judge import Reader, Wrong
 from tests.fuzz.readers.plain import plain_rows, plain_seconds
@@ -34,6 +35,8 @@ _SEEDS = [
     "video,time_start,time_end,label,split\na,0.1,0.2,x,train\nb,1,2,y,train\n1,0,1,x,valid\n",
     "video,label\na,fox\nb,deer\nsite 2/c,fox\nDé,deer\n1,fox\nnan,deer\n",
     "video,label,split,site,date\na,fox,train,n,2024-01-01\nb,deer,train,n,2\n1,fox,val,s,3\n",
+    "Site;File;Species;Date;Comments\nn;a.MP4;Fox;1.5.2024;\ns;D:\\v\\b.avi;fox;;x\nn;c.mov;Red\xa0fox;;\n",
+    "sep=;\nfile path;Start (s);Stop (s);Behaviour\n/x/a.mp4;0,5;1,5;rest\n/x/b;00:01;00:02;Rest \n",
     '\ufeffVideo,Label\r\n"a","a ""fox"", red"\r\nb,"two\nlines"\r\n',
 ]
 _WORDS = tuple(
@@ -103,6 +106,7 @@ def as_plainly_read(file: LabelFile, content: bytes) -> None:
         if not wanted or any(row[1] is None for row in wanted):
             return
         found = list(zip(file.rows["video"], file.rows["frame"], file.rows["label"], strict=True))
+        wanted, found = _as_meant(wanted), _as_meant(found)
     elif file.form == "range":
         rows = plain_rows(content, ["video", "time_start", "time_end", "label"])
         bounds = rows and [
@@ -116,6 +120,7 @@ def as_plainly_read(file: LabelFile, content: bytes) -> None:
         wanted = sorted((r["video"], *b, r["label"]) for r, b in zip(rows, bounds, strict=True))
         names = ("video", "time_start", "time_end", "label")
         found = sorted(zip(*(file.rows[name] for name in names), strict=True))
+        wanted, found = sorted(_as_meant(wanted)), sorted(_as_meant(found))
         following = itertools.pairwise(wanted)
         if any(a[0] == b[0] and b[1] < a[2] - 1e-9 for a, b in following):
             if not file.problems:
@@ -127,10 +132,16 @@ def as_plainly_read(file: LabelFile, content: bytes) -> None:
         if not wanted:
             return
         found = list(zip(file.rows["video"], file.rows["label"], strict=True))
+        wanted, found = _as_meant(wanted), _as_meant(found)
     if file.problems:
         raise Wrong(f"a plain file has problems: {file.problems[:3]}")
     if found != wanted:
         raise Wrong(f"{found[:5]} is read, not {wanted[:5]}")
+
+
+def _as_meant(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Rows that end with a label, whose spellings count as one."""
+    return [(*row[:-1], meant(row[-1])) for row in rows]
 
 
 def _number(text: str) -> int | None:

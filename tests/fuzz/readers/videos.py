@@ -152,7 +152,7 @@ def _plain(path: Path) -> tuple[list[int], np.ndarray | None]:
     """By a plain loop: what is in each frame, and its seconds from the first if these increase."""
     import av
 
-    from data.videos.pictures import Pictures
+    from data.videos.decoding.pictures import Pictures
 
     seen: list[int] = []
     shown: list[Any] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -43,6 +44,24 @@ def test_a_file_predicts_at_the_rate_that_it_was_trained_at(file: Path, drawn: P
     table = load_model(file).predict(drawn / "c1.mp4")
     assert list(table.columns) == COLUMNS
     assert table["time"].tolist() == pytest.approx(np.arange(12) / 5)
+
+
+def test_videos_whose_names_are_not_utf_8_are_predicted_and_listed(
+    file: Path, drawn: Path, tmp_path: Path, command
+):
+    new = tmp_path / "new"
+    new.mkdir()
+    for name in (b"for\xeat.mp4", b"for\\xeat.mp4"):
+        shutil.copy(drawn / "c1.mp4", new / os.fsdecode(name))
+    (new / os.fsdecode(b"no \xff.mp4")).write_text("no video")
+    folder = tmp_path / "out"
+    words = ("best", "--model", file, "--predict", "--videos", new, "--out", folder)
+    status, out, err = command(*words)
+    assert status == 0, err
+    assert r"no \xff.mp4" in out
+    names = set(pd.read_csv(folder / "frame_predictions.csv")["video"])
+    assert len(names) == 2 and r"for\xeat.mp4" in names
+    assert pd.read_csv(folder / "rejects.csv")["video"].tolist() == [r"no \xff.mp4"]
 
 
 def test_a_folder_s_whole_model_comes_before_its_weights(file: Path, tmp_path: Path):

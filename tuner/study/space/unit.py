@@ -51,7 +51,8 @@ def fitting(config: Config) -> str:
 def _unit(data: DataConfig) -> str:
     if data.labels is None:
         return "frame" if data.videos == "sample" else "video"
-    return "video" if label_form(place(data.labels), data.grouped_by) == "video" else "frame"
+    form = label_form(place(data.labels), data.grouped_by, data.columns)
+    return "video" if form == "video" else "frame"
 
 
 def _most(config: Config) -> int | None:

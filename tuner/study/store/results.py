@@ -138,8 +138,9 @@ class ResultsStore:
     def _written(self) -> dict[str, Any]:
         """The configuration as it was recorded; empty if the study is none of this product's."""
         tree = self.study.user_attrs.get("config", {})
-        if "data" in tree and "unit" not in tree["data"]:  # earlier versions knew of frames only
-            tree = {**tree, "data": {**tree["data"], "unit": "frame"}}
+        if "data" in tree:  # earlier versions knew of labels of frames alone, and of sampled ones
+            numbers = "file" if tree["data"].get("fps") is None else "sampled"
+            tree = {**tree, "data": {"unit": "frame", "frame_numbers": numbers} | tree["data"]}
         return tree
 
     @property

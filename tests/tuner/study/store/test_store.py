@@ -87,6 +87,22 @@ def test_a_search_does_not_go_on_with_other_settings(tmp_path):
     assert ResultsStore.create(more, resume=True).config.search.trials == 9
 
 
+@pytest.mark.parametrize(("fps", "numbers"), [(None, "file"), (5, "sampled")])
+def test_labels_of_an_earlier_search_number_what_they_did_then(tmp_path, fps, numbers):
+    settings = config(tmp_path, data={"videos": "v", "labels": "l.csv", "fps": fps})
+    store = ResultsStore.create(settings, resume=False)
+    store.ask(Space(settings).sample)
+    tree = store.study.user_attrs["config"]
+    assert tree["data"].pop("frame_numbers") == "file" and tree["data"].pop("columns") == {}
+    store.study.set_user_attr("config", tree)
+    assert store.config.data.frame_numbers == numbers
+    if numbers == "file":
+        ResultsStore.create(settings, resume=True)
+    else:
+        with pytest.raises(StoreError, match=r"data\.frame_numbers was sampled, is file"):
+            ResultsStore.create(settings, resume=True)
+
+
 def test_a_missing_store_says_how_to_make_one(tmp_path):
     with pytest.raises(StoreError, match=r"run a search first"):
         searches(f"sqlite:///{tmp_path}/none.db")

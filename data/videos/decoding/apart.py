@@ -21,18 +21,16 @@ from typing import Any
 import numpy as np
 
 from data.errors import VideoError
+from data.videos.decoding.ring import Ring
 from data.videos.info import VideoInfo
-from data.videos.ring import Ring
 
 _PATIENCE = 120.0  # seconds that an answer may take
 _SLOWEST = 2**20  # bytes a second, at which files are read at least
 _PAUSES = (0.0, 1.0, 4.0, 10.0)  # seconds, before it is tried again
 _CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 _KEPT = min(max(os.cpu_count() or 1, 4), 16)  # processes that wait for work, at most
-_ROOT = str(Path(__file__).parents[2])
-_PROGRAM = (
-    f"import sys; sys.path.insert(0, {_ROOT!r}); from data.videos.child import serve; serve()"
-)
+_ROOT = str(Path(__file__).parents[3])
+_PROGRAM = f"import sys; sys.path.insert(0, {_ROOT!r}); from data.videos.decoding.child import serve; serve()"
 
 
 class Ended(Exception):
@@ -128,7 +126,7 @@ _idle = _Idle()
 
 
 def call(what: str, path: Path) -> VideoInfo:
-    """Have `look` or `measure` of `data.videos.measure` done.
+    """Have `look` or `measure` of `data.videos.decoding.measure` done.
 
     Raises:
         VideoError: as of these; or the file ended two processes.

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from data.errors import VideoError
+from data.videos.decoding.pictures import upright_size
+from data.videos.decoding.stream import Packets, opened, read_packets, reason
 from data.videos.info import VideoInfo
-from data.videos.pictures import upright_size
-from data.videos.stream import Packets, opened, read_packets, reason
 from data.videos.times import clean_times
 
 _ENOUGH = 0.95  # of what a file promises: headers round, and count what is not shown

@@ -1,4 +1,4 @@
-"""What runs in the process that `data.videos.apart` starts: it decodes for the one that started it."""
+"""What runs in the process that `apart` starts: it decodes for the one that started it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from data.errors import VideoError
+from data.videos.decoding.measure import frames, look, measure
+from data.videos.decoding.pictures import Pictures
+from data.videos.decoding.stream import reason
 from data.videos.info import VideoInfo
-from data.videos.measure import frames, look, measure
-from data.videos.pictures import Pictures
-from data.videos.stream import reason
 
 _ASKED = {"look": look, "measure": measure}
 _LOOKS = 2.0  # seconds between two looks at whether anybody is there

@@ -1,0 +1,40 @@
+"""Ranges of different classes that overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from data.errors import Found
+
+_SAME = 1e-9  # seconds
+
+
+def overlaps(rows: pd.DataFrame) -> Iterator[Found]:
+    """Ranges that begin before another class's of their video has ended, and the rows of both.
+
+    One without length has the frame at its start.
+
+    Args:
+        rows: of a label file, by video and time.
+    """
+    rows = rows.assign(time_end=np.maximum(rows["time_end"], rows["time_start"] + 2 * _SAME))
+    latest = rows.groupby("video", observed=True)["time_end"].cummax()
+    before = latest.groupby(rows["video"], observed=True).shift()
+    overlapping = rows.loc[rows["time_start"] < before - _SAME, "video"].unique()
+    for video in sorted(overlapping):
+        last: Any = None
+        for row in rows[rows["video"] == video].itertuples():
+            if last is None:
+                last = row
+            if row.label != last.label and row.time_start < last.time_end - _SAME:
+                yield (
+                    [last.row, row.row],
+                    f"ranges of video '{video}' overlap ({last.time_start_text} to "
+                    f"{last.time_end_text} '{last.label}', {row.time_start_text} to "
+                    f"{row.time_end_text} '{row.label}')",
+                )
+            last = row if row.time_end > last.time_end else last
