@@ -79,7 +79,8 @@ class _Names:
 
     def of_number(self, name: str) -> list[File]:
         """The files that are named by this number, with zeros before it."""
-        return sorted(self.numbers.get(int(name), ())) if _DIGITS.fullmatch(name) else []
+        whole = re.sub(r"[.,]0+$", "", name)  # 1.0, as tables with empty cells have it
+        return sorted(self.numbers.get(int(whole), ())) if _DIGITS.fullmatch(whole) else []
 
     def clear_name(self, file: File) -> str:
         """The shortest path of `file` that means no other file."""

@@ -133,6 +133,11 @@ def test_zeros_that_a_spreadsheet_took(file: str) -> None:
     assert f"'1' is {Path(file).name}" in note
 
 
+@pytest.mark.parametrize("name", ["1.0", "1,00"])
+def test_decimals_that_a_spreadsheet_gave(name: str) -> None:
+    assert match(name, files=["0001.mp4", "0010.mp4"])[0] == {name: "0001.mp4"}
+
+
 def test_zeros_that_could_be_any_of_several() -> None:
     found, (problem,), notes = match("1", files=["0001.mp4", "01.mp4", "001x.mp4"])
     assert (found, notes) == ({}, [])
