@@ -48,6 +48,12 @@ def arguments() -> argparse.ArgumentParser:
         help="evaluate the model on its data, test included, and write its predictions and files",
     )
     parser.add_argument(
+        "--current-labels",
+        action="store_true",
+        help="with --predict: evaluate on the labels as they are now, and not on those that the search "
+        "began with; no video that the model was trained on is tested on",
+    )
+    parser.add_argument(
         "--videos",
         nargs="+",
         metavar="PATH",
@@ -148,6 +154,8 @@ def main() -> int:
 
     if args.videos and not args.predict:
         raise UserError("--videos says what to predict: add --predict")
+    if args.current_labels and (not args.predict or args.videos):
+        raise UserError("--current-labels is for figures: give it with --predict, without --videos")
     if args.model is not None and not args.model.isdecimal():
         return predict_with(*of_file(args))
     store = ResultsStore.open(args.results or default_results_url(), args.search)
@@ -172,13 +180,18 @@ def main() -> int:
     from tuner.kept import best_ensemble, with_weights
 
     if several:
-        ensemble = best_ensemble(store, wanted, again=not args.videos, output=output)
+        ensemble = best_ensemble(
+            *(store, wanted),
+            again=not args.videos,
+            current_labels=args.current_labels,
+            output=output,
+        )
         show_ensemble(ensemble, store.objective.metric)
     else:
         ensemble = Ensemble.of(with_weights(store, [best]))
     if args.videos:
         return predict(config, ensemble, args.videos, args.out)
-    result = evaluate(store, ensemble, output=output)
+    result = evaluate(store, ensemble, current_labels=args.current_labels, output=output)
     show_results(result.figures, result.folder)
     if result.looked > 1:
         console.print(

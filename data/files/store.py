@@ -17,7 +17,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -71,7 +71,12 @@ def content_key(file: File) -> str:
     """As `identity`, but equal for a copy of the file, which has another time of change."""
     if isinstance(file, S3Path):
         return identity(file)
-    size = file.stat().st_size
+    stat = file.stat()
+    return _content_key(file, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=100_000)
+def _content_key(file: Path, size: int, changed: int) -> str:
     return _digest(file, str(size), size)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import data
 from data.console import Output
 from data.errors import DataError
-from data.files.path import place
+from data.files.path import File, place
 from data.files.store import default_folder
 from data.labels.splits import write_splits
 from data.tools.sample import CLIPS, make_sample
@@ -29,11 +29,7 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
         DataError: everything that is wrong with the labels, at once.
         S3Error: videos or labels are on S3, and it can't be used.
     """
-    videos, labels = config.videos, config.labels
-    if config.drawn:
-        labels = str(_draw(config, output))
-        videos = str(Path(labels).parent)
-    assert labels is not None  # as DataConfig has checked
+    videos, labels = sources(config, output)
     splits = config.splits or SplitsConfig()
     drawn = config.splits is None or splits.file is not None
     with contextlib.ExitStack() as bars:
@@ -45,8 +41,8 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
             return bars.enter_context(output.bar("opening videos", count))
 
         dataset = data.load(
-            place(videos, limit_bytes=config.limit_bytes),
-            place(labels),
+            videos,
+            labels,
             unit="video" if config.unit == "video" else "frame",
             fps=config.fps,
             most=config.max_frames,
@@ -59,6 +55,22 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
             on_open=opening,
             on_bring=bring,
         )
+    tell(dataset, output)
+    return dataset
+
+
+def sources(config: DataConfig, output: Output) -> tuple[File, File]:
+    """Where the videos and their labels are; the ones that the project draws are drawn."""
+    videos, labels = config.videos, config.labels
+    if config.drawn:
+        labels = str(_draw(config, output))
+        videos = str(Path(labels).parent)
+    assert labels is not None  # as DataConfig has checked
+    return place(videos, limit_bytes=config.limit_bytes), place(labels)
+
+
+def tell(dataset: data.Dataset, output: Output) -> None:
+    """Say what there is of each class in each split, and what is to be known of it."""
     count = f"{len(dataset.videos)} videos"
     if dataset.unit == "frame":
         output.say(f"data: {len(dataset.table)} labelled frames of {count}, as frames (videos)")
@@ -69,7 +81,6 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
     output.say((table.T if wide else table).to_string())
     for warning in dataset.warnings:
         output.warn(f"warning: {warning}")
-    return dataset
 
 
 def _draw(config: DataConfig, output: Output) -> Path:
@@ -89,6 +100,7 @@ def prepare(
     *,
     strict: bool = False,
     decode_all: Callable[[data.Dataset], list[Reject]] | None = None,
+    check: Callable[[data.Dataset], object] = lambda dataset: None,
 ) -> data.Dataset:
     """Everything that trials need before the first one starts.
 
@@ -97,6 +109,7 @@ def prepare(
         folder: gets ``splits.csv``, the split and group of each video, and ``rejects.csv``, the videos
             that don't decode and are left out.
         decode_all: decodes all videos and returns those that don't; None does it on this machine.
+        check: called with the data set before anything is decoded, to raise what is wrong with it.
 
     Raises:
         DataError: the labels are wrong; a split or a class is empty when the rejects are left out;
@@ -106,6 +119,7 @@ def prepare(
     check_models(searched, config)
     dataset = load_dataset(config, output)
     check_weights(searched, download=True)
+    check(dataset)
     if decode_all is None:
         undecoded = decode(dataset.videos.values(), frame_stores(searched, config), config, output)
     else:
@@ -115,12 +129,36 @@ def prepare(
         output.warn(f"warning: {moved}")
     rejects = [*dataset.rejects, *undecoded]
     listed = write_rejects(rejects, folder)
-    for reject in rejects:
-        output.warn(f"left out: {reject.video}: {reject.reason} ({reject.path})")
+    _tell_rejects(rejects, output)
     if listed:
         output.say(f"{len(rejects)} labelled videos don't decode and are left out: {listed}")
     if rejects and strict:
         raise DataError([f"{r.path} does not decode: {r.reason} (--strict)" for r in rejects])
+    return _without(dataset, undecoded, output)
+
+
+def prepare_again(
+    dataset: data.Dataset, searched: Sequence[ModelConfig], config: DataConfig, output: Output
+) -> data.Dataset:
+    """Everything that models need which are evaluated on a data set; no list is written.
+
+    Raises:
+        DataError: a split is empty when the videos that don't decode are left out.
+        WeightsError: weights of a backbone are not available.
+    """
+    check_weights(searched, download=True)
+    stores = frame_stores(searched, config)
+    undecoded = decode(dataset.videos.values(), stores, config, output)
+    _tell_rejects([*dataset.rejects, *undecoded], output)
+    return _without(dataset, undecoded, output)
+
+
+def _tell_rejects(rejects: Sequence[Reject], output: Output) -> None:
+    for reject in rejects:
+        output.warn(f"left out: {reject.video}: {reject.reason} ({reject.path})")
+
+
+def _without(dataset: data.Dataset, undecoded: list[Reject], output: Output) -> data.Dataset:
     rest = dataset.without(undecoded)
     for warning in rest.warnings[len(dataset.warnings) :]:
         output.warn(f"warning: {warning}")
