@@ -11,10 +11,14 @@ from tuner import cli
 from tuner.config.load import Config, default_results_url
 from tuner.config.messages import UserError
 
+# Keys of a configuration that say where files are, and nothing about them.
+PLACES = ("data.videos", "data.labels", "data.shared_cache", "data.cache_limit_gb", "storage")
+
 EXAMPLES = """
 python -m tuner.best
 python -m tuner.best --predict
 python -m tuner.best --predict --ensemble auto
+python -m tuner.best --predict --set data.videos=/mnt/videos
 python -m tuner.best --predict --videos new_videos/ another.mp4
 python -m tuner.best --results sqlite:///runs/results.db --search seals --model 7 --predict
 python -m tuner.best --model copies/model.pt --predict --videos new_videos/
@@ -62,6 +66,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="where predictions of new videos go"
     )
+    cli.add_overrides(parser, f"say where files of the search are now: {', '.join(PLACES)}")
     return parser
 
 
@@ -72,6 +77,21 @@ def size(text: str) -> int | str:
             f"{text} is not a number of models; write auto, or a number such as 3"
         )
     return text if text == "auto" else int(text)
+
+
+def places(overrides: list[str]) -> list[str]:
+    """The overrides, if they only say where files are.
+
+    Raises:
+        UserError: one of them would change what the models are.
+    """
+    for text in overrides:
+        key = text.partition("=")[0].strip()
+        if key not in PLACES:
+            raise UserError(
+                f"--set {text}: the models are trained, so only places can be set: {', '.join(PLACES)}"
+            )
+    return overrides
 
 
 def predict(config: Config, ensemble: Any, paths: list[str], out: Path | None) -> int:
@@ -136,7 +156,7 @@ def of_file(args: argparse.Namespace) -> tuple[Path, list[str], Path | None]:
     """
     path = Path(args.model).expanduser()
     given = [name for name in ("results", "search", "ensemble") if getattr(args, name) is not None]
-    if given:
+    if given := [*given, *(["set"] if args.overrides else [])]:
         raise UserError(f"--model {path} is a file, which stands alone: leave out --{given[0]}")
     if not args.predict or not args.videos:
         raise UserError(
@@ -159,6 +179,7 @@ def main() -> int:
     if args.model is not None and not args.model.isdecimal():
         return predict_with(*of_file(args))
     store = ResultsStore.open(args.results or default_results_url(), args.search)
+    store.given = places(args.overrides)
     ranking = store.ranking(1)
     if not ranking:
         raise UserError(f"search '{store.name}' has no trained model yet")

@@ -17,11 +17,14 @@ from tuner.study.store.results import ResultsStore
 
 def trained(config: Config, record: TrialRecord) -> Trained:
     """The model that a trial has left."""
+    params, weights = record.params, config.model.model_weights_path
+    if weights is not None and params.get("model_weights_path") is not None:
+        params = {**params, "model_weights_path": weights}  # that file may have been moved
     return Trained(
         model_id=record.number,
         folder=config.folder / "models" / str(record.number),
         value=record.value,
-        params=record.params,
+        params=params,
         summary=record.results,
         started=record.started,
         ended=record.ended,

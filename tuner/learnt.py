@@ -20,8 +20,8 @@ from tuner.preparation.checks import check_models
 from tuner.preparation.learnt import kept_learnt
 from tuner.preparation.one_machine import load_dataset, prepare_again, sources, tell
 from tuner.study.space.space import resolve
-from tuner.study.store.fingerprint import DATA, differences, fingerprint, same_labels
-from tuner.study.store.results import ResultsStore
+from tuner.study.store.fingerprint import differences, fingerprint, same_labels
+from tuner.study.store.results import DATA, ResultsStore
 
 _ADVICE = (
     "evaluate on the labels as they are now with --current-labels, or say where the videos are now "

@@ -172,8 +172,7 @@ def load(path: Path, overrides: Mapping[str, Any] | Sequence[str] = ()) -> Confi
             plain = str(value) if isinstance(value, PurePath) else value
             problems += _override(tree, key, plain, f"override {key}")
     else:
-        for text in overrides:
-            problems += _override_text(tree, text)
+        problems = override(tree, overrides)
     if problems:
         raise ConfigError(str(path), problems)
     try:
@@ -198,6 +197,11 @@ def parse(tree: dict[str, Any], source: str, *, imports: bool = False) -> Config
         return Config.model_validate(tree, context={"imports": imports})
     except ValidationError as error:
         raise ConfigError(source, list(dict.fromkeys(sentences(error, Config)))) from error
+
+
+def override(tree: dict[str, Any], texts: Sequence[str]) -> list[str]:
+    """Set values in `tree`, each text as of ``--set``; returns what is wrong with some of them."""
+    return [problem for text in texts for problem in _override_text(tree, text)]
 
 
 def _override_text(tree: dict[str, Any], override: str) -> list[str]:

@@ -16,7 +16,8 @@ from tuner.preparation.learnt import keep_learnt
 from tuner.preparation.one_machine import prepare
 from tuner.study.space.describe import run_name
 from tuner.study.space.space import Space, resolve
-from tuner.study.store.results import TRAIN, ResultsStore
+from tuner.study.store.about import TRAIN
+from tuner.study.store.results import ResultsStore
 from tuner.study.warm_start import best_frozen
 from tuner.training.clips.source import ClipSource
 from tuner.training.run import Run

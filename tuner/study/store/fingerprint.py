@@ -15,10 +15,10 @@ from data.errors import some
 from data.files.store import content_key
 from tuner.config.load import Config
 from tuner.config.messages import StoreError
-from tuner.study.store.results import ResultsStore
+from tuner.study.store.results import DATA, ResultsStore
 
 _SPLIT, _CONTENT, _LABELS = range(3)
-DATA, _VERSIONS, _REJECTS = "data", "versions", "rejects"  # notes
+_VERSIONS, _REJECTS = "versions", "rejects"  # notes
 _PACKAGES = ("torch", "timm", "av", "numpy", "scikit-learn")  # which change what trials come to
 
 
@@ -142,6 +142,7 @@ def go_on(
                 if former.get(name) != versions[name]
             ]
             output.warn(f"warning: the search began with other versions: {', '.join(others)}")
+    store.describe(config, "search")
     store.set_note(DATA, now)
     store.set_note(_VERSIONS, versions)
     return store
