@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -15,87 +12,25 @@ from tests.conftest import draw
 pytestmark = pytest.mark.shared_cache
 
 
-class Project:
-    """A folder of videos and labels of one's own, a search of them, and commands about it."""
-
-    def __init__(self, folder: Path, write_config: Any, command: Any) -> None:
-        self.folder, self.write, self.command = folder, write_config, command
-        self.labels = folder / "videos" / "labels.csv"
-
-    def config(self, **more: Any) -> Path:
-        data = {"videos": str(self.labels.parent), "labels": str(self.labels)}
-        sections = {"data": {**data, **more.pop("data", {})}, "storage": str(self.folder / "runs")}
-        search = {"trials": 1, **more.pop("search", {})}
-        space = {"architecture": ["image_mlp_frozen"]}
-        return self.write(**{"space": space, "search": search, **sections, **more})
-
-    def run(self, *words: object, status: int = 0) -> str:
-        """What a command says, in one line of words."""
-        ended, out, err = self.command(*words)
-        assert ended == status, out + err
-        assert "Traceback" not in out + err
-        return " ".join((out + err).split())
-
-    def search(self, *words: object, **more: Any) -> str:
-        return self.run("search", self.config(**more), *words)
-
-    def best(self, *words: object, status: int = 0) -> str:
-        url = f"sqlite:///{self.folder / 'runs' / 'results.db'}"
-        return self.run("best", "--results", url, "--predict", *words, status=status)
-
-    def results(self, folder: str = "small/models/0") -> dict[str, Any]:
-        return json.loads((self.folder / "runs" / folder / "results.json").read_text())
-
-    def predictions(self) -> pd.DataFrame:
-        return pd.read_csv(self.folder / "runs/small/models/0/frame_predictions.csv")
-
-    def splits(self) -> dict[str, str]:
-        return dict(self.predictions().groupby("video")["split"].first())
-
-    def change(self, of: str, to: str, video: str = "") -> None:
-        """Replace a text in the lines of a video."""
-        lines = self.labels.read_text().splitlines()
-        kept = [line.replace(of, to) if line.startswith(video) else line for line in lines]
-        self.labels.write_text("\n".join(kept) + "\n")
-
-    def add(self, name: str, split: str, seed: int = 9) -> None:
-        """One more video with labels."""
-        shown = draw(self.labels.parent / f"{name}.mp4", seed)
-        with self.labels.open("a") as file:
-            file.writelines(f"{name},{n},{label},{split}\n" for n, label in enumerate(shown))
-
-
-@pytest.fixture
-def project(drawn, tmp_path, write_config, command, ray_session) -> Project:
-    shutil.copytree(drawn, tmp_path / "project" / "videos")
-    return Project(tmp_path / "project", write_config, command)
-
-
-def without_splits(project: Project) -> None:
+def test_splits_that_would_be_drawn_anew_stay_those_of_the_search(project):
     lines = project.labels.read_text().splitlines()
     project.labels.write_text("\n".join(line.rpartition(",")[0] for line in lines) + "\n")
-
-
-def test_splits_that_would_be_drawn_anew_stay_those_of_the_search(project):
-    without_splits(project)
-    said = project.search(data={"splits": {"seed": 3}})
+    named = ("--search", "drawn", "--model", "0")
+    said = project.search("--set", "name=drawn", "--set", "data.splits.seed=3")
     assert "splits were drawn by video" in said
-    project.best()
-    before = project.splits()
-    listed = (project.folder / "runs/small/splits.csv").read_text()
-    for name in ("v9", "v8", "v7"):  # until another draw would deal them otherwise
-        shown = draw(project.labels.parent / f"{name}.mp4", 9)
-        with project.labels.open("a") as file:
-            file.writelines(f"{name},{n},{label}\n" for n, label in enumerate(shown))
-    said = project.best()
+    project.best(*named)
+    before, folder = project.splits("drawn/models/0"), project.folder / "runs/drawn"
+    listed = (folder / "splits.csv").read_text()
+    for name in ("v9", "v8", "v7"):  # among them others would be drawn
+        project.add(name)
+    said = project.best(*named)
     assert "3 videos new (v7, v8, v9)" in said and "--current-labels" in said
-    assert project.splits() == before
-    assert (project.folder / "runs/small/splits.csv").read_text() == listed
-    assert not (project.folder / "runs/small/splits_before.csv").exists()
+    assert project.splits("drawn/models/0") == before
+    assert (folder / "splits.csv").read_text() == listed
+    assert not (folder / "splits_before.csv").exists()
 
 
 def test_videos_that_a_model_was_trained_on_are_never_tested_on(project):
-    project.search()
     project.change(",train", ",test", video="a1")
     project.change(",test", ",train", video="c1")
     project.add("new", "valid")
@@ -113,7 +48,6 @@ def test_videos_that_a_model_was_trained_on_are_never_tested_on(project):
 
 
 def test_a_copy_under_another_name_is_what_the_model_was_trained_on(project):
-    project.search()
     videos = project.labels.parent
     shutil.copy(videos / "a1.mp4", videos / "z.mp4")
     rows = [row for row in project.labels.read_text().splitlines() if row.startswith("a1,")]
@@ -125,7 +59,6 @@ def test_a_copy_under_another_name_is_what_the_model_was_trained_on(project):
 
 
 def test_mended_labels_of_test_videos_count_and_are_said(project):
-    project.search()
     said = project.best()
     assert "were mended" not in said and "has changed" not in said
     project.change(",seal,test", ",noseal,test")
@@ -138,7 +71,6 @@ def test_mended_labels_of_test_videos_count_and_are_said(project):
 
 
 def test_other_labels_of_training_videos_are_said_and_count_only_if_asked_for(project):
-    project.search()
     project.change(",seal,train", ",noseal,train", video="a1")
     said = project.best()
     assert "1 video with other labels (a1)" in said and "labels.csv" in said
@@ -148,7 +80,6 @@ def test_other_labels_of_training_videos_are_said_and_count_only_if_asked_for(pr
 
 
 def test_a_class_that_was_added_later_is_said_and_counts_for_no_other(project):
-    project.search()
     project.best()
     before = project.results()
     project.change(",seal,", ",a_walrus,", video="a1")
@@ -165,17 +96,15 @@ def test_a_class_that_was_added_later_is_said_and_counts_for_no_other(project):
     assert set(table["label"].dropna()) == {"noseal", "seal"}
 
 
-def test_labels_that_are_gone_are_not_needed_to_evaluate(project):
-    project.search()
-    project.labels.unlink()
-    said = project.best()
+def test_labels_that_are_gone_are_not_needed_to_evaluate(own_project):
+    own_project.labels.unlink()
+    said = own_project.best()
     assert "the labels as they are now can't be used" in said and "test accuracy" in said
-    assert len(project.predictions()) == 4 * 24
-    assert "labels.csv" in project.best("--current-labels", status=2)
+    assert len(own_project.predictions()) == 4 * 24
+    assert "labels.csv" in own_project.best("--current-labels", status=2)
 
 
 def test_a_video_that_is_another_one_now_is_left_out_by_name(project):
-    project.search()
     draw(project.labels.parent / "c1.mp4", 77)
     said = project.best()
     assert "left out: c1: it is another file than the one that models were trained on" in said
@@ -183,7 +112,6 @@ def test_a_video_that_is_another_one_now_is_left_out_by_name(project):
 
 
 def test_videos_that_are_gone_are_told_with_what_to_do(project):
-    project.search()
     for video in ("b1.mov", "a1.mp4"):
         (project.labels.parent / video).unlink()
     said = project.best(status=2)
@@ -191,7 +119,6 @@ def test_videos_that_are_gone_are_told_with_what_to_do(project):
 
 
 def test_a_damaged_table_is_refused_and_said_what_to_do(project):
-    project.search()
     (project.folder / "runs/small/labels.csv").write_text("video,label\n")
     said = project.best(status=2)
     assert "labels.csv" in said and "--current-labels" in said
@@ -200,7 +127,6 @@ def test_a_damaged_table_is_refused_and_said_what_to_do(project):
 
 
 def test_a_search_of_an_earlier_version_keeps_the_splits_that_it_noted(project):
-    project.search()
     (project.folder / "runs/small/labels.csv").unlink()  # as earlier versions wrote none
     project.change(",train", ",test", video="a1")
     said = project.best()
@@ -209,8 +135,7 @@ def test_a_search_of_an_earlier_version_keeps_the_splits_that_it_noted(project):
 
 
 def test_each_single_training_has_a_table_of_its_own(project):
-    config = project.config()
-    words = ("train", config, "--set", "model.architecture=image_mlp_frozen")
+    words = ("train", "small.yaml", "--set", "model.architecture=image_mlp_frozen")
     project.run(*words)
     project.change(",train", ",valid", video="a2")
     project.run(*words)
@@ -225,6 +150,5 @@ def test_each_single_training_has_a_table_of_its_own(project):
 
 
 def test_current_labels_are_for_figures(project):
-    project.search()
     said = project.best("--current-labels", "--videos", project.labels.parent, status=2)
     assert "--current-labels is for figures" in said

@@ -11,22 +11,9 @@ import pytest
 import torch
 import yaml
 
-from tests.tuner.commands.test_learnt import Project
+from tests.tuner.commands.project import Project
 
-pytestmark = [pytest.mark.shared_cache]
-
-
-@pytest.fixture
-def project(drawn, tmp_path, write_config, command, ray_session, monkeypatch) -> Project:
-    """A project whose YAML names its own folder by relative paths, searched from there."""
-    folder = tmp_path / "project"
-    shutil.copytree(drawn, folder / "videos")
-    made = Project(folder, write_config, command)
-    path = made.config(data={"videos": "videos", "labels": "videos/labels.csv"}, storage="runs")
-    path.rename(folder / "small.yaml")
-    monkeypatch.chdir(folder)
-    made.run("search", "small.yaml")
-    return made
+pytestmark = pytest.mark.shared_cache
 
 
 def look(project: Project) -> None:
@@ -41,12 +28,12 @@ def look(project: Project) -> None:
     assert (here / "runs/small/models/1/fit_history.csv").is_file()
 
 
-def test_a_moved_project_goes_on(project, monkeypatch):
-    there = project.folder.with_name("elsewhere")
-    project.folder.rename(there)
+def test_a_moved_project_goes_on(own_project, monkeypatch):
+    there = own_project.folder.with_name("elsewhere")
+    own_project.folder.rename(there)
     monkeypatch.chdir(there)
-    look(project)
-    assert not project.folder.exists()
+    look(own_project)
+    assert not own_project.folder.exists()
 
 
 def test_a_copied_project_goes_on_for_itself(project, monkeypatch):
@@ -67,31 +54,31 @@ def test_models_that_are_moved_alone_find_the_videos_where_they_were(project, mo
     assert "test accuracy" in said and str(there / "runs/small/models/0") in said
 
 
-def test_a_project_of_an_earlier_version_that_is_moved_is_found(project, monkeypatch):
-    with sqlite3.connect(project.folder / "runs/results.db") as database:
+def test_a_project_of_an_earlier_version_that_is_moved_is_found(own_project, monkeypatch):
+    with sqlite3.connect(own_project.folder / "runs/results.db") as database:
         database.execute("DELETE FROM study_user_attributes WHERE key IN ('place', 'data')")
-    (project.folder / "runs/small/labels.csv").unlink()
-    there = project.folder.with_name("elsewhere")
-    project.folder.rename(there)
+    (own_project.folder / "runs/small/labels.csv").unlink()
+    there = own_project.folder.with_name("elsewhere")
+    own_project.folder.rename(there)
     monkeypatch.chdir(there)
-    assert "test accuracy" in project.run("best", "--predict")
-    said = project.run("search", "small.yaml", "--resume", "--set", "search.trials=2")
+    assert "test accuracy" in own_project.run("best", "--predict")
+    said = own_project.run("search", "small.yaml", "--resume", "--set", "search.trials=2")
     assert "1 of 2 trials to run" in said
 
 
-def test_videos_at_another_place_are_the_same_data(project):
-    there = project.folder.with_name("mount")
-    shutil.copytree(project.folder / "videos", there)
+def test_videos_at_another_place_are_the_same_data(own_project):
+    there = own_project.folder.with_name("mount")
+    shutil.copytree(own_project.folder / "videos", there)
     for path in there.iterdir():
         os.utime(path, (1, 1))
-    shutil.rmtree(project.folder / "videos")
-    assert "data.videos: there is no folder" in project.run("best", "--predict", status=2)
+    shutil.rmtree(own_project.folder / "videos")
+    assert "data.videos: there is no folder" in own_project.run("best", "--predict", status=2)
     places = ("--set", f"data.videos={there}", "--set", f"data.labels={there / 'labels.csv'}")
-    said = project.run("best", "--predict", *places)
+    said = own_project.run("best", "--predict", *places)
     assert "test accuracy" in said and "the data has changed" not in said
-    said = project.run("search", "small.yaml", "--resume", "--set", "search.trials=2", *places)
+    said = own_project.run("search", "small.yaml", "--resume", "--set", "search.trials=2", *places)
     assert "1 of 2 trials to run" in said
-    assert "test accuracy" in project.run("best", "--predict")  # they are where they were last
+    assert "test accuracy" in own_project.run("best", "--predict")  # they are where they were last
 
 
 def test_other_videos_at_another_place_are_refused_and_not_noted(project):
