@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
+from data.console import clean
 from data.files.path import S3Path, place
 from data.files.path import absolute as absolute_path
 from data.files.storage import Storage
@@ -77,7 +78,14 @@ class Config(Section):
         Raises:
             ConfigError: everything that is wrong with it, at once.
         """
-        return absolute(load(Path(path), overrides))
+        config = absolute(load(Path(path), overrides))
+        if clean(config.storage) != config.storage:
+            problem = (
+                f"storage: the path {config.storage} has characters that are no text, as of a name in "
+                "another encoding than UTF-8, where TensorBoard can't write: name another folder"
+            )
+            raise ConfigError(str(path), [problem])
+        return config
 
     @property
     def folder(self) -> Path:

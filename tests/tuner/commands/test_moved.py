@@ -153,3 +153,28 @@ def test_a_search_that_came_to_no_trial_may_begin_again_by_another_metric(projec
     config = Config.load("small.yaml", overrides | {"search.metric": "valid_loss"})
     store = ResultsStore.create(config, resume=True)
     assert store.objective.direction == "minimize" and store.study.direction.name == "MINIMIZE"
+
+
+@pytest.fixture
+def odd_folder(project, monkeypatch) -> Path:
+    """A project in a folder whose name is in the encoding of older Windows."""
+    odd = project.folder.with_name(os.fsdecode(b"for\xeat"))
+    project.folder.rename(odd)
+    monkeypatch.chdir(odd)
+    return odd
+
+
+def test_a_model_in_a_folder_whose_name_is_no_utf_8_is_evaluated(project, odd_folder):
+    assert "test accuracy" in project.run("best", "--predict")
+    assert (odd_folder / "runs/small/models/0/frame_predictions.csv").is_file()
+
+
+def test_models_in_a_folder_whose_name_is_no_utf_8_are_refused_in_words(project, odd_folder):
+    for words in (("search", "small.yaml", "--dry-run"), ("train", "small.yaml")):
+        said = project.run(*words, status=2)
+        assert "storage: the path" in said and "UTF-8" in said
+    from tuner.config.messages import UserError
+    from tuner.runtime.session import RaySession
+
+    with pytest.raises(UserError, match="the name of the working folder is not UTF-8"):
+        RaySession()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from tuner.config.load import Config
@@ -49,7 +48,7 @@ def same(new: Config, old: Config, *, places: bool = True) -> None:
 
 def tree(config: Config) -> dict[str, Any]:
     """A configuration for the store, without its password: all who read the store see it."""
-    values = json.loads(config.model_dump_json())
+    values = config.model_dump(mode="json")  # plain, also where a path holds bytes that are no text
     if config.results is not None:
         values["results"] = without_password(config.results)
     return values
