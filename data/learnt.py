@@ -155,7 +155,7 @@ def read_learnt(path: Path) -> Learnt:
             ).all()
         ):
             raise ValueError("a stretch of it ends before it begins")
-    except (ValueError, KeyError, OSError, EOFError, zlib.error) as error:
+    except (ValueError, KeyError, OverflowError, OSError, EOFError, zlib.error) as error:
         raise DataError(
             [
                 f"{path}, the table that models were trained on, can't be read: {error}; put a copy in "

@@ -47,7 +47,8 @@ def with_weights(store: ResultsStore, records: Sequence[TrialRecord]) -> list[Tr
         except FileNotFoundError as error:
             raise UserError(
                 f"{error}: the search keeps the weights of its {store.config.search.keep_models} "
-                "best models (search.keep_models); is this the machine that it ran on?"
+                "best models (search.keep_models); is this the machine that it ran on? Where its folder "
+                "was moved to is said with --set storage=FOLDER"
             ) from error
         except DamagedTensors as error:
             raise UserError(

@@ -6,7 +6,17 @@ from functools import cache
 from pathlib import Path
 
 from tests.fuzz.judge import Reader
-from tests.fuzz.readers import arrays, configs, labels, networks, splits, stores, times, videos
+from tests.fuzz.readers import (
+    arrays,
+    configs,
+    labels,
+    learnt,
+    networks,
+    splits,
+    stores,
+    times,
+    videos,
+)
 
 READERS: dict[str, Reader] = {
     "config": configs.FILES,
@@ -14,6 +24,7 @@ READERS: dict[str, Reader] = {
     "labels": labels.READER,
     "times": times.READER,
     "splits": splits.READER,
+    "learnt": learnt.READER,
     "arrays": arrays.READER,
     "models": networks.MODELS,
     "checkpoints": networks.CHECKPOINTS,
