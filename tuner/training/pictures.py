@@ -11,9 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST = 30  # classes in a picture
-FEW = (
-    10  # the same of a picture that each trial draws anew: a hundred cells take 0.1 s, 900 take 1 s
-)
+# The same of a picture that each trial draws anew: a hundred cells take 0.1 s, nine hundred 1 s.
+FEW = 10
 _LONGEST = 40  # letters of a class's name in it
 
 
