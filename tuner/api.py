@@ -22,7 +22,8 @@ from tuner.analysis import evaluation
 from tuner.analysis.ensemble import Ensemble, Size
 from tuner.analysis.evaluation import Trained
 from tuner.config.load import Config, default_results_url
-from tuner.kept import best_ensemble, prepared, trained
+from tuner.kept import best_ensemble, trained
+from tuner.learnt import evaluated_on
 from tuner.runtime.session import RaySession, every_cpu_trains
 from tuner.study.search import run_search
 from tuner.study.single import study_of, train_one
@@ -162,13 +163,21 @@ class Evaluation:
 
 
 def evaluate(
-    store: ResultsStore, models: Sequence[Trained] | Ensemble, *, output: Output | None = None
+    store: ResultsStore,
+    models: Sequence[Trained] | Ensemble,
+    *,
+    current_labels: bool = False,
+    output: Output | None = None,
 ) -> Evaluation:
     """Predict every frame of the search's data, and write all files of the models.
+
+    The data is what the search was trained on, as it wrote it down when it began.
 
     Args:
         models: the best first, as of `with_weights`, or what `best_ensemble` gives; the probabilities
             of several are averaged.
+        current_labels: take videos and labels as they are now; no video that the search was trained on
+            is tested on, whatever its split is now.
         output: as of `search`.
     """
     output, config = output or for_python(), store.config
@@ -177,7 +186,7 @@ def evaluate(
     figures = evaluation.evaluate(
         members,
         folder,
-        ensemble.dataset or prepared(store, members, output),
+        ensemble.dataset or evaluated_on(store, members, output, current=current_labels),
         config.data,
         folds=store.folds,
         weights=ensemble.weights,

@@ -11,10 +11,14 @@ from tuner import cli
 from tuner.config.load import Config, default_results_url
 from tuner.config.messages import UserError
 
+# Keys of a configuration that say where files are, and nothing about them.
+PLACES = ("data.videos", "data.labels", "data.shared_cache", "data.cache_limit_gb", "storage")
+
 EXAMPLES = """
 python -m tuner.best
 python -m tuner.best --predict
 python -m tuner.best --predict --ensemble auto
+python -m tuner.best --predict --set data.videos=/mnt/videos
 python -m tuner.best --predict --videos new_videos/ another.mp4
 python -m tuner.best --results sqlite:///runs/results.db --search seals --model 7 --predict
 python -m tuner.best --model copies/model.pt --predict --videos new_videos/
@@ -48,6 +52,12 @@ def arguments() -> argparse.ArgumentParser:
         help="evaluate the model on its data, test included, and write its predictions and files",
     )
     parser.add_argument(
+        "--current-labels",
+        action="store_true",
+        help="with --predict: evaluate on the labels as they are now, and not on those that the search "
+        "began with; no video that the model was trained on is tested on",
+    )
+    parser.add_argument(
         "--videos",
         nargs="+",
         metavar="PATH",
@@ -56,6 +66,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="where predictions of new videos go"
     )
+    cli.add_overrides(parser, f"say where files of the search are now: {', '.join(PLACES)}")
     return parser
 
 
@@ -66,6 +77,21 @@ def size(text: str) -> int | str:
             f"{text} is not a number of models; write auto, or a number such as 3"
         )
     return text if text == "auto" else int(text)
+
+
+def places(overrides: list[str]) -> list[str]:
+    """The overrides, if they only say where files are.
+
+    Raises:
+        UserError: one of them would change what the models are.
+    """
+    for text in overrides:
+        key = text.partition("=")[0].strip()
+        if key not in PLACES:
+            raise UserError(
+                f"--set {text}: the models are trained, so only places can be set: {', '.join(PLACES)}"
+            )
+    return overrides
 
 
 def predict(config: Config, ensemble: Any, paths: list[str], out: Path | None) -> int:
@@ -132,7 +158,7 @@ def of_file(args: argparse.Namespace) -> tuple[Path, list[str], Path | None]:
     """
     path = Path(args.model).expanduser()
     given = [name for name in ("results", "search", "ensemble") if getattr(args, name) is not None]
-    if given:
+    if given := [*given, *(["set"] if args.overrides else [])]:
         raise UserError(f"--model {path} is a file, which stands alone: leave out --{given[0]}")
     if not args.predict or not args.videos:
         raise UserError(
@@ -150,9 +176,12 @@ def main() -> int:
 
     if args.videos and not args.predict:
         raise UserError("--videos says what to predict: add --predict")
+    if args.current_labels and (not args.predict or args.videos):
+        raise UserError("--current-labels is for figures: give it with --predict, without --videos")
     if args.model is not None and not args.model.isdecimal():
         return predict_with(*of_file(args))
     store = ResultsStore.open(args.results or default_results_url(), args.search)
+    store.given = places(args.overrides)
     ranking = store.ranking(1)
     if not ranking:
         raise UserError(f"search '{store.name}' has no trained model yet")
@@ -174,13 +203,18 @@ def main() -> int:
     from tuner.kept import best_ensemble, with_weights
 
     if several:
-        ensemble = best_ensemble(store, wanted, again=not args.videos, output=output)
+        ensemble = best_ensemble(
+            *(store, wanted),
+            again=not args.videos,
+            current_labels=args.current_labels,
+            output=output,
+        )
         show_ensemble(ensemble, store.objective.metric)
     else:
         ensemble = Ensemble.of(with_weights(store, [best]))
     if args.videos:
         return predict(config, ensemble, args.videos, args.out)
-    result = evaluate(store, ensemble, output=output)
+    result = evaluate(store, ensemble, current_labels=args.current_labels, output=output)
     show_results(result.figures, result.folder)
     if result.looked > 1:
         console.print(

@@ -40,7 +40,10 @@ def add_config(
     add_overrides(arguments)
 
 
-def add_overrides(arguments: argparse.ArgumentParser) -> None:
+def add_overrides(
+    arguments: argparse.ArgumentParser,
+    what: str = "override a key of the YAML, as in --set search.trials=40",
+) -> None:
     """Add ``--set key=value``, which may be repeated."""
     arguments.add_argument(
         "--set",
@@ -48,7 +51,7 @@ def add_overrides(arguments: argparse.ArgumentParser) -> None:
         default=[],
         metavar="KEY=VALUE",
         dest="overrides",
-        help="override a key of the YAML, as in --set search.trials=40 (may be repeated)",
+        help=f"{what} (may be repeated)",
     )
 
 

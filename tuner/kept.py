@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from data import Dataset
 from data.console import Output, for_python
 from models.tensors import DamagedTensors
 from tuner.analysis.ensemble import Ensemble, Size, noted, select
 from tuner.analysis.evaluation import Trained
 from tuner.config.load import Config
 from tuner.config.messages import UserError
-from tuner.preparation.one_machine import prepare
-from tuner.study.space.space import resolve
+from tuner.learnt import evaluated_on
 from tuner.study.store.record import TrialRecord
 from tuner.study.store.results import ResultsStore
 
 
 def trained(config: Config, record: TrialRecord) -> Trained:
     """The model that a trial has left."""
+    params, weights = record.params, config.model.model_weights_path
+    if weights is not None and params.get("model_weights_path") is not None:
+        params = {**params, "model_weights_path": weights}  # that file may have been moved
     return Trained(
         model_id=record.number,
         folder=config.folder / "models" / str(record.number),
         value=record.value,
-        params=record.params,
+        params=params,
         summary=record.results,
         started=record.started,
         ended=record.ended,
@@ -46,7 +47,8 @@ def with_weights(store: ResultsStore, records: Sequence[TrialRecord]) -> list[Tr
         except FileNotFoundError as error:
             raise UserError(
                 f"{error}: the search keeps the weights of its {store.config.search.keep_models} "
-                "best models (search.keep_models); is this the machine that it ran on?"
+                "best models (search.keep_models); is this the machine that it ran on? Where its folder "
+                "was moved to is said with --set storage=FOLDER"
             ) from error
         except DamagedTensors as error:
             raise UserError(
@@ -56,7 +58,12 @@ def with_weights(store: ResultsStore, records: Sequence[TrialRecord]) -> list[Tr
 
 
 def best_ensemble(
-    store: ResultsStore, size: Size = "auto", *, again: bool = True, output: Output | None = None
+    store: ResultsStore,
+    size: Size = "auto",
+    *,
+    again: bool = True,
+    current_labels: bool = False,
+    output: Output | None = None,
 ) -> Ensemble:
     """Models that predict together, for `evaluate` and `load_model`.
 
@@ -67,6 +74,7 @@ def best_ensemble(
         size: ``auto`` chooses among all models whose weights are kept; a number takes so many of the
             best ones, with equal weights.
         again: choose even if that was done before for the same models; the videos are needed.
+        current_labels: choose by the labels as they are now.
         output: as of `search`.
 
     Raises:
@@ -84,7 +92,8 @@ def best_ensemble(
     key = f"ensemble {size} of {numbers}"
     if not again and key in (notes := store.notes(key)):
         return noted(notes[key], candidates)
-    dataset, auto = prepared(store, candidates, output), size == "auto"
+    dataset = evaluated_on(store, candidates, output, current=current_labels)
+    auto = size == "auto"
     ensemble = select(
         candidates,
         dataset,
@@ -113,9 +122,3 @@ def _kept(store: ResultsStore, records: Sequence[TrialRecord], output: Output) -
             continue
         kept.append(model)
     return kept or with_weights(store, records)
-
-
-def prepared(store: ResultsStore, models: Sequence[Trained], output: Output) -> Dataset:
-    """The data of a search, with all that its models need; as of `prepare`."""
-    networks = [resolve(dict(model.params))[0] for model in models]
-    return prepare(store.config.data, networks, store.config.folder, output)

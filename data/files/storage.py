@@ -59,6 +59,15 @@ class Storage:
             copy(self.remote / name, path)  # as it is now, if it has changed since it was listed
             self._sent[path] = _version(path)
 
+    def fetch_file(self, path: Path) -> None:
+        """Download a file that this machine does not have, if S3 has it."""
+        if self.remote is None or path.exists():
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            copy(self.remote / path.relative_to(self.folder), path)
+            self._sent[path] = _version(path)
+
     def keep(self, folder: Path) -> None:
         """Send what has changed in `folder`: the checkpoint last, after the files that it refers to."""
         if self.remote is None:

@@ -17,7 +17,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -77,7 +77,12 @@ def content_key(file: File) -> str:
         return identity(file)
     if file.is_dir():
         return digest_of_images(file, changes=False)
-    size = file.stat().st_size
+    stat = file.stat()
+    return _content_key(file, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=100_000)
+def _content_key(file: Path, size: int, changed: int) -> str:
     return _digest(file, str(size), size)
 
 

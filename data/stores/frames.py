@@ -16,6 +16,7 @@ from data.videos.video import Video
 
 _CHUNK = 64  # frames yielded at a time: enough to be fast
 _AT_ONCE = 8 * 2**20  # bytes of whole frames that are held, and resized together
+_BY_DECORD = 256 * 2**20  # bytes of a whole video, up to which earlier versions read it by decord
 _FORMAT = "bilinear-1"  # change it when the stored frames of the same file would differ
 
 
@@ -33,7 +34,7 @@ class FrameStore:
         return self.kind
 
     def key(self, video: Video, size: tuple[int, int]) -> str:
-        return make_key(video.key, _FORMAT, "pyav", *size)
+        return make_key(video.key, _FORMAT, _decoder(video), *size)
 
     def has(self, video: Video, size: tuple[int, int]) -> bool:
         """Whether the frames are stored."""
@@ -77,6 +78,14 @@ class FrameStore:
     def _images(self, video: Video, sizes: list[tuple[int, int]]) -> Iterator[list[np.ndarray]]:
         """What is stored: consecutive frames ``[n, H, W, 3]`` of each size."""
         return sampled_frames(video, sizes)
+
+
+def _decoder(video: Video) -> str:
+    """What is in the key of a video's frames: those of earlier versions, which are equal, count."""
+    if video.info.decoder != "pyav":
+        return video.info.decoder
+    whole = len(video.info) * video.info.height * video.info.width * 3
+    return "decord" if whole <= _BY_DECORD else "pyav"
 
 
 def whole_frames(video: Video) -> Iterator[np.ndarray]:

@@ -59,7 +59,13 @@ class Trained:
         Raises:
             FileNotFoundError: its weights were not among those kept.
         """
-        return models.load(self.folder / BEST)
+        model = models.load(self.folder / BEST)
+        weights = self.params.get("model_weights_path")
+        if weights is not None:  # its file may have been moved since
+            for part in model.modules():
+                if isinstance(part, models.VideoClassifier):
+                    part.config = part.config.model_copy(update={"model_weights_path": weights})
+        return model
 
 
 def evaluate(

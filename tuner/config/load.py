@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
+from data.console import clean
 from data.files.path import S3Path, place
 from data.files.path import absolute as absolute_path
 from data.files.plain_yaml import MOST_BYTES, values
@@ -77,7 +78,14 @@ class Config(Section):
         Raises:
             ConfigError: everything that is wrong with it, at once.
         """
-        return absolute(load(Path(path), overrides))
+        config = absolute(load(Path(path), overrides))
+        if clean(config.storage) != config.storage:
+            problem = (
+                f"storage: the path {config.storage} has characters that are no text, as of a name in "
+                "another encoding than UTF-8, where TensorBoard can't write: name another folder"
+            )
+            raise ConfigError(str(path), [problem])
+        return config
 
     @property
     def folder(self) -> Path:
@@ -138,8 +146,7 @@ def load(path: Path, overrides: Mapping[str, Any] | Sequence[str] = ()) -> Confi
             plain = str(value) if isinstance(value, PurePath) else value
             problems += _override(tree, key, plain, f"override {key}")
     else:
-        for text in overrides:
-            problems += _override_text(tree, text)
+        problems = override(tree, overrides)
     if problems:
         raise ConfigError(str(path), problems)
     try:
@@ -164,6 +171,11 @@ def parse(tree: dict[str, Any], source: str, *, imports: bool = False) -> Config
         return Config.model_validate(tree, context={"imports": imports})
     except ValidationError as error:
         raise ConfigError(source, list(dict.fromkeys(sentences(error, Config)))) from error
+
+
+def override(tree: dict[str, Any], texts: Sequence[str]) -> list[str]:
+    """Set values in `tree`, each text as of ``--set``; returns what is wrong with some of them."""
+    return [problem for text in texts for problem in _override_text(tree, text)]
 
 
 def _override_text(tree: dict[str, Any], override: str) -> list[str]:

@@ -52,7 +52,6 @@ def prepare_all(
 
     def decode_all(dataset: Dataset) -> list[Found]:
         nonlocal spread
-        check(dataset)
         names = _names(_wanted(dataset, test))
         videos = dataset.videos.values()
         unwanted = dataset.videos.keys() - names
@@ -84,6 +83,7 @@ def prepare_all(
         output,
         strict=strict,
         decode_all=decode_all,
+        check=check,
     )
     config.storage_folder.keep_file(config.folder / SPLITS_FILE)
     if not spread:

@@ -74,6 +74,7 @@ class RaySession:
 
     def __init__(self, *, ahead: bool = False, lost: Callable[[str], object] | None = None) -> None:
         self._ahead, self._lost = ahead, lost
+        _check_folder(Path.cwd())
         ray = sys.modules.get("ray")
         self._address = None if ray and ray.is_initialized() else running_cluster()
         self.joins = bool(self._address) or bool(ray and ray.is_initialized())
@@ -152,6 +153,21 @@ class RaySession:
                 ray.shutdown()
             self._end.set()
             self._thread.join()
+
+
+def _check_folder(folder: Path) -> None:
+    """Ray sends the path of the working folder to its workers as text.
+
+    Raises:
+        UserError: it is none.
+    """
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"the name of the working folder is not UTF-8 ({folder}), which Ray can't work in: give it "
+            "another name"
+        ) from error
 
 
 def _closed() -> None:

@@ -16,6 +16,7 @@ from tuner.config.load import Config
 from tuner.config.messages import UserError
 from tuner.objective import Objective
 from tuner.preparation.cluster import prepare_all
+from tuner.preparation.learnt import keep_learnt, kept_learnt
 from tuner.runtime.session import RaySession
 from tuner.study.folds import deal, tell
 from tuner.study.space.checks import remarks, searched_views
@@ -85,6 +86,9 @@ def run_search(
             store = go_on(store, config, opened, output, accept_changed_data=accept_changed_data)
             if store is not before:
                 running.enter_context(store.running())
+            begun = any(store.counts().values())
+            if not begun or kept_learnt(config.storage_folder, config.folder) is None:
+                keep_learnt(config, opened, config.folder, output)
 
         dataset = prepare_all(
             config,

@@ -12,10 +12,12 @@ from tuner.config.load import Config
 from tuner.config.messages import ConfigError
 from tuner.config.parameters import PARAMETERS, Params, TrainingConfig
 from tuner.objective import METRICS
+from tuner.preparation.learnt import keep_learnt
 from tuner.preparation.one_machine import prepare
 from tuner.study.space.describe import run_name
 from tuner.study.space.space import Space, resolve
-from tuner.study.store.results import TRAIN, ResultsStore
+from tuner.study.store.about import TRAIN
+from tuner.study.store.results import ResultsStore
 from tuner.study.warm_start import best_frozen
 from tuner.training.clips.source import ClipSource
 from tuner.training.run import Run
@@ -67,7 +69,10 @@ def train_one(config: Config, output: Output, *, strict: bool) -> tuple[ResultsS
     params = parameters(config)
     model, training = resolve(params)
     search, config = config, study_of(config)
-    dataset = prepare(config.data, [model], config.folder, output, strict=strict)
+    opened: list[Dataset] = []  # also those that don't decode, as of a search
+    dataset = prepare(
+        config.data, [model], config.folder, output, strict=strict, check=opened.append
+    )
     store = ResultsStore.create(config, resume=True, kind="train")
     number, params = store.ask(lambda _: params)
     folder = config.folder / "models" / str(number)
@@ -75,6 +80,7 @@ def train_one(config: Config, output: Output, *, strict: bool) -> tuple[ResultsS
         training = _warm(search, params, training, output)
     output.say(f"model {number}: {folder}")
     try:
+        keep_learnt(config, opened[0], folder, output)
         run = Run(
             folder=folder,
             config=model,

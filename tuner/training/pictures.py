@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST = 30  # classes in a picture
+# The same of a picture that each trial draws anew: a hundred cells take 0.1 s, nine hundred 1 s.
+FEW = 10
 _LONGEST = 40  # letters of a class's name in it
 
 
@@ -21,17 +23,24 @@ class ConfusionPicture:
         matrix: ``[C, C]``, rows true, columns predicted.
         title: of two lines at most: which model, and which split.
         normalised: show shares of each true class instead of counts.
+        most: of more classes, so many are shown.
     """
 
     def __init__(
-        self, matrix: np.ndarray, classes: list[str], title: str, *, normalised: bool = False
+        self,
+        matrix: np.ndarray,
+        classes: list[str],
+        title: str,
+        *,
+        normalised: bool = False,
+        most: int = MOST,
     ) -> None:
         from matplotlib.figure import Figure
 
-        self.shown = worst(matrix) if len(classes) > MOST else np.arange(len(classes))
+        self.shown = worst(matrix, most)
         self.normalised = normalised
-        if len(classes) > MOST:
-            title += f"; the {MOST} of {len(classes)} classes with most errors"
+        if len(classes) > most:
+            title += f"; the {most} of {len(classes)} classes with most errors"
         # A dollar would begin a formula.
         names = [_short(classes[number]).replace("$", r"\$") for number in self.shown]
         # The layout is computed here: matplotlib's takes as long as the drawing, for every trial.
@@ -65,10 +74,10 @@ class ConfusionPicture:
             text.set_color("white" if share > 0.5 else "black")
 
 
-def worst(matrix: np.ndarray) -> np.ndarray:
-    """The classes with most errors, in their order: those missed, and those named wrongly."""
+def worst(matrix: np.ndarray, most: int) -> np.ndarray:
+    """At most so many classes, in their order: those with most errors, missed or named wrongly."""
     errors = matrix.sum(axis=0) + matrix.sum(axis=1) - 2 * matrix.diagonal()
-    return np.sort(np.argsort(-errors, kind="stable")[:MOST])
+    return np.sort(np.argsort(-errors, kind="stable")[:most])
 
 
 def _short(name: str) -> str:

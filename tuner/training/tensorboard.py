@@ -12,7 +12,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from tuner.objective import METRICS
-from tuner.training.pictures import MOST, ConfusionPicture, worst
+from tuner.training.pictures import FEW, ConfusionPicture, worst
 
 _NO_SCALARS = ("epoch", "round")  # of what an epoch reports
 # The HPARAMS tab shows the first five scalars by name: these come after the best values and losses.
@@ -106,7 +106,7 @@ class _Drawn:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
         title = "best epoch, valid split\nlabelled frames"
-        self.picture = ConfusionPicture(matrix, list(classes), title)
+        self.picture = ConfusionPicture(matrix, list(classes), title, most=FEW)
         self._canvas = FigureCanvasAgg(self.picture.figure)
         axes = self.picture.axes
         self._axes, self._cells = axes, [*axes.images, *axes.texts]
@@ -127,9 +127,11 @@ class _Drawn:
 
 
 def _draw(matrix: np.ndarray, classes: Sequence[str]) -> np.ndarray:
-    """uint8 ``[H, W, 3]``; of the same classes only the cells are drawn again."""
-    shown = worst(matrix) if len(classes) > MOST else ()
-    key = tuple(classes), tuple(shown)
+    """uint8 ``[H, W, 3]``; of the same classes only the cells are drawn again.
+
+    Of many classes it shows those with most errors: `tuner.best` draws more of them.
+    """
+    key = tuple(classes), tuple(worst(matrix, FEW))
     if key not in _drawn:
         _drawn.clear()
         _drawn[key] = _Drawn(matrix, classes)

@@ -30,7 +30,8 @@ _PAUSES = (0.0, 1.0, 4.0, 10.0)  # seconds, before it is tried again
 _CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 _KEPT = min(max(os.cpu_count() or 1, 4), 16)  # processes that wait for work, at most
 _ROOT = str(Path(__file__).parents[3])
-_PROGRAM = f"import sys; sys.path.insert(0, {_ROOT!r}); from data.videos.decoding.child import serve; serve()"
+_SERVE = "from data.videos.decoding.child import serve; serve()"
+_PROGRAM = f"import sys; sys.path.insert(0, {_ROOT!r}); {_SERVE}"
 
 
 class Ended(Exception):

@@ -96,7 +96,8 @@ def test_one_process_reads_one_video_after_the_other(idle, make_video, tmp_path)
 def test_it_ends_with_the_process_that_it_decodes_for(tmp_path, make_video):
     path = make_video(tmp_path / "v.mp4")
     program = (
-        "import sys, time; from pathlib import Path; from data.videos import decode; from data.videos.decoding import apart\n"
+        "import sys, time; from pathlib import Path; from data.videos import decode\n"
+        "from data.videos.decoding import apart\n"
         "decode.probe(Path(sys.argv[1]))\n"
         "print(apart._idle._decoders[0]._process.pid, flush=True); time.sleep(60)"
     )

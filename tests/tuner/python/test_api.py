@@ -67,7 +67,9 @@ def test_models_that_predict_together_predict_new_videos(searched, drawn, monkey
     auto = best_ensemble(result.store)
     assert auto.alone == max(model.value for model in result.ranking)
     assert auto.value > 0.9 * auto.alone  # as good within the error of 24 frames
-    monkeypatch.setattr(kept, "prepared", lambda *_: pytest.fail("it reads the videos again"))
+    monkeypatch.setattr(
+        kept, "evaluated_on", lambda *_, **__: pytest.fail("it reads the videos again")
+    )
     again = best_ensemble(result.store, again=False)
     assert again.name == auto.name and again.temperature == auto.temperature
 

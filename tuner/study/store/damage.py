@@ -112,10 +112,12 @@ class StoreFile:
         Raises:
             StoreError: it is damaged.
         """
-        if self._opened is None:
+        if self._opened is None or self.path is None:
             return
         try:
-            with contextlib.closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as base:
+            with contextlib.closing(
+                sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)
+            ) as base:
                 base.text_factory = lambda text: text.decode(errors="replace")
                 said = base.execute("PRAGMA quick_check(1)").fetchone()[0]
         except sqlite3.DatabaseError as error:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import optuna
 import sqlalchemy
@@ -78,8 +79,28 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
 
 
 def _full(url: str) -> str:
-    """The URL with the driver; SQLAlchemy's default is an older one, which is not installed with us."""
+    """The URL as SQLAlchemy and Optuna take it.
+
+    For PostgreSQL it has the driver: the default is an older one, which is not installed with us. In the
+    path of a file, characters that are more than themselves there are encoded.
+    """
+    if url.startswith("sqlite"):
+        return "".join(f"%{ord(letter):02X}" if letter in "%?{}" else letter for letter in url)
     return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
+
+
+def url_of(storage: Any) -> str | None:
+    """The URL of a database that is open, as users write it; None: it is in memory."""
+    url = getattr(storage, "url", None)
+    return unquote(url) if url is not None and url.startswith("sqlite") else url
+
+
+def folder_of(storage: Any) -> Path | None:
+    """The folder of the file that a database is in; None: it is in none."""
+    url = url_of(storage)
+    if url is None or not url.startswith("sqlite"):
+        return None
+    return Path(url.removeprefix("sqlite:///")).absolute().parent
 
 
 @contextlib.contextmanager

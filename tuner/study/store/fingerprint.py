@@ -15,21 +15,24 @@ from data.errors import some
 from data.files.store import content_key
 from tuner.config.load import Config
 from tuner.config.messages import StoreError
-from tuner.study.store.results import ResultsStore
+from tuner.study.store.results import DATA, ResultsStore
 
 _SPLIT, _CONTENT, _LABELS = range(3)
-_DATA, _VERSIONS, _REJECTS = "data", "versions", "rejects"  # notes
+_VERSIONS, _REJECTS = "versions", "rejects"  # notes
 _PACKAGES = ("torch", "timm", "av", "numpy", "scikit-learn")  # which change what trials come to
 
 
-def fingerprint(dataset: Dataset) -> dict[str, Any]:
+def fingerprint(dataset: Dataset, *, test: bool = False) -> dict[str, Any]:
     """All that determines what trials learn from and are validated on, but for the configuration.
+
+    Args:
+        test: with the test split, which else has no part in it.
 
     Returns:
         ``unit``; ``classes``; ``videos``: name to split, a key of the file's content, and a digest of
-        the labels. The test split has no part in it.
+        the labels.
     """
-    outside = dataset.table[dataset.table["split"] != "test"]
+    outside = dataset.table[(dataset.table["split"] != "test") | test]
     return {
         "unit": dataset.unit,
         "classes": dataset.classes,
@@ -39,7 +42,7 @@ def fingerprint(dataset: Dataset) -> dict[str, Any]:
                 content_key(dataset.videos[str(name)].info.path),
                 _digest(rows.drop(columns=["video", "split"])),
             ]
-            for name, rows in outside.groupby("video", sort=True)
+            for name, rows in outside.groupby("video", sort=True, observed=True)
         },
     }
 
@@ -73,6 +76,29 @@ def differences(now: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
     return said
 
 
+def same_labels(now: dict[str, Any], before: Mapping[str, Any], *, of: str) -> list[str]:
+    """Videos of a split whose labels alone differ, and are made those of before in `now`.
+
+    None, if the classes or the splits of videos differ, too: then they may be no mended labels.
+    """
+    videos, former = now["videos"], before["videos"]
+    both = [name for name in videos if name in former]
+    if now["classes"] != before["classes"] or any(
+        videos[name][_SPLIT] != former[name][_SPLIT] for name in both
+    ):
+        return []
+    found = [
+        name
+        for name in both
+        if former[name][_SPLIT] == of
+        and videos[name][_CONTENT] == former[name][_CONTENT]
+        and videos[name][_LABELS] != former[name][_LABELS]
+    ]
+    for name in found:
+        videos[name] = former[name]
+    return found
+
+
 def _words(value: Any) -> str:
     return ", ".join(value) if isinstance(value, list) else f"{value}s"
 
@@ -96,7 +122,7 @@ def go_on(
     """
     now, versions = fingerprint(dataset), {name: version(name) for name in _PACKAGES}
     if any(store.counts().values()):
-        before, former = (store.notes(name).get(name) for name in (_DATA, _VERSIONS))
+        before, former = (store.notes(name).get(name) for name in (DATA, _VERSIONS))
         changed = "; ".join(differences(now, before)) if before else ""
         if changed and not accept_changed_data:
             raise StoreError(
@@ -116,7 +142,8 @@ def go_on(
                 if former.get(name) != versions[name]
             ]
             output.warn(f"warning: the search began with other versions: {', '.join(others)}")
-    store.set_note(_DATA, now)
+    store.describe(config, "search")
+    store.set_note(DATA, now)
     store.set_note(_VERSIONS, versions)
     return store
 

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from data.files.patience import patiently
 from tuner.config.messages import StoreError
 from tuner.study.store.damage import StoreFile, damage_of, first_line
-from tuner.study.store.database import open_storage
+from tuner.study.store.database import open_storage, url_of
 from tuner.study.store.patches import write_intermediate_values
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ class Mirror(InMemoryStorage):
 
     def __init__(self, database: RDBStorage, name: str | None = None) -> None:
         super().__init__()
-        self._database, self._file = database, StoreFile(database.url)
+        self._database, self._file = database, StoreFile(url_of(database) or "")
         self._anew: str | None = None  # why its file was written anew: the search is to end then
         # Ids here to ids in the database; for trials only those that were needed so far.
         self._study_rows: dict[int, int] = {}
@@ -54,6 +54,11 @@ class Mirror(InMemoryStorage):
         self._proposed: dict[int, int] = {}
         if name is not None:
             self._read(name)
+
+    @property
+    def url(self) -> str:
+        """Of the database."""
+        return self._database.url
 
     def _read(self, name: str) -> None:
         database, row = self._database, self._database.get_study_id_from_name(name)

@@ -5,35 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 from optuna.trial import TrialState
 
-from tuner.config.load import Config, parse
-from tuner.config.messages import ConfigError, StoreError
+from tuner.config.load import Config
+from tuner.config.messages import StoreError
 from tuner.config.parameters import Params
 from tuner.objective import Objective, Place
 from tuner.study.store import database
+from tuner.study.store.about import About, Kind
 from tuner.study.store.damage import guarded, reading
 from tuner.study.store.database import without_password
 from tuner.study.store.mirror import Mirror
 from tuner.study.store.process import PROCESS, await_end, beating, has_ended
 from tuner.study.store.record import STATES, STOPPED, TrialRecord, state_of
-from tuner.study.store.same import same, tree
+from tuner.study.store.same import same
 from tuner.study.store.standings import BEST_VALUE, standings
 
-# Trials that a sampler proposes for a configuration's space, or single trainings.
-Kind = Literal["search", "train"]
-_WORDS = {"search": "search", "train": "series of single trainings"}
 COMMONEST = "commonest"  # a note: the commonest class, and the metric of always naming it
+DATA = "data"  # a note: what the search learns from, in short
 _FOLDS = "folds"  # a note: video to the fold that it validates
-TRAIN = "-train"  # ends the name of the study that has the single trainings
 
 
-class ResultsStore:
+class ResultsStore(About):
     """The trials of one search.
 
     Args:
@@ -41,12 +39,10 @@ class ResultsStore:
         storage: has the study.
     """
 
-    shown: str | None = (
-        None  # the URL without a password, of a store that is opened to be read alone
-    )
+    shown: str | None = None  # the URL without a password, if it was opened to be read alone
 
     def __init__(self, study: optuna.Study, storage: Any) -> None:
-        self.study, self.storage = study, storage
+        super().__init__(study, storage)
         self._study_id = storage.get_study_id_from_name(study.study_name)
         self._ids: dict[int, int] = {}  # trial number to the storage's id
 
@@ -77,16 +73,21 @@ class ResultsStore:
                     f"search '{name}' is in {without_password(config.results_url)} already, with "
                     f"{count} trials: add --resume to go on with it, or --set name=ANOTHER for a new one"
                 )
-            store._check_kind(kind)
-            if kind == "search" and count:
-                same(config, store.config)
-            store._describe(config, kind)
-            return store
+            if count or store.objective.metric == config.search.metric:
+                store.fits(config, kind)
+                if (
+                    kind == "search" and count
+                ):  # described again when its data is known to be the same
+                    same(config, store.config, places=not store.notes(DATA))
+                else:
+                    store.describe(config, kind)
+                return store
+            store.delete()  # what its trials were to be ranked by can't be changed
         direction = Objective(config.search.metric).direction
         optuna.create_study(study_name=name, storage=storage, direction=direction)
         store = cls.load(name, Mirror(storage, name))
         store.study.set_user_attr("started", datetime.now().isoformat(timespec="seconds"))
-        store._describe(config, kind)
+        store.describe(config, kind)
         return store
 
     @classmethod
@@ -113,62 +114,9 @@ class ResultsStore:
         """The search of this name in a database that is open."""
         return cls(optuna.load_study(study_name=name, storage=storage), storage)
 
-    def _describe(self, config: Config, kind: Kind) -> None:
-        """Record what the study is about; a study of an earlier version may lack a part of it."""
-        self.study.set_user_attr("config", tree(config))
-        self.study.set_user_attr("kind", kind)
-        if self.study.metric_names is None:
-            self.study.set_metric_names([self.objective.metric])
-
-    def _check_kind(self, kind: Kind) -> None:
-        if self.study.user_attrs.get("kind", kind) != kind:
-            raise StoreError(
-                f"'{self.name}' is a {_WORDS[self.kind]} in this results store: "
-                f"--set name=ANOTHER for a {_WORDS[kind]}"
-            )
-
     def delete(self) -> None:
         """Delete the search with all its trials."""
         optuna.delete_study(study_name=self.name, storage=self.storage)
-
-    @property
-    def name(self) -> str:
-        return self.study.study_name
-
-    def _written(self) -> dict[str, Any]:
-        """The configuration as it was recorded; empty if the study is none of this product's."""
-        tree = self.study.user_attrs.get("config", {})
-        if "data" in tree:  # earlier versions knew of labels of frames alone, and of sampled ones
-            numbers = "file" if tree["data"].get("fps") is None else "sampled"
-            tree = {**tree, "data": {"unit": "frame", "frame_numbers": numbers} | tree["data"]}
-        return tree
-
-    @property
-    def config(self) -> Config:
-        """The configuration that the search ran with.
-
-        Raises:
-            ConfigError: this version doesn't understand it.
-        """
-        tree = self._written()
-        if not tree:
-            raise ConfigError(self.name, ["was not made by tuner.search"])
-        return parse(tree, f"configuration of search '{self.name}' in the results store")
-
-    @property
-    def kind(self) -> Kind:
-        kind = self.study.user_attrs.get("kind")
-        if kind is None:  # stores of earlier versions say it in the name
-            return "train" if self.name.endswith(TRAIN) else "search"
-        return kind
-
-    @cached_property
-    def objective(self) -> Objective:
-        """What its trials are ranked by."""
-        names, search = self.study.metric_names, self._written().get("search", {})
-        # Studies of earlier versions do not name their metric.
-        metric = names[0] if names else search["metric"]
-        return Objective(metric, folded=search.get("validation") is not None)
 
     def ask(self, choose: Callable[[optuna.Trial], Params]) -> tuple[int, Params]:
         """A new trial: its number and parameters.
