@@ -14,9 +14,11 @@ from data.files.path import File, OnChunk
 from data.labels.assign import with_splits
 from data.labels.draw import fold_splits
 from data.labels.file import read_labels, read_splits
+from data.labels.gaps import Gaps, lost_in_train
 from data.labels.groups import group_videos
+from data.labels.sets import TaskName, by_class, classes_of
 from data.labels.splits import SPLITS, check_splits, remarks
-from data.labels.table import Unit, expand
+from data.labels.table import NO_GAPS, Unit, expand
 from data.videos.find import find_files, match_files
 from data.videos.rejects import Reject
 from data.videos.video import Video, open_videos
@@ -28,13 +30,16 @@ class Dataset:
 
     Attributes:
         table: ``video, frame, time, label, split``, one row a labelled frame, sorted; of unit
-            ``video`` it is ``video, label, split``, one row a video. Text is categories.
+            ``video`` it is ``video, label, split``, one row a video. Text is categories. With a margin
+            around boundaries it has ``near``: frames within it are not trained on.
         videos: name to video, for every video of the table.
-        classes: sorted.
+        classes: sorted; single ones, also where a label is a set of them.
         rejects: labelled videos that don't decode.
         unit: what a label is of.
         groups: video to group, such as its site; splits don't part a group.
         by: what a group is: ``video``, a column of the label file, or a level of the folders.
+        task: whether a label is one class (``multiclass``), or the set of those that are shown at once,
+            such as ``dive+feed`` (``multilabel``).
     """
 
     table: pd.DataFrame
@@ -45,6 +50,11 @@ class Dataset:
     unit: Unit = "frame"
     groups: dict[str, str] = field(default_factory=dict)
     by: str = "video"
+    task: TaskName = "multiclass"
+
+    def shown(self) -> pd.DataFrame:
+        """The table with a row for each single class of each label."""
+        return self.table if self.task == "multiclass" else by_class(self.table)
 
     def without(self, rejects: Sequence[Reject]) -> Dataset:
         """The data set without these videos; warnings tell what its splits lack then.
@@ -56,7 +66,9 @@ class Dataset:
         table = self.table
         if gone:
             table = table[~table["video"].isin(gone)].reset_index(drop=True)
-        problems = check_splits(table)
+        rest = replace(self, table=table)
+        shown = rest.shown()
+        problems = check_splits(shown) or lost_in_train(shown)
         if rejects and problems:
             problems.append(
                 "left out because they don't decode: "
@@ -65,12 +77,11 @@ class Dataset:
         if problems:
             raise DataError(problems)
         return replace(
-            self,
-            table=table,
+            rest,
             videos={name: video for name, video in self.videos.items() if name not in gone},
-            classes=sorted(table["label"].unique()),
+            classes=classes_of(table["label"].unique(), self.task),
             rejects=[*self.rejects, *rejects],
-            warnings=list(dict.fromkeys([*self.warnings, *remarks(table)])),
+            warnings=list(dict.fromkeys([*self.warnings, *remarks(shown)])),
         )
 
     def with_splits(self, splits: Mapping[str, str]) -> Dataset:
@@ -90,7 +101,7 @@ class Dataset:
         That is labelled frames and, in brackets, the videos that they are of; or videos alone, where
         whole videos are labelled.
         """
-        rows = self.table.groupby(["video", "label", "split"]).size()
+        rows = self.shown().groupby(["video", "label", "split"]).size()
         table = rows.reset_index(name="frames").astype({"split": str, "label": str, "video": str})
         cells = counts = pd.crosstab(table["split"], table["label"])
         if self.unit == "frame":
@@ -124,7 +135,7 @@ class Dataset:
                 [f"the videos are grouped by {self.by}, not by {by}; set data.splits.by: {by}"]
             )
         own = {video: video for video in self.videos}
-        return fold_splits(self.table, own if by == "video" else own | self.groups, folds, seed)
+        return fold_splits(self.shown(), own if by == "video" else own | self.groups, folds, seed)
 
 
 def load(
@@ -139,6 +150,8 @@ def load(
     seed: int = 0,
     by: str | None = None,
     splits: File | None = None,
+    gaps: Gaps = NO_GAPS,
+    task: TaskName = "multiclass",
     on_read: OnRead | None = None,
     on_open: Callable[[int], Callable[[], None]] | None = None,
     on_bring: Callable[[int], OnChunk] | None = None,
@@ -154,6 +167,8 @@ def load(
         by: what keeps videos together in a split: ``video``, a column of the labels, ``folder``,
             ``folder1``...; None: ``site`` where the labels have that column, else ``video``.
         splits: a CSV file ``video, split``, in place of `valid` and `test`.
+        gaps: how unlabelled time, short events and boundaries are taken.
+        task: ``multilabel``: several classes may be shown at once.
         on_read: as of `data.cells.text.reading`, for the labels.
         on_open: called with the number of videos; returns a function to call after each is opened.
         on_bring: as in `open_videos`.
@@ -175,15 +190,17 @@ def load(
     problems = [*file.problems, *(f"{labels}: {problem}" for problem in problems)]
     progress = on_open(len(paths)) if on_open else None
     opened, rejects = open_videos(paths, fps, most=most, on_video=progress, on_bring=on_bring)
-    table, more, warnings = expand(file, opened, unit)
+    table, more, warnings = expand(file, opened, unit, gaps=gaps, task=task)
     problems += more
+    if gaps.shortest:  # videos may have no event that is left
+        opened = {name: opened[name] for name in table["video"].unique()}
     groups, more = group_videos(file, paths, videos, by)
     problems += more
-    table, more, note = with_splits(file, table, groups, valid, test, seed, listed)
+    table, more, note = with_splits(file, table, groups, valid, test, seed, listed, task)
     problems += more
     warnings += note
     if not rejects and not problems:
-        problems += check_splits(table)
+        problems += check_splits(by_class(table) if task == "multilabel" else table)
     if problems:
         raise DataError(problems)
     labelled = set(paths.values())
@@ -196,10 +213,11 @@ def load(
     dataset = Dataset(
         table,
         opened,
-        sorted(table["label"].unique()),
+        classes_of(table["label"].unique(), task),
         warnings=warnings,
         unit=unit,
         groups=dict(groups.of),
         by=groups.by,
+        task=task,
     )
     return dataset.without(rejects)

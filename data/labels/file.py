@@ -35,7 +35,6 @@ FORMS = {
 }
 OPTIONAL = ("split", "site", "date")
 _KEY = "data.labels"  # of the YAML
-_SAME = 1e-9  # seconds
 
 
 @dataclass
@@ -247,7 +246,7 @@ def _parse_frames(file: LabelFile) -> None:
 
 
 def _parse_ranges(file: LabelFile) -> None:
-    """``time_start`` and ``time_end`` to seconds, without overlaps within a video."""
+    """``time_start`` and ``time_end`` to seconds, each video's in their order."""
     good = np.ones(len(file.rows), bool)
     for column in ("time_start", "time_end"):
         text = file.rows[column]
@@ -267,21 +266,3 @@ def _parse_ranges(file: LabelFile) -> None:
         )
     file.drop(backward)
     file.rows = file.rows.sort_values(["video", "time_start"], ignore_index=True)
-    latest = file.rows.groupby("video")["time_end"].cummax()
-    before = latest.groupby(file.rows["video"]).shift()
-    overlapping = file.rows.loc[file.rows["time_start"] < before - _SAME, "video"].unique()
-    for video in sorted(overlapping):
-        _report_overlaps(file, video, file.rows[file.rows["video"] == video])
-
-
-def _report_overlaps(file: LabelFile, video: str, ranges: pd.DataFrame) -> None:
-    last = None
-    for row in ranges.itertuples():
-        if last is not None and row.time_start < last.time_end - _SAME:
-            file.problems.append(
-                f"{file.path}, rows {last.row} and {row.row}: ranges of video '{video}' overlap "
-                f"({last.time_start_text} to {last.time_end_text} '{last.label}', "
-                f"{row.time_start_text} to {row.time_end_text} '{row.label}')"
-            )
-        if last is None or row.time_end > last.time_end:
-            last = row

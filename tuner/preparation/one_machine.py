@@ -12,6 +12,7 @@ from data.console import Output
 from data.errors import DataError
 from data.files.path import place
 from data.files.store import default_folder
+from data.labels.gaps import Gaps
 from data.labels.splits import write_splits
 from data.tools.sample import CLIPS, make_sample
 from data.tools.traps import VIDEOS, make_traps
@@ -55,6 +56,7 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
             seed=splits.seed,
             by=splits.by,
             splits=None if splits.file is None else place(splits.file),
+            gaps=Gaps(config.background_class, config.shortest_event, config.margin),
             on_read=partial(output.bar, f"reading {labels}, MB"),
             on_open=opening,
             on_bring=bring,

@@ -12,6 +12,7 @@ from torch import Tensor
 import models
 from data import Dataset, FeatureStore, Video
 from data.clips.index import clip_indices
+from data.labels.gaps import NEAR
 from data.videos.times import spread
 from models.config import ModelConfig
 from tuner.config.parameters import TrainingConfig
@@ -135,6 +136,8 @@ class ClipSource:
 
     def _number(self, split: str, config: ModelConfig) -> _Numbers:
         of_split = self.dataset.table[self.dataset.table["split"] == split]
+        if split == "train" and NEAR in of_split:
+            of_split = of_split[~of_split[NEAR]]
         names, video, index, labels = [], [], [], []
         for number, (name, rows) in enumerate(of_split.groupby("video", sort=False)):
             names.append(str(name))
