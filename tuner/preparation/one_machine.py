@@ -13,6 +13,7 @@ from data.errors import DataError
 from data.files.path import place
 from data.files.store import default_folder
 from data.labels.gaps import Gaps
+from data.labels.sets import TaskName
 from data.labels.splits import write_splits
 from data.tools.sample import CLIPS, make_sample
 from data.tools.traps import VIDEOS, make_traps
@@ -23,8 +24,11 @@ from tuner.preparation.checks import check_models, check_weights
 from tuner.preparation.decode import decode, frame_stores
 
 
-def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
+def load_dataset(config: DataConfig, output: Output, task: TaskName = "multiclass") -> data.Dataset:
     """Read the labels, open every labelled video, and say what there is.
+
+    Args:
+        task: whether several classes may be shown at once.
 
     Raises:
         DataError: everything that is wrong with the labels, at once.
@@ -57,6 +61,7 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
             by=splits.by,
             splits=None if splits.file is None else place(splits.file),
             gaps=Gaps(config.background_class, config.shortest_event, config.margin),
+            task=task,
             on_read=partial(output.bar, f"reading {labels}, MB"),
             on_open=opening,
             on_bring=bring,
@@ -95,7 +100,7 @@ def prepare(
     """Everything that trials need before the first one starts.
 
     Args:
-        searched: one model for each backbone and frame size that will be asked for.
+        searched: one model for each backbone and frame size that will be asked for, all of one task.
         folder: gets ``splits.csv``, the split and group of each video, and ``rejects.csv``, the videos
             that don't decode and are left out.
         decode_all: decodes all videos and returns those that don't; None does it on this machine.
@@ -106,7 +111,7 @@ def prepare(
         WeightsError: weights of a backbone are not available.
     """
     check_models(searched, config)
-    dataset = load_dataset(config, output)
+    dataset = load_dataset(config, output, searched[0].task)
     check_weights(searched, download=True)
     if decode_all is None:
         undecoded = decode(dataset.videos.values(), frame_stores(searched, config), config, output)

@@ -73,6 +73,8 @@ class Run:
         torch.manual_seed(self.seed)
         self.folder.mkdir(parents=True, exist_ok=True)
         task = self.source.task
+        if task.name != self.config.task:
+            raise ValueError(f"the data is {task.name}, and the model's task is {self.config.task}")
         train = self.source.clips(self.config, "train", self.training_config)
         self.model = models.build(self.config, task.classes, with_backbone=False)
         if self.training_config.warm_start is None:
@@ -165,7 +167,7 @@ class Run:
             "max_frames": data.max_frames,
         }
         if self.plan is None:
-            extra["temperature"] = training.temperature()
+            extra |= training.calibration()
         if models.uses_stored_features(self.config):
             extra["feature_precision"] = backbone_precision(best_device())
         with training.at_best():

@@ -13,7 +13,8 @@ import tuner
 from tuner.analysis.videos import video_table
 from tuner.config.parameters import TrainingConfig
 from tuner.objective import METRICS
-from tuner.training.task import COLUMNS, Multiclass
+from tuner.training.task import Multiclass
+from tuner.training.tasks.columns import COLUMNS
 
 TASK = Multiclass(["gull", "seal", "whale"])
 LOGITS = torch.tensor([[3.0, 1.0, 0.0], [0.0, 1.0, 2.0], [0.0, 5.0, 0.0], [1.0, 0.5, 0.0]])

@@ -20,7 +20,7 @@ from tuner.config.sections import DataConfig
 from tuner.training.clips.augment import augmentation
 from tuner.training.clips.batches import Clips, DirectClips, FeatureClips, FrameClips
 from tuner.training.clips.stored import open_stores, pictures, stored_features
-from tuner.training.task import Multiclass
+from tuner.training.task import task_of
 
 
 def frame_clips(
@@ -107,7 +107,7 @@ class ClipSource:
 
     def __init__(self, dataset: Dataset, config: DataConfig, held: Held | None = None) -> None:
         self.dataset, self.config = dataset, config
-        self.task = Multiclass(dataset.classes)
+        self.task = task_of(dataset.task, dataset.classes)
         self._shared, self._held = held is not None, held or Held()
         self._numbered: dict[tuple[Any, ...], _Numbers] = {}
 
