@@ -144,6 +144,27 @@ def test_several_models_and_folds_tell_them_together(config, behaviours, command
     assert new["prediction"].tolist() == known.query("video == 'v5'")["prediction"].tolist()
 
 
+def test_whole_videos_may_show_several(behaviours, write_config, command, tmp_path) -> None:
+    """Videos that show one behaviour or both; one model is trained, as `tuner.train` does."""
+    shows = ["call", "dive", "call+dive", "call", "dive", "call+dive"]
+    lines = ["video,label,split"]
+    for number, split in enumerate(["train", "train", "train", "valid", "valid", "test"]):
+        lines += [f"v{number},{label},{split}" for label in shows[number].split("+")]
+    labels = tmp_path / "whole.csv"
+    labels.write_text("\n".join(lines) + "\n")
+    model = {"architecture": "image_mlp_frozen", "layer_1_size": 0, "frames_per_video": 4}
+    model |= {"task": "multilabel", "frame_size": [64, 64]}
+    config = write_config(data={"videos": str(behaviours), "labels": str(labels)}, model=model)
+    status, _, err = command("train", config)
+    assert status == 0, err
+    (path,) = tmp_path.rglob("video_predictions.csv")
+    table = pd.read_csv(path, keep_default_na=False)
+    assert sorted(table["label"]) == sorted(shows)
+    assert table["error"].tolist() == (table["prediction"] != table["label"]).tolist()
+    results = json.loads((path.parent / "results.json").read_text())
+    assert results["unit"] == "video" and results["data_total_rows_test"] == 1
+
+
 def test_without_the_task_it_is_told_what_to_set(config, command) -> None:
     status, _, err = command("search", config, "--dry-run", "--set", "space.task=[multiclass]")
     assert status == 2 and "overlap" in err and "--set model.task=multilabel" in err
