@@ -15,7 +15,7 @@ from data.cells.columns import as_categories
 from data.errors import some
 
 NEAR = "near"  # a column of the label table: whether a frame is within the margin of a boundary
-_SAME = 1e-9  # seconds
+_SAME = 1e-6  # seconds
 
 
 @dataclass(frozen=True)
@@ -88,29 +88,41 @@ def with_background(
     """`table` and a row of class `background` for each frame that it and `left` don't have, in order.
 
     Args:
-        table: ``video, frame, label``, and ``split`` if `lengths` are of videos that it has.
-        lengths: frames of each labelled video.
+        table: ``video, frame, label``, and maybe ``split``.
+        lengths: frames of each labelled video, all of those of the table among them.
         left: ``video, frame`` of frames that stay unlabelled.
     """
-    taken = {str(video): rows for video, rows in table.groupby("video", observed=True)}
-    unknown = {str(video): rows["frame"] for video, rows in left.groupby("video", observed=True)}
-    splits: dict[str, str] = {}
+    both = pd.concat([table[["video", "frame"]], left[["video", "frame"]]])
+    names = sorted(lengths)
+    labels = sorted({*as_categories(table["label"]).cat.categories, background})
+    begins = dict(zip(names, np.cumsum([0, *(lengths[name] for name in names)]), strict=False))
+    # All frames of all videos in one row: those that are taken, and the rest.
+    begin = both["video"].map(begins).to_numpy(np.int64)
+    free = np.ones(sum(lengths.values()), bool)
+    free[begin + both["frame"].to_numpy(np.int64)] = False
+    code = np.repeat(np.arange(len(names)), [lengths[name] for name in names])[free]
+    frame = np.flatnonzero(free) - np.array([begins[name] for name in names])[code]
+    parts = {
+        "video": (names, code),
+        "label": (labels, np.full(len(code), labels.index(background))),
+    }
+    whole = {"frame": np.concatenate([table["frame"].to_numpy(np.int64), frame])}
     if "split" in table:
-        for rows in (table, left):
-            once = rows.drop_duplicates("video")
-            splits |= dict(zip(once["video"].astype(str), once["split"].astype(str), strict=True))
-    parts = [table.astype({name: str for name in ("video", "label", "split") if name in table})]
-    for video, length in lengths.items():
-        free = np.ones(length, bool)
-        for rows in (taken[video]["frame"] if video in taken else None, unknown.get(video)):
-            if rows is not None:
-                free[rows.to_numpy()] = False
-        part = pd.DataFrame({"video": video, "frame": np.flatnonzero(free), "label": background})
-        parts.append(part.assign(split=splits[video]) if splits else part)
-    whole = pd.concat(parts, ignore_index=True)
-    whole = whole.sort_values(["video", "frame"], kind="stable", ignore_index=True)
-    texts = [name for name in ("video", "label", "split") if name in whole]
-    return whole.assign(**{name: as_categories(whole[name]) for name in texts})
+        of = pd.concat([table[["video", "split"]], left[["video", "split"]]]).drop_duplicates(
+            "video"
+        )
+        split_of = dict(zip(of["video"].astype(str), of["split"].astype(str), strict=True))
+        splits = sorted(set(split_of.values()))
+        # A video all of whose rows are wrong has none, and is told as a mistake.
+        each = np.array([splits.index(split_of.get(name, splits[0])) for name in names])
+        parts["split"] = splits, each[code]
+    for name, (texts, codes) in parts.items():
+        before = as_categories(table[name]).cat.set_categories(texts).cat.codes
+        joined = np.concatenate([before, codes])
+        whole[name] = pd.Categorical.from_codes(joined, pd.Index(texts, dtype=str))
+    made = pd.DataFrame(whole)
+    order = np.lexsort((made["frame"], made["video"].cat.codes))
+    return made.take(order).reset_index(drop=True)
 
 
 def near_boundaries(table: pd.DataFrame, margin: float) -> np.ndarray:
@@ -123,20 +135,22 @@ def near_boundaries(table: pd.DataFrame, margin: float) -> np.ndarray:
         table: ``video, time, end, label``, sorted by video and time; ``end`` is when the video's next
             frame begins.
     """
-    near = np.zeros(len(table), bool)
+    if table.empty:
+        return np.zeros(0, bool)
     video, label = (
         as_categories(table[name]).cat.codes.to_numpy(np.int64) for name in ("video", "label")
     )
-    times, ends = table["time"].to_numpy(float), table["end"].to_numpy(float)
-    changes = np.flatnonzero((video[1:] == video[:-1]) & (label[1:] != label[:-1])) + 1
-    starts = np.searchsorted(video, video[changes], side="left")  # of the video's rows
-    stops = np.searchsorted(video, video[changes], side="right")
-    for change, start, stop in zip(changes, starts, stops, strict=True):
-        first = np.searchsorted(times[start:change], times[change] - margin - _SAME) + start
-        near[first:change] = True
-        until = np.searchsorted(times[change:stop], ends[change - 1] + margin - _SAME) + change
-        near[change:until] = True
-    return near
+    # The videos one after the other on one clock, too far apart to be near.
+    apart = video * (table["end"].max() + 2 * margin + 1)
+    times, ends = (table[name].to_numpy(float) + apart for name in ("time", "end"))
+    change = np.flatnonzero((video[1:] == video[:-1]) & (label[1:] != label[:-1])) + 1
+    first = np.searchsorted(times, times[change] - margin - _SAME)
+    until = np.searchsorted(times, ends[change - 1] + margin - _SAME)
+    begun = np.zeros(len(table) + 1, np.int64)
+    # Of frames that are far apart, neither side is near the other.
+    np.add.at(begun, np.minimum(first, change), 1)
+    np.add.at(begun, np.maximum(until, change), -1)
+    return np.cumsum(begun[:-1]) > 0
 
 
 def lost_in_train(table: pd.DataFrame) -> list[str]:

@@ -64,6 +64,12 @@ def test_the_background_goes_with_frame_labels_and_keeps_each_videos_split(label
     assert splits == {"v": ["train"], "w": ["valid"]}
 
 
+def test_a_video_that_does_not_open_has_no_background(labels: Path) -> None:
+    text = "video,time_start,time_end,label,split\nv,0,0.2,seal,train\nw,0,0.2,seal,valid\n"
+    table, problems, _ = expanded(labels, text, Gaps(background="none"), video_of())
+    assert (set(table["video"]), len(table), problems) == ({"v"}, 10, [])
+
+
 # Short events
 
 
