@@ -225,10 +225,14 @@ def take_head(model: models.VideoClassifier, path: Path) -> None:
     Of several models in one file it is the first one's.
 
     Raises:
-        ValueError: that model's head has another shape.
+        ValueError: that model's head has another shape, or task.
     """
-    other = models.members(models.load(path))[0].state_dict()
-    head = {name: value for name, value in other.items() if not name.startswith("backbone.")}
+    other = models.members(models.load(path))[0]
+    if other.config.task != model.config.task:
+        raise ValueError(
+            f"warm_start: the head of {path} is of task {other.config.task}, not {model.config.task}"
+        )
+    head = {k: value for k, value in other.state_dict().items() if not k.startswith("backbone.")}
     try:
         load_trained_state(model, head)
     except (RuntimeError, ValueError) as error:

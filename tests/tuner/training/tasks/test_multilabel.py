@@ -25,6 +25,7 @@ from tuner.training.clips.source import fit_normalisation
 from tuner.training.loop import Training
 from tuner.training.pictures import ANSWERS, MOST, ConfusionPicture
 from tuner.training.probe import STRENGTHS, ProbeTraining
+from tuner.training.run import take_head
 from tuner.training.task import Multiclass, task_of
 from tuner.training.tasks.multilabel import Multilabel
 from tuner.training.tensorboard import TrialWriter
@@ -241,6 +242,20 @@ def test_an_ensembles_thresholds_are_noted() -> None:
     assert noted(ensemble.note(), []).thresholds == thresholds
     before = {name: value for name, value in ensemble.note().items() if name != "thresholds"}
     assert noted(before, []).thresholds is None
+
+
+def test_a_head_of_another_task_is_not_taken_over(tmp_path: Path) -> None:
+    parts = [
+        models.build(
+            ModelConfig(architecture="image_mlp_frozen", task=task), CLASSES, with_backbone=False
+        )
+        for task in ("multiclass", "multilabel")
+    ]
+    models.save(parts[0], tmp_path / "best.pt")
+    with pytest.raises(ValueError, match="task multiclass, not multilabel"):
+        take_head(parts[1], tmp_path / "best.pt")
+    models.save(parts[1], tmp_path / "best.pt")
+    take_head(parts[1], tmp_path / "best.pt")
 
 
 # Pictures
