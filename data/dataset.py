@@ -16,10 +16,12 @@ from data.labels.assign import with_splits
 from data.labels.columns import Given
 from data.labels.draw import fold_splits, mended
 from data.labels.file import read_labels, read_splits
+from data.labels.gaps import Gaps, lost_in_train
 from data.labels.groups import Groups, group_videos
 from data.labels.numbering import Numbers
+from data.labels.sets import TaskName, by_class, classes_of
 from data.labels.splits import SPLITS, check_splits, remarks
-from data.labels.table import Unit, expand
+from data.labels.table import NO_GAPS, Unit, expand
 from data.videos.find import find_files
 from data.videos.match import match_files
 from data.videos.rejects import Reject
@@ -34,15 +36,18 @@ class Dataset:
 
     Attributes:
         table: ``video, frame, time, label, split``, one row a labelled frame, sorted; of unit
-            ``video`` it is ``video, label, split``, one row a video. Text is categories.
+            ``video`` it is ``video, label, split``, one row a video. Text is categories. With a margin
+            around boundaries it has ``near``: frames within it are not trained on.
         videos: name to video, for every video of the table.
-        classes: sorted.
+        classes: sorted; single ones, also where a label is a set of them.
         rejects: labelled videos that don't decode.
         damaged: those that are used as far as they do.
         unit: what a label is of.
         groups: video to group, such as its site; splits don't part a group.
         by: what a group is: ``video``, a column of the label file, or a level of the folders.
         drawn: whether splits were drawn, and may be drawn otherwise.
+        task: whether a label is one class (``multiclass``), or the set of those that are shown at once,
+            such as ``dive+feed`` (``multilabel``).
     """
 
     table: pd.DataFrame
@@ -55,6 +60,11 @@ class Dataset:
     by: str = "video"
     damaged: list[Reject] = field(default_factory=list)
     drawn: bool = False
+    task: TaskName = "multiclass"
+
+    def shown(self) -> pd.DataFrame:
+        """The table with a row for each single class of each label."""
+        return self.table if self.task == "multiclass" else by_class(self.table)
 
     def without(self, rejects: Sequence[Reject]) -> Dataset:
         """The data set without these videos; warnings tell what its splits lack then.
@@ -69,7 +79,9 @@ class Dataset:
             table = table[~table["video"].isin(gone)].reset_index(drop=True)
         if gone and self.drawn:
             table, moved = self._mended(table)
-        problems = check_splits(table)
+        rest = replace(self, table=table)
+        shown = rest.shown()
+        problems = check_splits(shown) or lost_in_train(shown)
         if rejects and problems:
             problems.append(
                 "left out because they don't decode: "
@@ -78,13 +90,12 @@ class Dataset:
         if problems:
             raise DataError(problems)
         return replace(
-            self,
-            table=table,
+            rest,
             videos={name: video for name, video in self.videos.items() if name not in gone},
-            classes=sorted(table["label"].unique()),
+            classes=classes_of(table["label"].unique(), self.task),
             rejects=[*self.rejects, *rejects],
             damaged=[cut for cut in self.damaged if cut.video not in gone],
-            warnings=list(dict.fromkeys([*self.warnings, *moved, *remarks(table)])),
+            warnings=list(dict.fromkeys([*self.warnings, *moved, *remarks(shown)])),
         )
 
     def _mended(self, table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -94,7 +105,7 @@ class Dataset:
         groups = own | self.groups
         if Groups(self.by, groups).parted(before):  # as these couldn't stay together
             groups = own
-        after = mended(before, table, groups)
+        after = mended(before, replace(self, table=table).shown(), groups)
         if moved := sorted(video for video in before if before[video] != after[video]):
             table = table.assign(split=mapped(table["video"], after.get))
             to = some(f"{video} to {after[video]}" for video in moved)
@@ -114,7 +125,7 @@ class Dataset:
         That is labelled frames and, in brackets, the videos that they are of; or videos alone, where
         whole videos are labelled.
         """
-        rows = self.table.groupby(["video", "label", "split"]).size()
+        rows = self.shown().groupby(["video", "label", "split"]).size()
         table = rows.reset_index(name="frames").astype({"split": str, "label": str, "video": str})
         cells = counts = pd.crosstab(table["split"], table["label"])
         if self.unit == "frame":
@@ -148,7 +159,7 @@ class Dataset:
                 [f"the videos are grouped by {self.by}, not by {by}; set data.splits.by: {by}"]
             )
         own = {video: video for video in self.videos}
-        return fold_splits(self.table, own if by == "video" else own | self.groups, folds, seed)
+        return fold_splits(self.shown(), own if by == "video" else own | self.groups, folds, seed)
 
 
 def _splits_of(table: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
@@ -172,6 +183,8 @@ def load(
     damaged: Damaged = "use",
     columns: Given | None = None,
     frame_numbers: Numbers = "file",
+    gaps: Gaps = NO_GAPS,
+    task: TaskName = "multiclass",
     on_read: OnRead | None = None,
     on_open: Callable[[int], Callable[[], None]] | None = None,
     on_bring: Callable[[int], OnChunk] | None = None,
@@ -192,6 +205,8 @@ def load(
             "Species"}``; None in place of a name: the file has no such column.
         frame_numbers: whether the labels number the frames of the ``file``, or those ``sampled`` at
             `fps`.
+        gaps: how unlabelled time, short events and boundaries are taken.
+        task: ``multilabel``: several classes may be shown at once.
         on_read: as of `data.cells.text.reading`, for the labels.
         on_open: called with the number of videos; returns a function to call after each is opened.
         on_bring: as in `open_videos`.
@@ -221,16 +236,18 @@ def load(
         rejects += [replace(reject, used=0, until=0.0) for reject in cut]
         opened = {name: video for name, video in opened.items() if not video.info.damage}
         cut = []
-    table, more, warnings = expand(file, opened, unit, frame_numbers)
+    table, more, warnings = expand(file, opened, unit, frame_numbers, gaps=gaps, task=task)
     problems += more
     warnings = [*file.notes, *notes, *warnings]
+    if gaps.shortest:  # videos may have no event that is left
+        opened = {name: opened[name] for name in table["video"].unique()}
     groups, more = group_videos(file, paths, videos, by)
     problems += more
-    table, more, note = with_splits(file, table, groups, valid, test, seed, listed)
+    table, more, note = with_splits(file, table, groups, valid, test, seed, listed, task)
     problems += more
     warnings += note
     if not rejects and not problems:
-        problems += check_splits(table)
+        problems += check_splits(by_class(table) if task == "multilabel" else table)
     if problems:
         raise DataError(problems)
     warnings += video_remarks(opened)
@@ -244,12 +261,13 @@ def load(
     dataset = Dataset(
         table,
         opened,
-        sorted(table["label"].unique()),
+        classes_of(table["label"].unique(), task),
         warnings=warnings,
         unit=unit,
         groups=dict(groups.of),
         by=groups.by,
         damaged=cut,
         drawn=listed is None and "split" not in file.rows and not names,
+        task=task,
     )
     return dataset.without(rejects)

@@ -169,6 +169,8 @@ class ModelParameters(BaseModel):
             shapes="head",
         ),
     ] = 3
+    # multilabel: several classes may be shown at once, and each is told by itself; one for a search
+    task: Literal["multiclass", "multilabel"] = "multiclass"
 
     @property
     def layer_sizes(self) -> tuple[int, int, int]:

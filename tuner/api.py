@@ -191,6 +191,7 @@ def evaluate(
         folds=store.folds,
         weights=ensemble.weights,
         temperature=ensemble.temperature,
+        thresholds=ensemble.thresholds,
         output=output,
     )
     store.set_note(f"{_LOOKED}{ensemble.name}", figures)

@@ -100,10 +100,15 @@ def predict(config: Config, ensemble: Any, paths: list[str], out: Path | None) -
     from tuner.api import folder_of
 
     loaded = [member.load() for member in ensemble.members]
-    own = loaded[0].extra.get("temperature", 1.0)
-    temperature = own if len(loaded) == 1 else ensemble.temperature
+    own, alone = loaded[0].extra, len(loaded) == 1
     found = predict_new(
-        loaded, paths, config.data, output, weights=ensemble.weights, temperature=temperature
+        loaded,
+        paths,
+        config.data,
+        output,
+        weights=ensemble.weights,
+        temperature=own.get("temperature", 1.0) if alone else ensemble.temperature,
+        thresholds=own.get("thresholds") if alone else ensemble.thresholds,
     )
     return report(found, out or folder_of(config, ensemble.members) / "new_videos")
 
@@ -135,7 +140,7 @@ def report(found, out: Path) -> int:
     folder = out.absolute()
     listed = found.write(folder)
     for video, rows in found.table.groupby("video"):
-        shares = rows["prediction"].value_counts(normalize=True)
+        shares = rows["prediction"].replace("", "nothing").value_counts(normalize=True)
         text = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
         console.print(f"{video}: {len(rows)} frames: {text}")
     for reject in [*found.rejects, *found.damaged]:

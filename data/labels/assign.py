@@ -11,6 +11,7 @@ from data.errors import nearest, some
 from data.labels.draw import class_counts, draw_splits
 from data.labels.file import LabelFile
 from data.labels.groups import Groups
+from data.labels.sets import TaskName, by_class
 from data.labels.splits import SPLITS, named_splits
 
 Said = tuple[list[str], list[str]]  # problems, warnings
@@ -25,12 +26,14 @@ def with_splits(
     test: Sequence[str] | float | None,
     seed: int,
     listed: LabelFile | None = None,
+    task: TaskName = "multiclass",
 ) -> tuple[pd.DataFrame, list[str], list[str]]:
     """`table` with its column ``split``; problems; warnings.
 
     Args:
         valid, test: names of videos or groups, or shares of the labelled frames.
         listed: a list of splits, in place of these two.
+        task: ``multilabel``: each class of a label counts by itself when splits are drawn.
     """
     given = valid is not None or test is not None
     if "split" in table:
@@ -57,7 +60,8 @@ def with_splits(
         said = (problems, []) if problems else _parted(groups, splits)
     else:
         shares = (0.15, 0.15) if not given else (float(valid or 0), float(test or 0))  # type: ignore[arg-type]
-        splits, said = _drawn(file, table, groups, shares, seed)
+        shown = by_class(table) if task == "multilabel" else table
+        splits, said = _drawn(file, shown, groups, shares, seed)
     return table.assign(split=mapped(table["video"], splits.get)), *said
 
 

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from data.labels.numbering import Numbers, lasting
 from data.videos.video import Video
 
 _HALF = 0.5  # of a video: with less of it, what a label of the whole says may not be seen
 
 
 def within(
-    form: str, rows: pd.DataFrame, videos: Mapping[str, Video]
+    form: str, rows: pd.DataFrame, videos: Mapping[str, Video], numbers: Numbers = "file"
 ) -> tuple[pd.DataFrame, list[str]]:
     """The rows of a label file without what lies beyond the damage of a video; and what is said of it.
 
@@ -21,6 +22,7 @@ def within(
 
     Args:
         form: of the label file.
+        numbers: what frames it numbers.
     """
     warnings: list[str] = []
     for name in sorted(name for name, video in videos.items() if video.info.damage):
@@ -29,7 +31,9 @@ def within(
             continue
         if form == "frame":
             frame = rows["frame"].to_numpy()
-            lost = of_video & (frame >= len(video)) & (frame < _promised(video))
+            lost = (
+                of_video & (frame >= lasting(video, numbers)) & (frame < _promised(video, numbers))
+            )
         elif form == "range":
             ends = max(video.info.ends, video.duration) + _step(video)
             known = of_video & (rows["time_end"] <= ends).to_numpy()
@@ -52,10 +56,10 @@ def within(
     return rows, warnings
 
 
-def _promised(video: Video) -> int:
-    """Frames at the sampling rate that the whole video would have."""
-    if video.fps is None:
-        return max(video.info.declared, len(video))
+def _promised(video: Video, numbers: Numbers) -> int:
+    """Frames that labels could number if the video were whole."""
+    if numbers == "file" or video.fps is None:
+        return max(video.info.declared, len(video.info))
     return max(int(np.ceil(video.info.ends * video.fps)), len(video))
 
 

@@ -21,7 +21,6 @@ from data.files.path import File
 from data.formats.table import opened
 from data.formats.taken import Taken
 from data.labels.columns import Given, columns_of
-from data.labels.overlaps import overlaps
 from data.labels.spelling import one_spelling
 from data.labels.splits import SPLITS
 
@@ -248,7 +247,7 @@ def _parse_frames(file: LabelFile) -> None:
 
 
 def _parse_ranges(file: LabelFile) -> None:
-    """``time_start`` and ``time_end`` to seconds, without overlaps within a video."""
+    """``time_start`` and ``time_end`` to seconds, each video's in their order."""
     good = np.ones(len(file.rows), bool)
     for column in ("time_start", "time_end"):
         text = file.rows[column]
@@ -280,4 +279,3 @@ def _parse_ranges(file: LabelFile) -> None:
             f"{file.path}: {points:,} ranges end where they start; each labels the frame shown then"
         )
     file.rows = file.rows.sort_values(["video", "time_start", "time_end"], ignore_index=True)
-    file.problems += alike(file.path, list(overlaps(file.rows)))

@@ -1,4 +1,4 @@
-"""Ranges of different classes that overlap."""
+"""Labels that overlap where one alone is taken: what is said of them, and what to do instead."""
 
 from __future__ import annotations
 
@@ -8,19 +8,29 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from data.errors import Found
+from data.errors import Found, alike
+from data.labels.file import LabelFile
 
+_SEVERAL = "if several are shown at once, --set model.task=multilabel takes them together"
 _SAME = 1e-9  # seconds
 
 
-def overlaps(rows: pd.DataFrame) -> Iterator[Found]:
-    """Ranges that begin before another class's of their video has ended, and the rows of both.
+def with_remedy(problems: list[str]) -> list[str]:
+    """Problems of labels that overlap; the first says what to do if they are meant to."""
+    return [f"{problem}; {_SEVERAL}" if not n else problem for n, problem in enumerate(problems)]
 
-    One without length has the frame at its start.
+
+def overlaps(file: LabelFile) -> list[str]:
+    """What is said of ranges that begin before another class's of their video has ended.
 
     Args:
-        rows: of a label file, by video and time.
+        file: of the form ``range``.
     """
+    return with_remedy(alike(file.path, list(_overlaps(file.rows))))
+
+
+def _overlaps(rows: pd.DataFrame) -> Iterator[Found]:
+    """Such ranges, and the rows of both; one without length has the frame at its start."""
     rows = rows.assign(time_end=np.maximum(rows["time_end"], rows["time_start"] + 2 * _SAME))
     latest = rows.groupby("video", observed=True)["time_end"].cummax()
     before = latest.groupby(rows["video"], observed=True).shift()

@@ -19,8 +19,20 @@ from data.cells.numbers import parse_time
 from data.errors import Found, alike, some
 from data.labels.damage import within
 from data.labels.file import LabelFile, read_labels
+from data.labels.gaps import (
+    NEAR,
+    Gaps,
+    near_boundaries,
+    short_events,
+    told_near,
+    told_short,
+    with_background,
+    without,
+)
 from data.labels.images import by_number
 from data.labels.numbering import Numbers, lasting, sampled
+from data.labels.overlaps import overlaps, with_remedy
+from data.labels.sets import TaskName, by_class, merged
 from data.videos.times import nearest_frames
 from data.videos.video import Video
 
@@ -32,6 +44,7 @@ COLUMNS = {
     "frame": ["video", "frame", "time", "label", "split"],
     "video": ["video", "label", "split"],
 }
+NO_GAPS = Gaps()
 
 
 def expand(
@@ -39,46 +52,95 @@ def expand(
     videos: Mapping[str, Video],
     unit: Unit = "frame",
     numbers: Numbers = "file",
+    *,
+    gaps: Gaps = NO_GAPS,
+    task: TaskName = "multiclass",
 ) -> tuple[pd.DataFrame, list[str], list[str]]:
     """One row a labelled frame, or a video, for the videos in `videos`.
 
     Args:
         numbers: what frames the labels number, of a file with a frame a row.
+        gaps: how unlabelled time, short events and boundaries are taken.
+        task: whether a frame or video has one label, or a set of them.
 
     Returns:
-        the table with its columns, ``split`` only if the file has it; problems; warnings.
+        the table with its columns, ``split`` only if the file has it, and ``near`` only with
+        `gaps.margin`; problems; warnings.
     """
-    rows, problems = file.rows, list[str]()
-    if not videos.keys() >= set(file.videos):
-        rows = rows[rows["video"].isin(list(videos))]
-    rows, warnings = within(file.form, rows, videos)
+    problems, warnings = gaps.problems(file.path, file.form, unit), list[str]()
+    if problems:
+        gaps = NO_GAPS
+    rows, found = _rows(file, videos, unit, task)
+    problems += found
+    rows, said = within(file.form, rows, videos, numbers)
+    warnings += said
+    if gaps.shortest:
+        rows = rows.assign(short=short_events(rows, gaps.shortest))
+        if rows["short"].any():
+            warnings.append(told_short(file.path, rows[rows["short"]], gaps.shortest))
     columns = [column for column in COLUMNS[unit] if column != "split" or "split" in rows]
     if unit == "video" or file.form != "frame":
-        table, problems = _of_videos(file, rows, videos, unit)
+        table, found = _of_videos(file, rows, videos, unit)
+        problems += found
     else:
-        rows, problems = by_number(file, rows, videos)
+        rows, found = by_number(file, rows, videos)
+        problems += found
         beyond = rows["frame"].to_numpy() >= _lengths(rows["video"], videos, numbers)
         table = rows[~beyond] if beyond.any() else rows
     for name in {"video", "label", "split"}.intersection(columns):
         table = table.assign(**{name: as_categories(table[name])})
     if unit == "video":
         return table.reindex(columns=columns), problems, warnings
-    table, again = _in_order(table)
+    left = table[table["short"]] if gaps.shortest else table.iloc[:0]
+    table, again = _in_order(table[~table["short"]] if gaps.shortest else table)
+    relabelled = table[_relabelled(table, again)] if task == "multiclass" else table.iloc[:0]
     if file.form == "frame":
-        relabelled = table[_relabelled(table, again)]
         problems += _problems_of_frames(file, rows, videos, beyond, relabelled, numbers)
-    elif not file.problems and _relabelled(table, again).any():
+    elif not relabelled.empty and not problems and not file.problems:
         problems += _problems_of_points(file, table, videos)
-    if again.any():
+    table, twice = _once(table, again, task)
+    if twice:
         warnings.append(
-            f"{file.path}: {int(again.sum())} frames are labelled twice with the same label; "
-            "each counts once"
+            f"{file.path}: {twice} frames are labelled twice with the same label; each counts once"
         )
-        table = table[~again].reset_index(drop=True)
     if file.form == "frame" and numbers == "file":
         table, notes = sampled(table, videos, file.path)
         warnings += notes
-    return table.assign(time=_times(table, videos))[columns], problems, warnings
+    if not left.empty:
+        table = without(table, left)
+    if gaps.background is not None:
+        lengths = {name: len(videos[name]) for name in file.videos if name in videos}
+        table = with_background(table, gaps.background, lengths, left)
+    table = table.assign(time=_times(table, videos))
+    if gaps.margin:
+        near = near_boundaries(table.assign(end=_times(table, videos, after=1)), gaps.margin)
+        table, columns = table.assign(**{NEAR: near}), [*columns, NEAR]
+        warnings.append(told_near(near, gaps.margin))
+    return table[columns], problems, warnings
+
+
+def _rows(
+    file: LabelFile, videos: Mapping[str, Video], unit: Unit, task: TaskName
+) -> tuple[pd.DataFrame, list[str]]:
+    """The rows of `videos`, where a label is a set one for each class, and problems of all rows."""
+    rows = file.rows
+    problems = overlaps(file) if file.form == "range" and task == "multiclass" else []
+    if not videos.keys() >= set(file.videos):
+        rows = rows[rows["video"].isin(list(videos))]
+    if task == "multilabel":
+        rows = by_class(rows).reset_index(drop=True)
+        if unit == "video" or file.form == "video":
+            rows, _ = merged(*_in_order(rows.assign(frame=0)))
+    return rows, problems
+
+
+def _once(table: pd.DataFrame, again: np.ndarray, task: TaskName) -> tuple[pd.DataFrame, int]:
+    """A table in order with each frame once, and how many rows say what another has said."""
+    if not again.any():
+        return table, 0
+    if task == "multilabel":
+        return merged(table, again)
+    return table[~again].reset_index(drop=True), int(again.sum())
 
 
 def _lengths(column: pd.Series, videos: Mapping[str, Video], numbers: Numbers) -> np.ndarray:
@@ -109,15 +171,24 @@ def _relabelled(table: pd.DataFrame, again: np.ndarray) -> np.ndarray:
     return again
 
 
-def _times(table: pd.DataFrame, videos: Mapping[str, Video]) -> np.ndarray:
-    """Seconds of each row of a table in order, a video after the other."""
+def _times(table: pd.DataFrame, videos: Mapping[str, Video], after: int = 0) -> np.ndarray:
+    """Seconds of each row of a table in order, a video after the other.
+
+    Args:
+        after: of the frame so many later.
+    """
     codes, frames = table["video"].cat.codes.to_numpy(), table["frame"].to_numpy(np.int64)
     bounds = np.flatnonzero(np.diff(codes, prepend=-1, append=-1))
     times = np.empty(len(table))
     for start, end in pairwise(bounds):
         name = table["video"].cat.categories[codes[start]]
-        times[start:end] = videos[name].times[frames[start:end]]
+        times[start:end] = _bounds(videos[name])[frames[start:end] + after]
     return times
+
+
+def _bounds(video: Video) -> np.ndarray:
+    """When each frame of a video begins, and when its last ends: seconds ``[N + 1]``."""
+    return np.append(video.times, max(video.duration, video.times[-1] + 1e-3))
 
 
 def _of_videos(
@@ -128,16 +199,17 @@ def _of_videos(
     parts = []
     for name, of_video in rows.groupby("video", sort=True):
         video = videos[str(name)]
-        if unit == "video":
+        if unit == "video" or file.form == "video":
             several += _different(file, of_video, video)
+        if unit == "video":
             part = of_video.iloc[:1]
         elif file.form == "range":
             part = _frames_of_ranges(of_video, video, beyond, empty)
         else:
-            several += _different(file, of_video, video)
             part = of_video.take(np.zeros(len(video), int)).assign(frame=np.arange(len(video)))
         parts.append(part)
-    problems = [line for found in (several, beyond, empty) for line in alike(file.path, found)]
+    problems = with_remedy(alike(file.path, several))
+    problems += [line for found in (beyond, empty) for line in alike(file.path, found)]
     if not parts:
         return rows.assign(frame=0), problems
     return pd.concat(parts, ignore_index=True), problems
@@ -175,7 +247,7 @@ def _problems_of_frames(
         )
         for (name, frame), both in twice.groupby(["video", "frame"], observed=True)
     ]
-    return alike(file.path, outside) + alike(file.path, several)
+    return alike(file.path, outside) + with_remedy(alike(file.path, several))
 
 
 def _problems_of_points(
@@ -234,24 +306,26 @@ def _frames_of_ranges(
     ]
     rows = rows[~beyond]
     # A range may end at the very end of the video: its bound is the frame after the last.
-    times = np.append(video.times, max(video.duration, video.times[-1] + 1e-3))
-    bounds = nearest_frames(times, rows[["time_start", "time_end"]].to_numpy(np.float64))
+    bounds = nearest_frames(_bounds(video), rows[["time_start", "time_end"]].to_numpy(np.float64))
     # One without length has the frame that is shown then, which after the last one is the last.
     points = (rows["time_start"] == rows["time_end"]).to_numpy()
     bounds[points, 0] = np.minimum(bounds[points, 0], len(video) - 1)
     bounds[points, 1] = bounds[points, 0] + 1
     counts = bounds[:, 1] - bounds[:, 0]
+    unseen = counts == 0
+    if "short" in rows:  # what is left out needs no frame
+        unseen &= ~rows["short"].to_numpy()
     without += [
         (
             [row["row"]],
             f"{row['time_start_text']} to {row['time_end_text']} holds no sampled frame of video "
             f"'{video.name}' (one every {step:.3g} seconds)",
         )
-        for row in rows[counts == 0].to_dict("records")
+        for row in rows[unseen].to_dict("records")
     ]
     # Each range counts on from its first frame.
     first = np.repeat(bounds[:, 0] - (np.cumsum(counts) - counts), counts)
-    kept = [name for name in ("video", "label", "split") if name in rows]
+    kept = [name for name in ("video", "label", "split", "short") if name in rows]
     table = rows[kept].loc[rows.index.repeat(counts)]
     return table.assign(frame=first + np.arange(len(first)))
 

@@ -12,7 +12,7 @@ from models.registry import REGISTRY
 
 
 class Mixture(VideoClassifier):
-    """Answers with the mean of its members' probabilities, as their logarithms, or as `refit` does.
+    """Answers with the mean of its members' probabilities, as logits of it, or as `refit` does.
 
     Members have the same configuration and classes, and normalise features themselves. They have no
     backbone: one is shared, and its features are the same for all. Where whole networks are trained,
@@ -45,7 +45,7 @@ class Mixture(VideoClassifier):
         return members(self) if self.refit is None else [self.refit]
 
     def classify(self, features: Tensor) -> Tensor:
-        """Return the log of the members' mean probabilities; shapes as of the base class."""
+        """Return logits of the members' mean probabilities; shapes as of the base class."""
         return self._mean(lambda member: member.classify(member.norm(features)))
 
     def classify_windows(self, windows: Windows) -> Tensor:
@@ -67,8 +67,14 @@ class Mixture(VideoClassifier):
         return torch.stack(told).mean(dim=0) if told else None
 
     def _mean(self, logits: Callable[[VideoClassifier], Tensor]) -> Tensor:
-        each = torch.stack([logits(member).log_softmax(dim=1) for member in self.asked])
-        return each.logsumexp(dim=0) - math.log(len(each))
+        each = torch.stack([logits(member) for member in self.asked])
+        if (
+            self.config.task == "multilabel"
+        ):  # means of yes and of no; how many there are cancels out
+            return nn.functional.logsigmoid(each).logsumexp(dim=0) - nn.functional.logsigmoid(
+                -each
+            ).logsumexp(dim=0)
+        return each.log_softmax(dim=2).logsumexp(dim=0) - math.log(len(each))
 
 
 def members(model: VideoClassifier) -> list[VideoClassifier]:

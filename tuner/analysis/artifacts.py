@@ -15,8 +15,7 @@ import models
 from data.files.whole import replacing, write_table
 from models import ModelConfig
 from tuner.analysis.intervals import intervals
-from tuner.training.calibration import calibration_error
-from tuner.training.pictures import ConfusionPicture
+from tuner.training.pictures import ConfusionPicture, columns_of
 from tuner.training.task import Task
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def fit_temperature(predictions: pd.DataFrame, task: Task) -> float:
 def calibration_errors(predictions: pd.DataFrame, task: Task) -> dict[str, float]:
     """The calibration error of each split."""
     splits = predictions.dropna(subset=["label"]).groupby("split")
-    return {str(split): calibration_error(*_tensors(rows, task)) for split, rows in splits}
+    return {str(split): task.calibration_error(*_tensors(rows, task)) for split, rows in splits}
 
 
 def choose_thresholds(predictions: pd.DataFrame, task: Task) -> dict[str, float] | None:
@@ -68,7 +67,7 @@ def evaluate(
         probabilities, labels = _tensors(rows, task)
         figures[str(split)] = task.split_figures(probabilities, labels) | {
             "rows": len(rows),
-            "intervals": intervals(rows, task.classes),
+            "intervals": intervals(rows, task),
         }
         if chosen is not None:
             figures[str(split)] |= task.threshold_figures(probabilities, labels, chosen)
@@ -173,13 +172,16 @@ def write_confusion(
 ) -> None:
     """``confusion_matrix.csv``, ``.png`` and ``_normalised.png``: rows true, columns predicted.
 
+    Where several classes may be shown, a row is how often one was found, missed and said wrongly.
+
     Args:
         unit: what is counted, frames or videos.
         of: which model, for the pictures' titles, as in ``model 7``.
     """
     rows = predictions[(predictions["split"] == split) & predictions["label"].notna()]
     classes, matrix = task.classes, task.confusion(*_tensors(rows, task))
-    frame = pd.DataFrame(matrix, index=pd.Index(classes, name="true \\ predicted"), columns=classes)
+    names, counted = columns_of(matrix, classes)
+    frame = pd.DataFrame(counted, index=pd.Index(classes, name="true \\ predicted"), columns=names)
     write_table(folder / "confusion_matrix.csv", frame, index=True)
     for name, what in (("", f"labelled {unit}s"), ("_normalised", "shares of each true class")):
         title = f"{of}, {split} split\n{what}"

@@ -26,7 +26,7 @@ from tuner.analysis.prediction import steps
 from tuner.analysis.selection import as_good, figures, greedy
 from tuner.config.sections import DataConfig
 from tuner.objective import Objective
-from tuner.training.task import Multiclass
+from tuner.training.task import Task, task_of
 
 Size = int | Literal["auto"]
 
@@ -39,6 +39,8 @@ class Ensemble:
         members: each of them once, the best first.
         weights: of each in the mean.
         temperature: that the mean is brought to; None: not known yet, or that of the only model.
+        thresholds: as `temperature`: from which probability on a class is decided to be shown, where
+            several may be.
         value: the selection metric of all together on the valid split.
         alone: the same of the best candidate by itself.
         dataset: that it was chosen on, if it was chosen just now.
@@ -50,6 +52,7 @@ class Ensemble:
     value: float | None = None
     alone: float | None = None
     dataset: Dataset | None = field(default=None, repr=False)
+    thresholds: Mapping[str, float] | None = None
 
     @classmethod
     def of(cls, models: Sequence[Trained]) -> Ensemble:
@@ -73,6 +76,7 @@ class Ensemble:
             "temperature": self.temperature,
             "value": self.value,
             "alone": self.alone,
+            "thresholds": self.thresholds,
         }
 
 
@@ -80,7 +84,14 @@ def noted(note: Mapping[str, Any], candidates: Sequence[Trained]) -> Ensemble:
     """What `select` chose of these candidates, from its note."""
     by_number = {model.model_id: model for model in candidates}
     members = [by_number[number] for number in note["models"]]
-    return Ensemble(members, note["weights"], note["temperature"], note["value"], note["alone"])
+    return Ensemble(
+        members,
+        note["weights"],
+        note["temperature"],
+        note["value"],
+        note["alone"],
+        thresholds=note.get("thresholds"),  # an earlier version knew of none
+    )
 
 
 def select(
@@ -109,7 +120,7 @@ def select(
         most = folds_done(networks[:1])
         able = [number for number, one in enumerate(networks) if folds_done([one]) >= most]
         candidates, networks = [candidates[n] for n in able], [networks[n] for n in able]
-    task = Multiclass(networks[0].classes)
+    task = _task(networks)
     probabilities, labels, of = _valid(networks, dataset, config, folds or {}, output)
     alone = [figures(task, own, labels) for own in probabilities]
     numbers = list(range(len(candidates)))
@@ -122,14 +133,20 @@ def select(
         numbers = [pool[number] for number in added]
     mean = probabilities[numbers].mean(dim=0)
     once = list(dict.fromkeys(numbers))
+    kept = task.calibration(mean, labels) if len(once) > 1 else {}
     return Ensemble(
         members=[candidates[number] for number in once],
         weights=[numbers.count(number) for number in once],
-        temperature=task.temperature(mean, labels) if len(once) > 1 else None,
+        temperature=kept.get("temperature"),
+        thresholds=kept.get("thresholds"),
         value=objective.value(figures(task, mean, labels)),
         alone=objective.value(alone[objective.best(alone)]),
         dataset=dataset,
     )
+
+
+def _task(networks: Sequence[VideoClassifier]) -> Task:
+    return task_of(networks[0].config.task, networks[0].classes)
 
 
 def _blind_to_places(networks: Sequence[VideoClassifier]) -> list[int]:
@@ -148,7 +165,7 @@ def _valid(
     output: Output,
 ) -> tuple[Tensor, Tensor, list[str]]:
     """Probabilities ``[K, N, C]`` of the unit's labelled rows, and their labels and videos ``[N]``."""
-    task = Multiclass(networks[0].classes)
+    task = _task(networks)
     folds = as_one_fold(networks, dataset, folds)
     dataset = held_out(networks, dataset, folds)
     labelled_rows = dataset.table[dataset.table["split"] == "valid"]

@@ -21,7 +21,7 @@ from tuner.analysis.prediction import PREDICTIONS, Predictions, steps, with_labe
 from tuner.analysis.videos import VIDEO_PREDICTIONS, with_video_labels
 from tuner.config.sections import DataConfig
 from tuner.training.run import BEST, HISTORY
-from tuner.training.task import Multiclass
+from tuner.training.task import task_of
 
 MODEL = "model.pt"
 
@@ -77,6 +77,7 @@ def evaluate(
     folds: Mapping[str, int] | None = None,
     weights: Sequence[int] | None = None,
     temperature: float | None = None,
+    thresholds: Mapping[str, float] | None = None,
     output: Output,
 ) -> dict[str, Any]:
     """Predict every frame and video of the data set, and write all files of one or several models.
@@ -91,13 +92,14 @@ def evaluate(
         folds: video to the fold that it validates; None: the models were validated on the valid split.
         weights: of the members in the average; None: all the same.
         temperature: of the average; None: it is fitted on the valid split. A single model has its own.
+        thresholds: at which classes are decided to be shown, where several may be; as `temperature`.
 
     Returns:
         what ``results.json`` holds.
     """
     loaded = [member.load() for member in members]
     best, model = members[0], loaded[0]
-    task = Multiclass(model.classes)
+    task = task_of(model.config.task, model.classes)
     begin = datetime.now()
     folds = as_one_fold(loaded, dataset, folds or {})
     dataset, videos = held_out(loaded, dataset, folds), list(dataset.videos.values())
@@ -105,15 +107,18 @@ def evaluate(
         found = predict_held_out(loaded, videos, config, folds, weights=weights, on_frames=advance)
     raw = labelled(found, dataset)[dataset.unit]
     if len(members) == 1:
-        temperature = model.extra.get("temperature")
+        temperature, thresholds = (model.extra.get(name) for name in ("temperature", "thresholds"))
     if temperature is None:
         temperature = artifacts.fit_temperature(raw, task)
         if len(members) == 1:  # its file is of an earlier version
             model.extra["temperature"] = temperature
             models.save(model, best.folder / BEST)
-    tables = labelled(found.at_temperature(task, temperature), dataset)
+    calibrated = found.at_temperature(task, temperature)
+    if thresholds is None:
+        thresholds = artifacts.choose_thresholds(labelled(calibrated, dataset)[dataset.unit], task)
+    task = task.deciding_at(thresholds)
+    tables = labelled(calibrated.at_temperature(task, 1.0), dataset)
     predictions = tables[dataset.unit]
-    thresholds = artifacts.choose_thresholds(predictions, task)
     figures = artifacts.evaluate(predictions, task, thresholds)
     by_unit = {
         unit: artifacts.brief(artifacts.evaluate(tables[unit], task)) for unit in ("video", "frame")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
-from tuner.training.metrics import scores
+from tuner.training.task import Task
 
 DRAWS = 1000
 FIGURES = {"acc": "accuracy", "f1": "f1", "balanced_accuracy": "balanced_accuracy"}
 
 
-def intervals(rows: pd.DataFrame, classes: Sequence[str]) -> dict[str, list[float] | None]:
+def intervals(rows: pd.DataFrame, task: Task) -> dict[str, list[float] | None]:
     """The 95 % interval of each of `FIGURES`, as ``[low, high]``; None if there is one video only.
 
     Whole videos are drawn with replacement, since frames of one video are nearly the same picture.
@@ -23,18 +21,16 @@ def intervals(rows: pd.DataFrame, classes: Sequence[str]) -> dict[str, list[floa
 
     Args:
         rows: labelled frames or videos, with ``video, label, prediction``.
-        classes: the names of the classes.
+        task: says how right they are.
     """
-    numbers = {name: number for number, name in enumerate(classes)}
     video = rows["video"].astype("category").cat.codes.to_numpy()
-    count, size = int(video.max()) + 1, len(classes)
+    count = int(video.max()) + 1
     if count == 1:
         return dict.fromkeys(FIGURES)
-    each = np.zeros((count, size, size))  # a confusion matrix a video
-    np.add.at(each, (video, rows["label"].map(numbers), rows["prediction"].map(numbers)), 1)
+    each = task.tally(rows, video)
     drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=DRAWS)
     matrices = np.tensordot(drawn, each, axes=1)
-    found = pd.DataFrame([scores(matrix) for matrix in matrices])
+    found = pd.DataFrame([task.scores(tallied) for tallied in matrices])
     low, high = found.quantile([0.025, 0.975]).to_numpy()
     by_name = dict(zip(found.columns, zip(low, high, strict=True), strict=True))
     return {figure: [float(v) for v in by_name[name]] for figure, name in FIGURES.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -49,6 +49,7 @@ def _together(ensemble: Ensemble) -> TrainedModel:
             raise ValueError("the temperature of these models together is not known")
         first.others = [other.network for other in others]
         first.weights, first.temperature = ensemble.weights, ensemble.temperature
+        first.thresholds = ensemble.thresholds
     return first
 
 
@@ -60,6 +61,8 @@ class TrainedModel:
         network: what was read from it.
         temperature: that its probabilities are brought to, so that they mean something; 1 in files of
             earlier versions.
+        thresholds: from which probability on a class is decided to be shown, by class; None: the one
+            most probable class is decided.
         others: the rest of an ensemble, of which it is the first.
         weights: of the members of that ensemble.
     """
@@ -67,6 +70,7 @@ class TrainedModel:
     def __init__(self, path: Path) -> None:
         self.path, self.network = path, models.load(path)
         self.temperature: float = self.network.extra.get("temperature", 1.0)
+        self.thresholds: Mapping[str, float] | None = self.network.extra.get("thresholds")
         self.others: Sequence[models.VideoClassifier] = ()
         self.weights: Sequence[float] = (1,)
 
@@ -126,4 +130,5 @@ class TrainedModel:
             output or for_python(),
             weights=self.weights,
             temperature=self.temperature,
+            thresholds=self.thresholds,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from models import VideoClassifier, compares_frames
 from tuner.analysis.prediction import PREDICTIONS, predict, steps
 from tuner.analysis.videos import VIDEO_PREDICTIONS
 from tuner.config.sections import DataConfig
-from tuner.training.task import Multiclass
+from tuner.training.task import task_of
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ def predict_new(
     *,
     weights: Sequence[float] | None = None,
     temperature: float,
+    thresholds: Mapping[str, float] | None = None,
 ) -> NewPredictions:
     """Predict new videos, and every frame of them.
 
@@ -67,6 +68,7 @@ def predict_new(
         config: how frames are read.
         weights: of the models in the average; None: all the same.
         temperature: that the average is brought to.
+        thresholds: from which probability on a class is decided to be shown, where several may be.
 
     Raises:
         DataError: a path holds no videos.
@@ -91,7 +93,8 @@ def predict_new(
     opened = list(videos.values())
     with output.bar("predicting", steps(models, opened)) as advance:
         found = predict(models, opened, config, weights=weights, on_frames=advance, rejects=rejects)
-    found = found.at_temperature(Multiclass(models[0].classes), temperature)
+    task = task_of(models[0].config.task, models[0].classes, thresholds)
+    found = found.at_temperature(task, temperature)
     gone = [reject for reject in rejects if not reject.used]
     cut = [reject for reject in rejects if reject.used]
     return NewPredictions(found.frames, found.videos, gone, cut)

@@ -21,7 +21,7 @@ from tuner.training.clips.batches import Clips, FeatureClips, all_logits
 from tuner.training.clips.source import frame_clips, frame_numbers
 from tuner.training.clips.stored import Reader, extractor, reader
 from tuner.training.device import best_device
-from tuner.training.task import Multiclass, Task
+from tuner.training.task import Task, task_of
 
 PREDICTIONS = "frame_predictions.csv"
 _FEATURES_AT_ONCE, _FRAMES_AT_ONCE, _STEPS_AT_ONCE, _VIDEOS_AT_ONCE = 512, 32, 64, 64
@@ -47,16 +47,20 @@ class Predictions:
     def at_temperature(self, task: Task, temperature: float) -> Predictions:
         """The same with probabilities at a temperature.
 
-        What is decided of frames stays, and of videos if `whole`. Else a video is the mean of its
-        frames at this temperature, which may lie on the other side of an even chance.
+        What is decided of frames stays, and of videos if `whole`; unless several classes may be shown,
+        which the task decides again, at its thresholds. Else a video is the mean of its frames at this
+        temperature, which may lie on the other side of an even chance.
         """
-        if temperature == 1 or self.frames.empty:
+        if (temperature == 1 and not task.redecides) or self.frames.empty:
             return self
 
         def changed(rows: pd.DataFrame) -> pd.DataFrame:
             before = torch.tensor(rows[task.columns].to_numpy(float))
             after = task.at_temperature(before, temperature).numpy()
-            return rows.assign(**dict(zip(task.columns, after.T, strict=True)))
+            rows = rows.assign(**dict(zip(task.columns, after.T, strict=True)))
+            if not task.redecides:
+                return rows
+            return rows.assign(prediction=decided(task, rows[task.columns])["prediction"])
 
         frames = changed(self.frames)
         answers = changed(self.videos).set_index("video") if self.whole else None
@@ -83,7 +87,7 @@ def predict(
         rejects: gets the videos that decode in part, or not at all; None: the first of these raises.
     """
     members = [answering(model) for model in members]
-    task = Multiclass(members[0].classes)
+    task = task_of(members[0].config.task, members[0].classes)
     whole = members[0].config.frames_per_video is not None
     parts = [pd.DataFrame(columns=[*task.columns, "prediction", "video", "frame", "time"])]
     answers: dict[str, np.ndarray] = {}
@@ -134,7 +138,7 @@ def predict(
     frames = pd.concat(parts[1:] or parts, ignore_index=True)
     if not whole:
         return Predictions(frames, video_table(frames, task), whole)
-    of_videos = pd.DataFrame.from_dict(answers, orient="index", columns=task.classes, dtype=float)
+    of_videos = pd.DataFrame.from_dict(answers, orient="index", columns=task.columns, dtype=float)
     return Predictions(frames, video_table(frames, task, decided(task, of_videos)), whole)
 
 
@@ -157,7 +161,7 @@ def answers(
     Args:
         config, on_frames: as of `predict`.
     """
-    task = Multiclass(members[0].classes)
+    task = task_of(members[0].config.task, members[0].classes)
     found = np.empty((len(members), len(videos), len(task.classes)))
     readers = [reader(model, config) for model in members]
     for numbers in _alike(read and read.kind for read in readers):

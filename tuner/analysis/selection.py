@@ -80,10 +80,12 @@ def _of_one(
     if objective.direction == "minimize":
         return 0.0
     before, lost = objective.value(figures(task, probabilities, labels)), 0.0
-    one_each = {int(labels[part[0]]): part for part in rows}  # of many videos, each would take long
+    one_each = {
+        str(labels[part[0]].tolist()): part for part in rows
+    }  # of many videos, each would take long
     for part in one_each.values():
         wrong = probabilities.clone()
-        wrong[part] = wrong[part].roll(1, dims=1)
+        wrong[part] = task.upset(wrong[part])
         lost = max(lost, before - objective.value(figures(task, wrong, labels)))
     return lost
 
@@ -146,5 +148,5 @@ def greedy(
 
 def figures(task: Task, probabilities: Tensor, labels: Tensor) -> dict[str, Any]:
     """What an epoch would report of these probabilities ``[N, C]``: all of `METRICS`."""
-    logits = probabilities.clamp(min=torch.finfo(probabilities.dtype).tiny).log()
-    return {f"valid_{k}": v for k, v in task.epoch_figures(logits, labels).items()}
+    figures = task.epoch_figures(task.logits(probabilities), labels)
+    return {f"valid_{k}": v for k, v in figures.items()}

@@ -30,17 +30,21 @@ def show_ensemble(ensemble: Ensemble, metric: str) -> None:
 def show_results(results: dict[str, Any], folder: Path) -> None:
     """Print the figures of each split, how sure they are, and where the files are."""
     unit = results["unit"]
-    names = ("split", f"{unit}s", "accuracy", "balanced", "macro-F1", "avg. precision", "recall")
+    # An earlier version, whose figures these may be, knew one task.
+    by_class = "f1_by_class" if results.get("task") == "multilabel" else "recall"
+    last = {"f1_by_class": "F1", "recall": "recall"}[by_class]
+    names = ("split", f"{unit}s", "accuracy", "balanced", "macro-F1", "avg. precision", last)
     table = Table(*names, box=None, pad_edge=False)
     for split, key in (("train", "train"), ("valid", "val"), ("test", "test")):
         if results[f"fit_{key}_acc"] is None:
             continue
-        recall = ", ".join(f"{k} {v:.3f}" for k, v in results[f"fit_{key}_recall"].items())
+        of_each = results[f"fit_{key}_{by_class}"].items()
+        each = ", ".join(f"{k} {v:.3f}" for k, v in of_each if v is not None)
         table.add_row(
             split,
             str(results[f"data_total_rows_{split}"]),
             *(_figure(results[f"fit_{key}_{name}"]) for name in _FIGURES),
-            recall,
+            each,
         )
     console.print()
     console.print(table)

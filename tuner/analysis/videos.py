@@ -44,9 +44,9 @@ def decided(task: Task, probabilities: pd.DataFrame) -> pd.DataFrame:
 
 
 def _when(frames: pd.DataFrame, prediction: str, task: Task) -> tuple[float, float]:
-    shown = frames.loc[frames["prediction"] == prediction, "time"]
+    shown = frames.loc[task.shown(frames, prediction), "time"]
     if shown.empty:
-        shown = frames.loc[[frames[task.column(prediction)].idxmax()], "time"]
+        shown = frames.loc[[task.strength(frames, prediction).idxmax()], "time"]
     return float(shown.min()), float(shown.max())
 
 

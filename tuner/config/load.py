@@ -168,7 +168,7 @@ def parse(tree: dict[str, Any], source: str, *, imports: bool = False) -> Config
         ConfigError: everything that is wrong with it, at once.
     """
     try:
-        return Config.model_validate(tree, context={"imports": imports})
+        return _with_task(Config.model_validate(tree, context={"imports": imports}), source)
     except ValidationError as error:
         raise ConfigError(source, list(dict.fromkeys(sentences(error, Config)))) from error
 
@@ -176,6 +176,24 @@ def parse(tree: dict[str, Any], source: str, *, imports: bool = False) -> Config
 def override(tree: dict[str, Any], texts: Sequence[str]) -> list[str]:
     """Set values in `tree`, each text as of ``--set``; returns what is wrong with some of them."""
     return [problem for text in texts for problem in _override_text(tree, text)]
+
+
+def _with_task(config: Config, source: str) -> Config:
+    """`config` with the task of its space under `model`: labels are read before anything is chosen.
+
+    Raises:
+        ConfigError: the space has several.
+    """
+    if "task" not in config.space:
+        return config
+    domains = config.space["task"]
+    tasks = dict.fromkeys(task for domain in domains for task in domain.choices or ())
+    if len(tasks) != 1 or any(domain.when for domain in domains):
+        said = "a search has one task, as it says what labels mean: give one, without when:"
+        raise ConfigError(source, [f"space.task: {said} (it has {', '.join(tasks)})"])
+    model = {**config.model.model_dump(exclude_unset=True), "task": next(iter(tasks))}
+    rest = {name: domain for name, domain in config.space.items() if name != "task"}
+    return config.model_copy(update={"model": ModelParameters.model_validate(model), "space": rest})
 
 
 def _override_text(tree: dict[str, Any], override: str) -> list[str]:

@@ -15,6 +15,7 @@ from tuner.config.messages import Several, hint
 from tuner.config.parameters import Section
 from tuner.objective import METRICS, Objective
 
+DROP = "drop"  # of data.background
 _GPU_OF_A_HEAD = 0.25  # a head over stored features is small, and leaves most of a GPU idle
 
 
@@ -101,6 +102,10 @@ class DataConfig(Section):
     # of a video, spread over it; None: all, or as many as whole-video models need
     max_frames: int | None = Field(default=None, ge=1)
     splits: SplitsConfig | None = None
+    # the class of frames of labelled videos that no label names; drop: they have none
+    background: str = Field(default=DROP, min_length=1)
+    shortest_event: float = Field(default=0, ge=0)  # seconds; shorter ones are left out
+    margin: float = Field(default=0, ge=0)  # seconds about a boundary that are not trained on
     frames: Literal["stored", "direct"] = "stored"
     damaged: Literal["use", "leave_out"] = "use"  # videos that decode in part, as far as they do
     cache_limit_gb: float | None = Field(default=100, gt=0)
@@ -124,6 +129,11 @@ class DataConfig(Section):
         if self.drawn and self.labels is not None:
             raise ValueError("data.videos is missing: the folder of the videos that are labelled")
         return self
+
+    @property
+    def background_class(self) -> str | None:
+        """The class of unlabelled frames; None: they have none."""
+        return None if self.background == DROP else self.background
 
     @property
     def drawn(self) -> bool:

@@ -13,6 +13,8 @@ from data.console import Output
 from data.errors import DataError, some
 from data.files.path import File, place
 from data.files.store import default_folder
+from data.labels.gaps import Gaps
+from data.labels.sets import TaskName
 from data.labels.splits import write_splits
 from data.tools.drawing.sets import draw_set
 from data.videos.info import VideoInfo
@@ -24,8 +26,11 @@ from tuner.preparation.checks import check_models, check_weights
 from tuner.preparation.decode import Found, decode, frame_stores
 
 
-def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
+def load_dataset(config: DataConfig, output: Output, task: TaskName = "multiclass") -> data.Dataset:
     """Read the labels, open every labelled video, and say what there is.
+
+    Args:
+        task: whether several classes may be shown at once.
 
     Raises:
         DataError: everything that is wrong with the labels, at once.
@@ -56,6 +61,8 @@ def load_dataset(config: DataConfig, output: Output) -> data.Dataset:
             splits=None if splits.file is None else place(splits.file),
             columns=config.columns,
             frame_numbers=config.frame_numbers,
+            gaps=Gaps(config.background_class, config.shortest_event, config.margin),
+            task=task,
             on_read=partial(output.bar, f"reading {labels}, MB"),
             on_open=opening,
             on_bring=bring,
@@ -101,7 +108,7 @@ def prepare(
     """Everything that trials need before the first one starts.
 
     Args:
-        searched: one model for each backbone and frame size that will be asked for.
+        searched: one model for each backbone and frame size that will be asked for, all of one task.
         folder: gets ``splits.csv``, the split and group of each video, and ``rejects.csv``, the videos
             that are left out or used in part, since they don't decode.
         decode_all: decodes all videos and returns what `decode` does; None does it on this machine.
@@ -183,7 +190,7 @@ def _decoded(
     Where decoding finds other frames than a file promises, the labels are read again for what there is.
     """
     while True:
-        dataset = load_dataset(config, output)
+        dataset = load_dataset(config, output, searched[0].task)
         check_weights(searched, download=True)
         check(dataset)
         if decode_all is None:

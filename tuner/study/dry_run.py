@@ -29,11 +29,11 @@ def dry_run(config: Config, output: Output) -> None:
     """
     config, space = searchable(config)
     output.say(fitting(config))
-    dataset = load_dataset(config.data, output)
+    searched = networks(config, space)
+    dataset = load_dataset(config.data, output, searched[0].task)
     for reject in [*dataset.rejects, *dataset.damaged]:
         output.say(reject.told)
     tell(config, dataset, deal(config, dataset), output)
-    searched = networks(config, space)
     check_models(searched, config.data)
     architectures = _say_models(searched, dataset.classes, output)
     output.say("weights:")

@@ -106,7 +106,7 @@ def _as_before(
 
 def _lacking(dataset: Dataset, folds: Mapping[str, int]) -> list[str]:
     """Classes all of whose videos validate one fold, so that its model is trained without them."""
-    pairs = dataset.table.drop_duplicates(["video", "label"])
+    pairs = dataset.shown().drop_duplicates(["video", "label"])
     pairs = pairs.assign(fold=pairs["video"].map(folds)).dropna(subset=["fold"])
     said = []
     for label, rows in pairs.groupby("label"):

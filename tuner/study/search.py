@@ -25,7 +25,7 @@ from tuner.study.space.unit import fitting, searchable
 from tuner.study.store.fingerprint import go_on, same_rejects
 from tuner.study.store.results import COMMONEST, ResultsStore
 from tuner.study.tune import run_trials
-from tuner.training.task import Multiclass
+from tuner.training.task import task_of
 
 
 @dataclass(frozen=True)
@@ -125,11 +125,11 @@ def run_search(
 
 
 def _commonest(dataset: Dataset, objective: Objective) -> tuple[str, float]:
-    """The commonest class, and the selection metric of always naming it.
+    """The commonest class, or all if several may be shown, and the metric of always naming it.
 
     With folds, all that is not in the test split is trained on, and validates.
     """
-    task, table = Multiclass(dataset.classes), dataset.table
+    task, table = task_of(dataset.task, dataset.classes), dataset.table
     both = ["train", "valid"]
     train, valid = (
         task.encode(table.loc[table["split"].isin(both if objective.folded else [split]), "label"])

@@ -85,7 +85,7 @@ class Training:
         )
         self.history: list[dict[str, Any]] = []
         self.best_weights: dict[str, Tensor] = {}
-        self.best_confusion: list[list[int]] = []
+        self.best_confusion: list[Any] = []
         self.best_valid: tuple[Tensor, Tensor] | None = None
         self.best_epoch = 0
         self.round, self.round_start = 1, 0
@@ -158,7 +158,7 @@ class Training:
         result = self.history[-1]
         if self.best_epoch == 0 or self.objective.better(result, self.best):
             self._keep()
-            self.best_confusion = self.task.confusion(*judged).tolist()
+            self.best_confusion = self.task.epoch_confusion(*judged).tolist()
             self.best_valid = judged
 
     def _keep(self) -> None:
@@ -175,10 +175,10 @@ class Training:
         logits, labels = self.best_valid
         return logits.cpu(), labels.cpu()
 
-    def temperature(self) -> float:
-        """Of the best epoch; as of `fit_temperature`."""
+    def calibration(self) -> dict[str, Any]:
+        """Of the best epoch; as of the task's."""
         logits, labels = self.valid_at_best()
-        return self.task.temperature(self.task.probabilities(logits.double()), labels)
+        return self.task.calibration(self.task.probabilities(logits.double()), labels)
 
     @contextlib.contextmanager
     def evaluated(self) -> Iterator[None]:

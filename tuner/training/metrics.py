@@ -87,7 +87,7 @@ def thresholds(probabilities: Tensor, labels: Tensor, classes: int) -> list[floa
     """
     values = probabilities.detach().double().cpu().numpy()
     truth = labels.cpu().numpy()
-    return [_threshold(values[:, number], truth == number) for number in range(classes)]
+    return [threshold(values[:, number], truth == number) for number in range(classes)]
 
 
 def at_thresholds(
@@ -110,7 +110,8 @@ def at_thresholds(
     return precision, recall
 
 
-def _threshold(probabilities: np.ndarray, positive: np.ndarray) -> float:
+def threshold(probabilities: np.ndarray, positive: np.ndarray) -> float:
+    """As of `thresholds`, of one class: its probabilities ``[N]``, and which rows are of it."""
     if not positive.any():
         return 0.5
     order = np.argsort(-probabilities, kind="stable")

@@ -26,7 +26,8 @@ _NEVER = -30.0  # a logit
 
 
 class ProbeTraining(Training):
-    """Multinomial logistic regression over pooled features, as one epoch.
+    """Multinomial logistic regression over pooled features, as one epoch; of each class against the rest
+    where several may be shown at once.
 
     Each of `STRENGTHS` is fitted to the train split, in all its views if there is room for them in
     `MOST_ROWS`, and the best on the valid split is kept. Classes count as `class_weights` says. The
@@ -61,11 +62,10 @@ class ProbeTraining(Training):
         inputs = torch.cat(list(self._inputs(train, which))).numpy()
         labels = train.labels.cpu()[which]
         balanced = self.config.class_weights == "balanced"
-        classes = len(self.model.classes)
         mean, deviation = inputs.mean(axis=0), torch.from_numpy(inputs.std(axis=0))
         divisor = divisors(deviation, self.model.config.feature_scale).numpy()
         rows = (inputs - mean) / divisor
-        fits = list(_fits(rows, labels.numpy(), classes, balanced, strengths))
+        fits = list(_fits(rows, labels.numpy(), len(self.model.classes), balanced, strengths))
         # All strengths at once: the clips are read once.
         found = np.stack([weight for weight, _ in fits]) / divisor
         offset = np.stack([bias for _, bias in fits]) - found @ mean
@@ -120,6 +120,7 @@ def _fits(
 
     Args:
         rows: ``[N, W]``, of mean 0 and as large as the penalty is to see them.
+        labels: int ``[N]``; or ``[N, C]`` of 0 and 1, where each class is one fit of its own.
     """
     # Imported late: it takes two seconds.
     from sklearn.exceptions import ConvergenceWarning
@@ -133,21 +134,31 @@ def _fits(
         basis = left[:, kept].T @ rows / size[:, None]
         rows = left[:, kept] * size
     weigh = "balanced" if balanced else None
-    fit = LogisticRegression(class_weight=weigh, max_iter=_ITERATIONS, warm_start=True)
+    # As many fits as there are sets of labels, each at all strengths: it goes on from the one before.
+    alone = labels.ndim == 1
+    fits = [
+        LogisticRegression(class_weight=weigh, max_iter=_ITERATIONS, warm_start=True)
+        for _ in range(1 if alone else classes)
+    ]
     for strength in strengths:
-        fit.set_params(C=strength)
-        with warnings.catch_warnings():  # a weak penalty need not be fitted to the last digit
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            fit.fit(rows, labels)
-        found, offset = fit.coef_, fit.intercept_
-        if len(found) == 1:  # of two classes it gives the second one's alone
-            found, offset = (
-                np.stack([-found[0], found[0]]) / 2,
-                np.stack([-offset[0], offset[0]]) / 2,
-            )
-        found = found if basis is None else found @ basis
         # A class without a clip to learn from is never predicted.
-        weight = np.zeros((classes, found.shape[1]), np.float32)
+        weight = np.zeros((classes, (rows if basis is None else basis).shape[1]), np.float32)
         bias = np.full(classes, _NEVER, np.float32)
-        weight[fit.classes_], bias[fit.classes_] = found, offset
+        for number, fit in enumerate(fits):
+            own = labels if alone else labels[:, number]
+            if not alone and own.min() == own.max():
+                bias[number] = -_NEVER if own[0] else _NEVER
+                continue
+            fit.set_params(C=strength)
+            with warnings.catch_warnings():  # a weak penalty need not be fitted to the last digit
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                fit.fit(rows, own)
+            found, offset = fit.coef_, fit.intercept_
+            if alone and len(found) == 1:  # of two classes it gives the second one's alone
+                found, offset = (
+                    np.stack([-found[0], found[0]]) / 2,
+                    np.stack([-offset[0], offset[0]]) / 2,
+                )
+            of = fit.classes_ if alone else [number]
+            weight[of], bias[of] = found if basis is None else found @ basis, offset
         yield weight, bias

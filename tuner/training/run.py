@@ -73,6 +73,8 @@ class Run:
         torch.manual_seed(self.seed)
         self.folder.mkdir(parents=True, exist_ok=True)
         task = self.source.task
+        if task.name != self.config.task:
+            raise ValueError(f"the data is {task.name}, and the model's task is {self.config.task}")
         train = self.source.clips(self.config, "train", self.training_config)
         self.model = models.build(self.config, task.classes, with_backbone=False)
         if self.training_config.warm_start is None:
@@ -165,7 +167,7 @@ class Run:
             "max_frames": data.max_frames,
         }
         if self.plan is None:
-            extra["temperature"] = training.temperature()
+            extra |= training.calibration()
         if models.uses_stored_features(self.config):
             extra["feature_precision"] = backbone_precision(best_device())
         with training.at_best():
@@ -223,10 +225,14 @@ def take_head(model: models.VideoClassifier, path: Path) -> None:
     Of several models in one file it is the first one's.
 
     Raises:
-        ValueError: that model's head has another shape.
+        ValueError: that model's head has another shape, or task.
     """
-    other = models.members(models.load(path))[0].state_dict()
-    head = {name: value for name, value in other.items() if not name.startswith("backbone.")}
+    other = models.members(models.load(path))[0]
+    if other.config.task != model.config.task:
+        raise ValueError(
+            f"warm_start: the head of {path} is of task {other.config.task}, not {model.config.task}"
+        )
+    head = {k: value for k, value in other.state_dict().items() if not k.startswith("backbone.")}
     try:
         load_trained_state(model, head)
     except (RuntimeError, ValueError) as error:

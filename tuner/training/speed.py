@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 import models
 from models.config import ModelConfig
@@ -15,7 +16,7 @@ from tuner.training.clips.batches import Clips, FeatureClips, FrameClips
 from tuner.training.device import best_device
 from tuner.training.loop import Training
 from tuner.training.probe import MOST_ROWS, ProbeTraining
-from tuner.training.task import Multiclass
+from tuner.training.task import task_of
 
 _BATCHES = 16  # of features; a batch of frames takes long enough
 _FEW = 2  # clips of frames, on CPUs
@@ -67,12 +68,13 @@ def _training(
     valid: int,
 ) -> Training:
     plain = model.model_copy(update={"pretrained": False, "model_weights_path": None})
+    task = task_of(model.task, list(classes))
     return kind(
         models.build(plain, list(classes), with_backbone=False),
-        noise_clips(model, train, len(classes)),
-        noise_clips(model, valid, len(classes)),
+        noise_clips(model, task.noise(train)),
+        noise_clips(model, task.noise(valid)),
         config=settings,
-        task=Multiclass(list(classes)),
+        task=task,
         device=best_device(),
     )
 
@@ -83,10 +85,9 @@ def _timed(training: Training) -> float:
     return time.perf_counter() - start
 
 
-def noise_clips(model: ModelConfig, count: int, classes: int) -> Clips:
-    """Clips as the model takes them, of features or frames, that show nothing."""
-    draw = np.random.default_rng(0)
-    labels = torch.arange(count) % classes
+def noise_clips(model: ModelConfig, labels: Tensor) -> Clips:
+    """Clips as the model takes them, of features or frames, that show nothing, one for each label."""
+    draw, count = np.random.default_rng(0), len(labels)
     steps = models.input_steps(model)
     if models.uses_stored_features(model):
         width = models.build(model, ["one", "other"], with_backbone=False).num_features

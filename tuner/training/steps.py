@@ -14,6 +14,7 @@ from tuner.training.clips.augment import Augmentation
 from tuner.training.device import OutOfMemory, out_of_memory
 from tuner.training.losses import Loss
 from tuner.training.task import Task
+from tuner.training.tasks.binary import BinaryLoss
 
 
 class Step:
@@ -33,7 +34,7 @@ class Step:
         model: VideoClassifier,
         config: TrainingConfig,
         task: Task,
-        loss: Loss,
+        loss: Loss | BinaryLoss,
         augmentation: Augmentation,
         device: torch.device,
         precision: str,

@@ -1,7 +1,7 @@
 """What a model learns to tell: labels, loss, decision and figures of one class of several.
 
-Other modules ask the task what a label or a logit means. A second kind of task is a second class with
-the methods of this one.
+Other modules ask the task what a label or a logit means. Clips that show several classes at once are
+another task, with the methods of this one: `tuner.training.tasks.multilabel`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from data.labels.sets import TaskName
 from tuner.config.parameters import TrainingConfig
 from tuner.objective import METRICS
 from tuner.training.calibration import at_temperature, calibration_error, fit_temperature
@@ -27,12 +28,8 @@ from tuner.training.metrics import (
     scores,
     thresholds,
 )
-
-# Of tables of predictions, beside the classes' probabilities.
-COLUMNS = {
-    *("video", "frame", "frames", "time", "prediction", "label", "split", "error", "attention"),
-    *("first_second", "last_second"),
-}
+from tuner.training.tasks.columns import class_columns
+from tuner.training.tasks.multilabel import Multilabel
 
 
 class Multiclass:
@@ -43,9 +40,11 @@ class Multiclass:
 
     Attributes:
         columns: the columns of their probabilities in tables of predictions: the classes' names, but
-            for those that other columns have (`COLUMNS`), such as ``label``, which is ``p_label``.
+            for those that other columns have, such as ``label``, which is ``p_label``.
     """
 
+    name = "multiclass"
+    redecides = False  # what is decided depends on the temperature
     # The names of `split_figures` and `threshold_figures`.
     RESULT_FIGURES = (
         *("acc", "loss", "f1", "recall", "balanced_accuracy", "average_precision"),
@@ -56,12 +55,7 @@ class Multiclass:
     def __init__(self, classes: Sequence[str]) -> None:
         self.classes = list(classes)
         self._numbers = {name: number for number, name in enumerate(self.classes)}
-        self.columns: list[str] = []
-        for name in self.classes:
-            column = name
-            while column in COLUMNS or (column != name and column in self._numbers):
-                column = f"p_{column}"
-            self.columns.append(column)
+        self.columns = class_columns(self.classes)
 
     # Labels
 
@@ -72,6 +66,10 @@ class Multiclass:
     def encode(self, names: pd.Series) -> Tensor:
         """The labels ``[N]`` of rows of the label table, each of them the name of a class."""
         return torch.from_numpy(names.map(self._numbers).to_numpy(np.int64, copy=True))
+
+    def noise(self, count: int) -> Tensor:
+        """Labels ``[N]`` that mean nothing: each class in turn."""
+        return torch.arange(count) % len(self.classes)
 
     def balanced_order(self, labels: Tensor) -> Tensor:
         """An epoch's clips drawn so that all classes come equally often: positions, int64 ``[N]``."""
@@ -98,6 +96,10 @@ class Multiclass:
         """The probabilities of the classes ``[N, C]``; each row adds up to 1."""
         return logits.softmax(dim=1)
 
+    def logits(self, probabilities: Tensor) -> Tensor:
+        """The reverse of `probabilities`, but for a constant; no value is infinite."""
+        return probabilities.clamp(min=torch.finfo(probabilities.dtype).tiny).log()
+
     def temperature(self, probabilities: Tensor, labels: Tensor) -> float:
         """As `fit_temperature`, of probabilities ``[N, C]``."""
         return fit_temperature(probabilities, labels)
@@ -105,6 +107,14 @@ class Multiclass:
     def at_temperature(self, probabilities: Tensor, temperature: float) -> Tensor:
         """As of `calibration.at_temperature`: float64 ``[N, C]``, and the same decisions."""
         return at_temperature(probabilities, temperature)
+
+    def calibration(self, probabilities: Tensor, labels: Tensor) -> dict[str, Any]:
+        """What a model keeps to decide by: its temperature."""
+        return {"temperature": self.temperature(probabilities, labels)}
+
+    def deciding_at(self, thresholds: Mapping[str, float] | None) -> Multiclass:
+        """The task itself: the most probable class is decided, whatever the thresholds."""
+        return self
 
     def decide(self, probabilities: Tensor) -> Tensor:
         """The most probable class, int64 ``[N]``, of probabilities or logits ``[N, C]``."""
@@ -118,11 +128,27 @@ class Multiclass:
         """How many clips are decided right, a scalar on the device of `logits`."""
         return (self.decide(logits) == labels).sum()
 
+    def upset(self, probabilities: Tensor) -> Tensor:
+        """Probabilities that are wrong where these are right."""
+        return probabilities.roll(1, dims=1)
+
+    def shown(self, frames: pd.DataFrame, prediction: str) -> pd.Series:
+        """Which frames show a predicted class by themselves."""
+        return frames["prediction"] == prediction
+
+    def strength(self, frames: pd.DataFrame, prediction: str) -> pd.Series:
+        """How much frames show of a predicted class."""
+        return frames[self.column(prediction)]
+
     # Figures
 
     def confusion(self, probabilities: Tensor, labels: Tensor) -> np.ndarray:
         """Counts ``[C, C]`` of probabilities or logits ``[N, C]``: rows true, columns predicted."""
         return confusion(self.decide(probabilities), labels, len(self.classes))
+
+    def epoch_confusion(self, logits: Tensor, labels: Tensor) -> np.ndarray:
+        """`confusion` of the valid split after an epoch."""
+        return self.confusion(logits, labels)
 
     def epoch_figures(self, logits: Tensor, labels: Tensor) -> dict[str, float]:
         """What an epoch reports of the valid split: all of `METRICS`, without the ``valid_``.
@@ -151,6 +177,27 @@ class Multiclass:
         name = self.classes[int(self.decide(logits[:1]))]
         return name, self.epoch_figures(logits, valid)
 
+    def tally(self, rows: pd.DataFrame, group: np.ndarray) -> np.ndarray:
+        """A confusion matrix of each group of rows, ``[G, C, C]``, which `scores` takes.
+
+        Args:
+            rows: ``label, prediction``.
+            group: of each row, int ``[N]`` from 0 on.
+        """
+        size = len(self.classes)
+        each = np.zeros((int(group.max()) + 1, size, size))
+        places = (rows[name].map(self._numbers) for name in ("label", "prediction"))
+        np.add.at(each, (group, *places), 1)
+        return each
+
+    def scores(self, tallied: np.ndarray) -> dict[str, float]:
+        """Accuracy, F1 and balanced accuracy of one group, as of `metrics.scores`."""
+        return scores(tallied)
+
+    def calibration_error(self, probabilities: Tensor, labels: Tensor) -> float:
+        """As of `calibration.calibration_error`."""
+        return calibration_error(probabilities, labels)
+
     def split_figures(self, probabilities: Tensor, labels: Tensor) -> dict[str, Any]:
         """What ``results.json`` holds of a split.
 
@@ -176,7 +223,7 @@ class Multiclass:
             "average_precision_by_class": {
                 name: areas.get(number) for number, name in enumerate(self.classes)
             },
-            "calibration_error": calibration_error(probabilities, labels),
+            "calibration_error": self.calibration_error(probabilities, labels),
         }
 
     def thresholds(self, probabilities: Tensor, labels: Tensor) -> dict[str, float]:
@@ -202,4 +249,15 @@ class Multiclass:
         return dict(zip(self.classes, values, strict=True))
 
 
-Task = Multiclass  # the type that other modules name; a second kind would join it
+Task = Multiclass | Multilabel  # the type that other modules name
+
+
+def task_of(
+    name: TaskName, classes: Sequence[str], thresholds: Mapping[str, float] | None = None
+) -> Task:
+    """The task of this name.
+
+    Args:
+        thresholds: from which probability on a class is decided to be shown, where several may be.
+    """
+    return Multiclass(classes) if name == "multiclass" else Multilabel(classes, thresholds)

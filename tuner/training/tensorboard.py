@@ -64,7 +64,7 @@ class TrialWriter:
         """Write all that was added to the file; this also happens by itself now and then."""
         self.writer.flush()
 
-    def close(self, confusion: list[list[int]], classes: list[str], step: int) -> None:
+    def close(self, confusion: list[Any], classes: list[str], step: int) -> None:
         """Add the best epoch's confusion matrix as an image, and end the file."""
         if confusion:
             picture = _draw(np.array(confusion), classes)

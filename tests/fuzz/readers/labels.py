@@ -14,10 +14,13 @@ import numpy as np
 from data.errors import DataError
 from data.labels.assign import with_splits
 from data.labels.file import LabelFile, read_labels
+from data.labels.gaps import Gaps
 from data.labels.groups import group_videos
+from data.labels.overlaps import overlaps
+from data.labels.sets import TaskName
 from data.labels.spelling import meant
 from data.labels.splits import check_splits, remarks
-from data.labels.table import expand
+from data.labels.table import NO_GAPS, Unit, expand
 from data.videos.info import VideoInfo
 from data.videos.match import match_files
 from data.videos.video import Video
@@ -123,7 +126,7 @@ def as_plainly_read(file: LabelFile, content: bytes) -> None:
         wanted, found = sorted(_as_meant(wanted)), sorted(_as_meant(found))
         following = itertools.pairwise(wanted)
         if any(a[0] == b[0] and b[1] < a[2] - 1e-9 for a, b in following):
-            if not file.problems:
+            if not file.problems and not overlaps(file):
                 raise Wrong("ranges that overlap are not told")
             return
     else:
@@ -157,13 +160,21 @@ def _use(file: LabelFile, files: list[Path], folder: Path, *, draws: bool) -> No
     for by in (None, "habitat", "folder1"):
         with contextlib.suppress(DataError):
             groups[by] = group_videos(file, paths, folder, by)
-    for unit in ("frame", "video"):
-        table, more, _ = expand(file, videos, unit)
-        if not more and not problems and set(table["video"]) != set(file.rows["video"]):
+    asked: list[tuple[Unit, TaskName, Gaps]] = [
+        ("frame", "multiclass", NO_GAPS),
+        ("video", "multiclass", NO_GAPS),
+        ("frame", "multilabel", NO_GAPS),
+        ("video", "multilabel", NO_GAPS),
+        ("frame", "multilabel", Gaps("none", shortest=0.05, margin=0.3)),
+    ]
+    for unit, task, gaps in asked:
+        table, more, _ = expand(file, videos, unit, gaps=gaps, task=task)
+        whole = gaps.shortest or set(table["video"]) == set(file.rows["video"])
+        if not more and not problems and not whole:
             raise Wrong("a video is left out without a word")
         if not draws and "split" not in table:
             continue
-        split, said, _ = with_splits(file, table, groups[None][0], None, None, 0)
+        split, said, _ = with_splits(file, table, groups[None][0], None, None, 0, None, task)
         if problems or more or said:
             continue
         if not (said := check_splits(split)):

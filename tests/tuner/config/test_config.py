@@ -120,6 +120,17 @@ def test_a_missing_file_names_a_near_one():
         load(CONFIGS / "seal.yaml")
 
 
+def test_unlabelled_time_is_dropped_unless_a_class_is_named(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("name: a\n")
+    assert load(path).data.background_class is None
+    assert load(path, ["data.background=drop"]).data.background_class is None
+    assert load(path, ["data.background=none seen"]).data.background_class == "none seen"
+    for wrong in ("data.margin=-1", "data.shortest_event=-0.5", "data.background="):
+        with pytest.raises(ConfigError, match=wrong.partition("=")[0].replace(".", r"\.")):
+            load(path, [wrong])
+
+
 def test_overrides_reach_any_key(tmp_path):
     path = tmp_path / "a.yaml"
     path.write_text("name: a\nsearch: {trials: 3}\n")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from data import FrameStore, Video
 from data.console import quiet
@@ -220,7 +221,9 @@ def test_backbones_that_take_too_long_to_measure_are_named(monkeypatch) -> None:
 
 
 def test_noise_has_the_shape_of_a_models_clips() -> None:
-    frames = noise_clips(model(architecture="image_mlp_trainable", motion="both"), 3, 2)
+    frames = noise_clips(
+        model(architecture="image_mlp_trainable", motion="both"), torch.tensor([0, 1, 0])
+    )
     (batch, labels), *_ = frames.batches(frames.labels, 3)
     assert batch.shape == (3, 3, 3, *SIZE) and labels.tolist() == [0, 1, 0]
 

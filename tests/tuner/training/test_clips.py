@@ -71,6 +71,15 @@ def test_direct_clips_of_a_batch_are_not_neighbours(sources):
     assert not torch.equal(batch, in_order)
 
 
+def test_frames_near_a_boundary_are_not_trained_on_and_validate(drawn):
+    data = DataConfig(videos=str(drawn), labels=str(drawn / "labels.csv"), margin=0.1)
+    with_margin = ClipSource(load_dataset(data, output), data)
+    # Of 24 frames of two training videos, labels change at 6, 12 and 18, two frames of each near.
+    assert len(with_margin.clips(CONFIG, "train")) == 2 * (24 - 3 * 2)
+    assert len(with_margin.clips(CONFIG, "valid")) == 24
+    assert with_margin.clips(CONFIG, "train").index.max() == 23
+
+
 def test_windows_change_what_is_gathered(sources):
     def still(index):
         return index[:, -1:].expand_as(index).contiguous()

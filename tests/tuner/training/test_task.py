@@ -13,7 +13,8 @@ import tuner
 from tuner.analysis.videos import video_table
 from tuner.config.parameters import TrainingConfig
 from tuner.objective import METRICS
-from tuner.training.task import COLUMNS, Multiclass
+from tuner.training.task import Multiclass
+from tuner.training.tasks.columns import COLUMNS
 
 TASK = Multiclass(["gull", "seal", "whale"])
 LOGITS = torch.tensor([[3.0, 1.0, 0.0], [0.0, 1.0, 2.0], [0.0, 5.0, 0.0], [1.0, 0.5, 0.0]])
@@ -111,10 +112,12 @@ def test_tables_of_videos_hold_classes_of_any_name():
 def test_no_other_module_decides():
     """The task, with its losses and calibration, turns logits into probabilities and decisions."""
     deciding = {"softmax", "log_softmax", "argmax", "cross_entropy", "CrossEntropyLoss"}
+    deciding |= {"sigmoid", "logit", "binary_cross_entropy_with_logits"}
     root = Path(tuner.__file__).parent
     found = set()
     for path in root.rglob("*.py"):
         tokens = tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
         if any(token.type == tokenize.NAME and token.string in deciding for token in tokens):
             found.add(str(path.relative_to(root)))
-    assert found == {f"training/{name}.py" for name in ("task", "losses", "calibration")}
+    names = ("task", "losses", "calibration", "tasks/binary", "tasks/multilabel")
+    assert found == {f"training/{name}.py" for name in names}

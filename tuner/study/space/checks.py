@@ -105,7 +105,7 @@ def searched_models(space: Space) -> list[ModelConfig]:
     """One model for each different network of the space, with the frames that it takes."""
     networks = shaping("network", "features")
     # Every model needs these.
-    names = (*networks, "frames_per_video", "sequence_length", "sequence_model")
+    names = (*networks, "frames_per_video", "sequence_length", "sequence_model", "task")
     configs: dict[tuple[Any, ...], ModelConfig] = {}
     for values in space.values(*names):
         params = dict(zip(names, values, strict=True))

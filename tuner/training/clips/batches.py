@@ -28,7 +28,7 @@ class Clips(Protocol):
     """The labelled clips of one split.
 
     Attributes:
-        labels: int64 ``[M]``.
+        labels: of the clips, as the task encodes them: ``[M]``, or ``[M, C]``.
     """
 
     labels: Tensor
@@ -84,7 +84,7 @@ class FeatureClips:
         if most is not None:
             views = min(views, max(1, most // len(self)))
         index = torch.cat([self.index + view * frames for view in range(views)])
-        return replace(self, index=index, labels=self.labels.repeat(views), views=1)
+        return replace(self, index=index, labels=torch.cat([self.labels] * views), views=1)
 
     def batches(
         self, order: Tensor, size: int, *, windows: Jitter | None = None
@@ -111,7 +111,7 @@ class _Numbered:
     Attributes:
         video: int64 ``[M]``, which video a clip is of.
         index: int64 ``[M, L]``, frame numbers within it.
-        labels: int64 ``[M]``.
+        labels: of the clips, as the task encodes them: ``[M]``, or ``[M, C]``.
     """
 
     video: Tensor

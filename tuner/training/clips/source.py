@@ -12,6 +12,7 @@ from torch import Tensor
 import models
 from data import Dataset, FeatureStore, Video
 from data.clips.index import clip_indices
+from data.labels.gaps import NEAR
 from data.videos.times import spread
 from models.config import ModelConfig
 from tuner.config.parameters import TrainingConfig
@@ -19,7 +20,7 @@ from tuner.config.sections import DataConfig
 from tuner.training.clips.augment import augmentation
 from tuner.training.clips.batches import Clips, DirectClips, FeatureClips, FrameClips
 from tuner.training.clips.stored import open_stores, pictures, stored_features
-from tuner.training.task import Multiclass
+from tuner.training.task import task_of
 
 
 def frame_clips(
@@ -106,7 +107,7 @@ class ClipSource:
 
     def __init__(self, dataset: Dataset, config: DataConfig, held: Held | None = None) -> None:
         self.dataset, self.config = dataset, config
-        self.task = Multiclass(dataset.classes)
+        self.task = task_of(dataset.task, dataset.classes)
         self._shared, self._held = held is not None, held or Held()
         self._numbered: dict[tuple[Any, ...], _Numbers] = {}
 
@@ -135,6 +136,8 @@ class ClipSource:
 
     def _number(self, split: str, config: ModelConfig) -> _Numbers:
         of_split = self.dataset.table[self.dataset.table["split"] == split]
+        if split == "train" and NEAR in of_split:
+            of_split = of_split[~of_split[NEAR]]
         names, video, index, labels = [], [], [], []
         for number, (name, rows) in enumerate(of_split.groupby("video", sort=False)):
             names.append(str(name))

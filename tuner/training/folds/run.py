@@ -173,7 +173,7 @@ class FoldedRun:
         refitted = isinstance(self.training.refit, int)
         refit = models.load(part_folder(self.folder, REFIT) / BEST) if refitted else None
         extra = {name: value for name, value in last.extra.items() if name != "epoch"}
-        extra |= {"temperature": self.training.temperature()}
+        extra |= self.training.calibration()
         mixture = models.Mixture([*before, last], refit)
         models.save(mixture, self.folder / BEST, extra=extra)
         rows = [
@@ -221,6 +221,6 @@ class FoldedRun:
         confusion = []
         if self.training.epoch:
             logits, labels = self.training.together()
-            confusion = self.training.task.confusion(logits, labels).tolist()
+            confusion = self.training.task.epoch_confusion(logits, labels).tolist()
         self.writer.close(confusion, classes, self.training.epoch)
         self.storage.keep(self.events)

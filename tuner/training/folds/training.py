@@ -82,10 +82,10 @@ class FoldedTraining:
         logits, labels = zip(*self.valid, strict=True)
         return torch.cat(logits), torch.cat(labels)
 
-    def temperature(self) -> float:
-        """Of all folds so far; as of `fit_temperature`."""
+    def calibration(self) -> dict[str, Any]:
+        """Of all folds so far; as of the task's."""
         logits, labels = self.together()
-        return self.task.temperature(self.task.probabilities(logits.double()), labels)
+        return self.task.calibration(self.task.probabilities(logits.double()), labels)
 
     def end(self, run: Run) -> dict[str, Any]:
         """Count a fold whose training has ended; returns its entry of `history`."""
