@@ -23,7 +23,7 @@ from tuner.study.store.database import without_password
 from tuner.study.store.mirror import Mirror
 from tuner.study.store.process import PROCESS, await_end, beating, has_ended
 from tuner.study.store.record import STATES, STOPPED, TrialRecord, state_of
-from tuner.study.store.same import same
+from tuner.study.store.same import changes, same
 from tuner.study.store.standings import BEST_VALUE, standings
 
 COMMONEST = "commonest"  # a note: the commonest class, and the metric of always naming it
@@ -75,12 +75,13 @@ class ResultsStore(About):
                 )
             if count or store.objective.metric == config.search.metric:
                 store.fits(config, kind)
-                if (
-                    kind == "search" and count
-                ):  # described again when its data is known to be the same
-                    same(config, store.config, places=not store.notes(DATA))
-                else:
-                    store.describe(config, kind)
+                if kind == "search" and count:
+                    same(config, before := store.config, places=not store.notes(DATA))
+                    if changes(
+                        config, before
+                    ):  # places: noted when they are known to hold the same
+                        return store
+                store.describe(config, kind)
                 return store
             store.delete()  # what its trials were to be ranked by can't be changed
         direction = Objective(config.search.metric).direction
