@@ -2,9 +2,9 @@
 
 ``labels.csv`` has a row for each stretch of a video in which all frames have one label, or for each
 video that is labelled as a whole: ``video, time_start, time_end, label, split, frame_start, frame_end``
-(frames and seconds from 0; the ends are no part of it), and in the first row of each video ``path``
-(from the folder of the videos on), ``content`` (a key that is the same for every copy of the file),
-``group`` and ``by`` (what videos are kept together by).
+(frames and seconds from 0; the ends are no part of it), ``near`` where there is a margin, and in the
+first row of each video ``path`` (from the folder of the videos on), ``content`` (a key that is the same
+for every copy of the file), ``group`` and ``by`` (what videos are kept together by).
 """
 
 from __future__ import annotations
@@ -24,13 +24,15 @@ from data.errors import DataError, some
 from data.files.path import File, relative
 from data.files.store import content_key
 from data.files.whole import replacing
+from data.labels.gaps import NEAR
+from data.labels.sets import TaskName, classes_of
 from data.labels.table import COLUMNS, Unit
 from data.videos.find import find_files
 from data.videos.rejects import Reject
 from data.videos.video import Video, open_videos
 
 NAMES = ("labels.csv", "labels.csv.gz")
-_OF_ROWS = ["video", "time_start", "time_end", "label", "split", "frame_start", "frame_end"]
+_OF_ROWS = ["video", "time_start", "time_end", "label", "split", "frame_start", "frame_end", NEAR]
 _TEXTS = ("video", "label", "split")
 _OF_VIDEOS = ["path", "content", "group", "by"]
 _DIGITS = 4  # of seconds, which are there to be read: frames say what is meant
@@ -112,6 +114,8 @@ def _stretches(dataset: Dataset) -> pd.DataFrame:
     frame = table["frame"].to_numpy(np.int64)
     begins = np.ones(len(table), bool)
     begins[1:] = (np.diff(video) != 0) | (np.diff(label) != 0) | (np.diff(frame) != 1)
+    if NEAR in table:
+        begins[1:] |= np.diff(table[NEAR].to_numpy())
     first = np.flatnonzero(begins)
     rows = table.iloc[first].reset_index(drop=True)
     last = frame[np.append(first[1:], len(table)) - 1]
@@ -145,6 +149,8 @@ def read_learnt(path: Path) -> Learnt:
         for name in ("frame_start", "frame_end"):
             if name in table:
                 table[name] = table[name].astype(np.int64)
+        if NEAR in table:
+            table[NEAR] = table[NEAR] == "True"
         for name in _TEXTS:
             categories = table[name].cat.categories.astype(str)
             table[name] = table[name].cat.rename_categories(categories)
@@ -167,7 +173,12 @@ def read_learnt(path: Path) -> Learnt:
 
 
 def open_learnt(
-    learnt: Learnt, videos: File, *, fps: float | None = None, most: int | None = None
+    learnt: Learnt,
+    videos: File,
+    *,
+    fps: float | None = None,
+    most: int | None = None,
+    task: TaskName = "multiclass",
 ) -> Dataset:
     """The data set of a table: its videos are found by their paths, or by what they hold.
 
@@ -175,7 +186,7 @@ def open_learnt(
 
     Args:
         videos: the folder of the videos, or the one video.
-        fps, most: as of `data.load`.
+        fps, most, task: as of `data.load`.
 
     Raises:
         DataError: there are no videos; or those that are left can't be used.
@@ -189,10 +200,11 @@ def open_learnt(
     dataset = Dataset(
         table,
         opened,
-        sorted(table["label"].unique()),
+        classes_of(table["label"].unique(), task),
         unit=learnt.unit,
         groups=dict(zip(facts.index, facts["group"], strict=True)),
         by=facts["by"].iloc[0],
+        task=task,
     )
     return dataset.without(rejects)
 
@@ -241,4 +253,5 @@ def _table(learnt: Learnt, opened: Mapping[str, Video]) -> tuple[pd.DataFrame, l
             parts.append(each.assign(frame=frame, time=video.times[frame]))
     table = pd.concat(parts[1:] or parts, ignore_index=True)
     texts = {name: table[name].cat.remove_unused_categories() for name in _TEXTS}
-    return table.assign(**texts)[COLUMNS[learnt.unit]], short
+    columns = [*COLUMNS[learnt.unit], *([NEAR] if NEAR in table else [])]
+    return table.assign(**texts)[columns], short

@@ -14,6 +14,7 @@ from data.cells.columns import as_categories
 from data.console import Output
 from data.errors import some
 from data.files.store import content_key
+from data.labels.sets import TaskName, classes_of
 from data.learnt import Learnt, open_learnt, read_learnt
 from tuner.analysis.evaluation import Trained
 from tuner.preparation.checks import check_models
@@ -56,9 +57,9 @@ def evaluated_on(
     check_models(networks, config.data)
     tables, known = _tables(store, models, output, current=current)
     if tables and not current:
-        dataset = _as_trained(store, tables[0], output)
+        dataset = _as_trained(store, tables[0], networks[0].task, output)
     else:
-        dataset = load_dataset(config.data, _silent(output))
+        dataset = load_dataset(config.data, _silent(output), networks[0].task)
     if known and (current or not tables or len(tables) > 1):
         dataset = _splits_of_search(dataset, known, output)
     dataset = _learnt_classes(dataset, models[0].load().classes, output)
@@ -94,16 +95,16 @@ def _tables(
     return tables, known
 
 
-def _as_trained(store: ResultsStore, table: Learnt, output: Output) -> Dataset:
+def _as_trained(store: ResultsStore, table: Learnt, task: TaskName, output: Output) -> Dataset:
     """The data set of a table; what the labels say now is compared with it."""
     config = store.config.data
     videos, _ = sources(config, output)
     try:
-        dataset = open_learnt(table, videos, fps=config.fps, most=config.max_frames)
+        dataset = open_learnt(table, videos, fps=config.fps, most=config.max_frames, task=task)
     except DataError as error:
         raise DataError([*error.problems, _ADVICE]) from error
     try:
-        now = load_dataset(config, _silent(output))
+        now = load_dataset(config, _silent(output), task)
     except (DataError, OSError) as error:
         why = some(getattr(error, "problems", [error]), 1)
         output.warn(f"note: the labels as they are now can't be used ({why}): {_own(table)}")
@@ -186,7 +187,12 @@ def _splits_of_search(dataset: Dataset, known: Mapping[str, _Known], output: Out
 def _learnt_classes(dataset: Dataset, classes: Sequence[str], output: Output) -> Dataset:
     """The data set without labels of classes that the models do not know; they are said."""
     table = dataset.table
-    strange = ~table["label"].isin(classes)
+    known = [
+        label
+        for label in table["label"].cat.categories
+        if set(classes_of([label], dataset.task)) <= set(classes)
+    ]
+    strange = ~table["label"].isin(known)
     if not strange.any():
         return dataset
     counts = table.loc[strange, "label"].astype(str).value_counts()
