@@ -35,7 +35,7 @@ _BYTES = 4_000  # of a thumbnail
 _SILENCE = 60.0  # seconds without a frame, after which a decoder hangs
 _SLOWEST = 50_000  # bytes a second, below which a file is given up
 _TRIED, _TRY = 3, 3.0  # files that a dry run decodes a part of, and seconds of each
-_SHOWN = 30  # videos in the terminal's table
+_SHOWN, _OF_A_KIND = 30, 10  # videos, and findings of a kind that are of none, in the terminal
 
 
 @dataclass(frozen=True)
@@ -183,9 +183,15 @@ def _show(checked: Checked, output: Output) -> None:
         output.console.print(_table(checked.measured, dict(islice(concerned.items(), _SHOWN))))
         if len(concerned) > _SHOWN:
             output.say(f"and {len(concerned) - _SHOWN} more videos, in the page")
+    seen: dict[str, int] = {}
     for finding in checked.findings:
         if not finding.video:
-            output.say(f"{finding.level:<5}  {finding.kind}: {finding.text}")
+            seen[finding.kind] = seen.get(finding.kind, 0) + 1
+            if seen[finding.kind] <= _OF_A_KIND:
+                output.say(f"{finding.level:<5}  {finding.kind}: {finding.text}")
+    for kind, count in seen.items():
+        if count > _OF_A_KIND:
+            output.say(f"and {count - _OF_A_KIND} more of {kind}, in the page")
 
 
 def _table(measured: Mapping[str, Measured], findings: Mapping[str, list[Finding]]) -> Table:

@@ -45,6 +45,14 @@ def test_all_that_is_wrong_with_a_label_file(tool, labelled):
     assert "row 4: time_start 'later' is not a time" in found(out)
 
 
+def test_many_findings_of_a_kind_are_told_in_the_page(tool, labelled, tmp_path: Path):
+    _, out, _ = tool(*labelled("a,x", "b,y", *(f"none{number},x" for number in range(14))))
+    assert out.count("is not among the 3 videos") == 10
+    assert "and 4 more of labels without a video, in the page" in out
+    page = (tmp_path / "out" / "check.html").read_text()
+    assert page.count("is not among the 3 videos") == 14
+
+
 def test_a_label_file_that_is_none(tool, labelled):
     status, out, _ = tool(*labelled("1,2", header="foo,bar"))
     assert status == 1 and "labels: " in out and "no column says 'video'" in found(out)

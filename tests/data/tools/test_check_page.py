@@ -33,16 +33,17 @@ def test_the_page_sorts_and_filters(page: Path):
     names = (
         "[...document.querySelectorAll('tbody tr:not([hidden]) .name')].map(one => one.textContent)"
     )
-    first, by_name, searched, chosen = asked(
+    first, by_name, backward, searched, chosen = asked(
         page,
         f"const seen = [{names}]; const heads = [...document.querySelectorAll('th button')];"
-        f"heads.find(one => one.textContent === 'video').click(); seen.push({names});"
+        f"const head = heads.find(one => one.textContent === 'video');"
+        f"for (const _ of [1, 2]) {{ head.click(); seen.push({names}); }}"
         "const box = document.querySelector('#search'); box.value = 'SOUTH';"
         f"box.dispatchEvent(new Event('input')); seen.push({names}); box.value = '';"
         f"document.querySelector('[data-kind=unreadable]').click(); seen.push({names}); return seen",
     )
     assert first[0].startswith("<img")  # what is wrong comes first
-    assert by_name == sorted(by_name) and len(by_name) == 4
+    assert by_name == sorted(by_name) == backward[::-1] and len(by_name) == 4
     assert searched == ["south/c.mp4"] and chosen == [first[0]]
 
 

@@ -41,11 +41,13 @@ def test_one_that_hangs_is_given_up():
     start = time.monotonic()
     hung, done = results(job("hang", silence=1.5), job("square", 3), processes=1)
     assert hung == Failed("the decoder hangs: no frame came for 2 seconds") and done == 9
-    assert time.monotonic() - start < 30
+    assert time.monotonic() - start < 15
 
 
 def test_one_that_never_ends_is_given_up():
+    start = time.monotonic()
     (found,) = results(job("go_round", seconds=2))
+    assert time.monotonic() - start < 15
     assert isinstance(found, Failed) and "longer than 2 seconds" in found.reason
 
 
