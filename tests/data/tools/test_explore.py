@@ -18,7 +18,8 @@ HEADER = "video,time_start,time_end,label,split,site"
 ROWS = (
     "a,0,1.2,swims,train,north",
     "a,1.5,2,rests,train,north",
-    "b,0,2,rests,train,north",
+    "b,0,1,rests,train,north",
+    "b,1.3,2,rests,train,north",
     "c,0,1,swims,valid,south",
     "c,1,2,<b>gone</b>,valid,south",
     "c,2,2.5,rests,valid,south",
@@ -59,6 +60,11 @@ def test_each_video_has_its_pictures_and_labels(page: Path):
     assert stretches == ["swims: 0:00.0 to 0:01.2", "rests: 0:01.5 to 0:02.0"]
 
 
+def test_what_is_unlabelled_parts_stretches(page: Path):
+    listed = asked(page, f"return {TEXTS.format('article:nth-of-type(2) details li')}")
+    assert listed[:2] == ["rests: 0:00.0 to 0:01.0", "rests: 0:01.3 to 0:02.0"]
+
+
 def test_the_timeline_is_of_the_whole_video(page: Path):
     bars = asked(
         page,
@@ -77,7 +83,7 @@ def test_classes_by_split_and_site(page: Path):
     )
     by_split, by_site = rows
     assert by_split[0] == ["class", "all", "share", "train", "valid"]
-    assert by_split[3] == ["swims", "22", "32.8 %", "12 (1)", "10 (1)"]
+    assert by_split[3] == ["swims", "22", "34.4 %", "12 (1)", "10 (1)"]
     assert by_site[0] == ["site", "split", "videos", "<b>gone</b>", "rests", "swims"]
     assert by_site[1] == ["north", "train", "2", "1", "2", "1"]
 
@@ -99,7 +105,7 @@ def test_the_clips_play(page: Path):
         " setTimeout(done, 1500)); return all.map(one => [one.error && one.error.message,"
         " one.videoWidth, Math.round(one.duration * 10)])",
     )
-    assert clips == [[None, 256, length] for length in (10, 5, 20, 5, 5, 12, 10)]
+    assert clips == [[None, 256, length] for length in (10, 5, 10, 5, 5, 12, 10)]
 
 
 def test_filters(page: Path):
