@@ -16,7 +16,8 @@ import pandas as pd
 
 from data.cells.columns import as_categories
 from data.cells.numbers import parse_time
-from data.errors import Found, alike, some
+from data.errors import Found, alike
+from data.labels import mistakes
 from data.labels.damage import within
 from data.labels.file import LabelFile, read_labels
 from data.labels.gaps import (
@@ -95,9 +96,9 @@ def expand(
     table, again = _in_order(table[~table["short"]] if gaps.shortest else table)
     relabelled = table[_relabelled(table, again)] if task == "multiclass" else table.iloc[:0]
     if file.form == "frame":
-        problems += _problems_of_frames(file, rows, videos, beyond, relabelled, numbers)
+        problems += mistakes.of_frames(file, rows, videos, beyond, relabelled, numbers)
     elif not relabelled.empty and not problems and not file.problems:
-        problems += _problems_of_points(file, table, videos)
+        problems += mistakes.of_points(file, table, videos)
     table, twice = _once(table, again, task)
     if twice:
         warnings.append(
@@ -200,7 +201,7 @@ def _of_videos(
     for name, of_video in rows.groupby("video", sort=True):
         video = videos[str(name)]
         if unit == "video" or file.form == "video":
-            several += _different(file, of_video, video)
+            several += mistakes.of_whole_videos(file, of_video, video)
         if unit == "video":
             part = of_video.iloc[:1]
         elif file.form == "range":
@@ -213,77 +214,6 @@ def _of_videos(
     if not parts:
         return rows.assign(frame=0), problems
     return pd.concat(parts, ignore_index=True), problems
-
-
-def _problems_of_frames(
-    file: LabelFile,
-    rows: pd.DataFrame,
-    videos: Mapping[str, Video],
-    beyond: np.ndarray,
-    relabelled: pd.DataFrame,
-    numbers: Numbers,
-) -> list[str]:
-    """What is wrong with frames, a line for each kind.
-
-    Args:
-        beyond: which of the rows are beyond their video's end.
-        relabelled: rows of frames that have another label, too.
-    """
-    if not beyond.any() and relabelled.empty:
-        return []
-    outside = [
-        (of_video["row"], _beyond(videos[str(name)], int(of_video["frame"].iloc[0]), numbers))
-        for name, of_video in rows[beyond].groupby("video", observed=True)
-    ]
-    inside = rows[~beyond]
-    inside = inside[inside["video"].isin(relabelled["video"].unique())]
-    frames = inside.groupby(["video", "frame"], observed=True)
-    twice = inside[frames["label"].transform("nunique") > 1]
-    several = [
-        (
-            both["row"],
-            f"frame {frame} of video '{name}' has {both['label'].nunique()} labels: "
-            f"{some(sorted(set(both['label'])))}",
-        )
-        for (name, frame), both in twice.groupby(["video", "frame"], observed=True)
-    ]
-    return alike(file.path, outside) + with_remedy(alike(file.path, several))
-
-
-def _problems_of_points(
-    file: LabelFile, table: pd.DataFrame, videos: Mapping[str, Video]
-) -> list[str]:
-    """What is wrong with ranges without length that have come to the same sampled frame."""
-    labels = table.groupby(["video", "frame"], observed=True)["label"].agg(
-        lambda one: sorted(set(one))
-    )
-    return [
-        f"{file.path}: frame {frame} of video '{video}'{_at(videos[str(video)])} is labelled "
-        f"{some(both)}; a higher data.fps may tell them apart"
-        for (video, frame), both in labels[labels.map(len) > 1].items()
-    ]
-
-
-def _beyond(video: Video, frame: int, numbers: Numbers) -> str:
-    """That a video has no such frame, and what to do if the number is of another kind."""
-    last = lasting(video, numbers) - 1
-    of_file = numbers == "file"
-    said = (
-        f"frame {frame} is beyond video '{video.name}', which has {last + 1} frames (0 to "
-        f"{last}{'' if of_file else _at(video)})"
-    )
-    other = lasting(video, "sampled" if of_file else "file")
-    if frame < other:
-        whose = f"those sampled{_at(video)}" if of_file else "those of the file"
-        said += (
-            f"; if the labels number {whose}, which are {other}, "
-            f"--set data.frame_numbers={'sampled' if of_file else 'file'}"
-        )
-    return said
-
-
-def _at(video: Video) -> str:
-    return "" if video.fps is None else f" at {video.fps:g} frames/s"
 
 
 def _frames_of_ranges(
@@ -328,17 +258,3 @@ def _frames_of_ranges(
     kept = [name for name in ("video", "label", "split", "short") if name in rows]
     table = rows[kept].loc[rows.index.repeat(counts)]
     return table.assign(frame=first + np.arange(len(first)))
-
-
-def _different(file: LabelFile, rows: pd.DataFrame, video: Video) -> list[Found]:
-    """A problem if a video, which has one label, is given several."""
-    if rows["label"].nunique() == 1:
-        return []
-    instead = "" if file.form == "video" else "; data.unit: frame takes a label for each frame"
-    labels = some(sorted(set(rows["label"])))
-    return [
-        (
-            list(rows["row"]),
-            f"video '{video.name}' has {rows['label'].nunique()} labels: {labels}{instead}",
-        )
-    ]

@@ -28,10 +28,10 @@ _ENDINGS = (".yaml", ".yml")
 
 
 _KINDS: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("videos", "labels", "unit"), (str,)),
+    **dict.fromkeys(("videos", "labels", "unit", "damaged", "frame_numbers"), (str,)),
     **dict.fromkeys(("sample_seed", "max_frames"), (int,)),
     "fps": (int, float),
-    "splits": (dict,),
+    **dict.fromkeys(("splits", "columns"), (dict,)),
 }
 _KINDS_OF_SPLITS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("by", "file"), (str,)),
