@@ -31,8 +31,8 @@ from data.labels.gaps import (
     without,
 )
 from data.labels.images import by_number
+from data.labels.mistakes import overlaps, with_remedy
 from data.labels.numbering import Numbers, lasting, sampled
-from data.labels.overlaps import overlaps, with_remedy
 from data.labels.sets import TaskName, by_class, merged
 from data.videos.times import nearest_frames
 from data.videos.video import Video

@@ -16,7 +16,7 @@ from data.labels.assign import with_splits
 from data.labels.file import LabelFile, read_labels
 from data.labels.gaps import Gaps
 from data.labels.groups import group_videos
-from data.labels.overlaps import overlaps
+from data.labels.mistakes import overlaps
 from data.labels.sets import TaskName
 from data.labels.spelling import meant
 from data.labels.splits import check_splits, remarks
