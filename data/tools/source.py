@@ -20,6 +20,7 @@ from data.files.path import File, place, relative
 from data.files.plain_yaml import MOST_BYTES, values
 from data.labels.columns import Given
 from data.labels.file import label_form
+from data.labels.gaps import Gaps
 from data.labels.numbering import Numbers
 from data.tools.drawing.sets import DRAWN, draw_set
 from data.videos.find import find_files, stem_of
@@ -28,7 +29,8 @@ _ENDINGS = (".yaml", ".yml")
 
 
 _KINDS: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("videos", "labels", "unit", "damaged", "frame_numbers"), (str,)),
+    **dict.fromkeys(("videos", "labels", "unit", "damaged", "frame_numbers", "background"), (str,)),
+    **dict.fromkeys(("shortest_event", "margin"), (int, float)),
     **dict.fromkeys(("sample_seed", "max_frames"), (int,)),
     "fps": (int, float),
     **dict.fromkeys(("splits", "columns"), (dict,)),
@@ -63,6 +65,16 @@ class Source:
     def columns(self) -> Given | None:
         """As of `data.dataset.load`."""
         return self.settings.get("columns")
+
+    @property
+    def gaps(self) -> Gaps:
+        """How unlabelled time, short events and boundaries are taken."""
+        background = self.settings.get("background")
+        return Gaps(
+            None if background == "drop" else background,
+            self.settings.get("shortest_event") or 0,
+            self.settings.get("margin") or 0,
+        )
 
     @property
     def numbers(self) -> Numbers:
@@ -114,6 +126,7 @@ class Source:
                 damaged=self.settings.get("damaged", "use"),
                 columns=self.columns,
                 frame_numbers=self.numbers,
+                gaps=self.gaps,
                 on_read=partial(output.bar, f"reading {self.labels}, MB"),
                 on_open=opening,
                 on_bring=bring,
