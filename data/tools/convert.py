@@ -12,8 +12,9 @@ from data.cells.text import look_through
 from data.errors import DataError, nearest
 from data.files.path import File, relative
 from data.files.whole import replacing, write_table
-from data.formats.table import FORMATS, Kind, opened
+from data.formats.table import FORMATS, Kind, Opened, opened
 from data.formats.taken import FRAME, RANGE, VIDEO, Made, Taken, written
+from data.labels.columns import columns_of
 from data.labels.file import LabelFile, read_labels
 from data.videos.find import find_files
 from data.videos.info import VideoInfo
@@ -43,9 +44,7 @@ def read(path: File, videos: File | None = None) -> Taken:
         DataError: it can't be read, or a video is not in `videos`.
     """
     found = opened(path, "labels")
-    taken = found.taken or Taken(
-        "our own CSV", look_through(path, found.content).read().astype(str), found.notes
-    )
+    taken = found.taken or _own(path, found)
     if videos is not None:
         files = find_files(videos)
         names = sorted(set(taken.table["video"]))
@@ -55,6 +54,15 @@ def read(path: File, videos: File | None = None) -> Taken:
         places = {name: relative(file, videos).as_posix() for name, file in paths.items()}
         taken.table["video"] = taken.table["video"].map(places)
     return taken
+
+
+def _own(path: File, found: Opened) -> Taken:
+    """A table of a person's, with our names for its columns."""
+    cells = look_through(path, found.content)
+    columns = columns_of(path, cells.header)
+    table = cells.named(columns.names).read().astype(str)
+    named = table[[name for name in table if isinstance(name, str)]]
+    return Taken("our own CSV", named, [*found.notes, *cells.notes, *columns.notes])
 
 
 def save(taken: Taken, path: Path, *, overwrite: bool = False) -> None:

@@ -243,3 +243,18 @@ def test_folders_named_after_classes_are_labels(tmp_path: Path, make_video) -> N
         ["train/fox/a.mp4", "fox", "train"],
         ["valid/fox/b.mp4", "fox", "valid"],
     ]
+
+
+def test_a_table_of_a_person_is_imported_by_its_columns(tmp_path, capsys):
+    table = tmp_path / "table.csv"
+    table.write_text("File;Species;Comments\nv0.mp4;fox;at night\n")
+    assert main(["import", str(table), "--to", str(tmp_path / "labels.csv")]) == 0
+    assert (tmp_path / "labels.csv").read_text().split() == ["video,label", "v0.mp4,fox"]
+    assert "comments" in capsys.readouterr().out.lower()
+
+
+@pytest.mark.parametrize("text", ["hello world\n", "foo,bar\n1,2\n"])
+def test_a_file_that_holds_no_labels_is_refused(text, tmp_path, capsys):
+    (file := tmp_path / "a.csv").write_text(text)
+    assert main(["import", str(file), "--to", str(tmp_path / "labels.csv")]) == 2
+    assert "no column says 'video'" in capsys.readouterr().err
