@@ -44,7 +44,7 @@ def read(path: File, videos: File | None = None) -> Taken:
         DataError: it can't be read, or a video is not in `videos`.
     """
     found = opened(path, "labels")
-    taken = found.taken or _own(path, found)
+    taken = found.taken or _of_person(path, found)
     if videos is not None:
         files = find_files(videos)
         names = sorted(set(taken.table["video"]))
@@ -56,7 +56,7 @@ def read(path: File, videos: File | None = None) -> Taken:
     return taken
 
 
-def _own(path: File, found: Opened) -> Taken:
+def _of_person(path: File, found: Opened) -> Taken:
     """A table of a person's, with our names for its columns."""
     cells = look_through(path, found.content)
     columns = columns_of(path, cells.header)
