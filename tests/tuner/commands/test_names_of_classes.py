@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from tuner.training.task import COLUMNS
+from tuner.training.tasks.columns import COLUMNS
 
 pytestmark = pytest.mark.shared_cache
 

@@ -89,7 +89,10 @@ def test_a_search_does_not_go_on_with_other_settings(tmp_path):
 
 @pytest.mark.parametrize(("fps", "numbers"), [(None, "file"), (5, "sampled")])
 def test_labels_of_an_earlier_search_number_what_they_did_then(tmp_path, fps, numbers):
-    settings = config(tmp_path, data={"videos": "v", "labels": "l.csv", "fps": fps})
+    settings = config(
+        tmp_path,
+        data={"videos": str(tmp_path / "v"), "labels": str(tmp_path / "l.csv"), "fps": fps},
+    )
     store = ResultsStore.create(settings, resume=False)
     store.ask(Space(settings).sample)
     tree = store.study.user_attrs["config"]
