@@ -19,7 +19,8 @@ import yaml
 from data.files import patience
 
 FOLDER = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
-CODECS = {".wmv": "wmv2", ".asf": "wmv2", ".avi": "mpeg4", ".mpg": "mpeg1video", ".webm": "vp9"}
+CODECS = {".wmv": "wmv2", ".asf": "wmv2", ".avi": "mpeg4", ".webm": "vp9"}
+CODECS |= {".mpg": "mpeg1video", ".vob": "mpeg2video"}
 BITS = 16  # of a frame's number, as two rows of eight black or white squares
 
 MakeVideo = Callable[..., Path]

@@ -135,7 +135,8 @@ def test_a_damaged_file_is_used_up_to_the_damage(
 
 @pytest.mark.parametrize(
     "suffix",
-    [".mp4", ".mov", ".avi", ".wmv", ".mpg", ".webm", ".mkv", ".ts", ".mts", ".m2ts"],
+    [".mp4", ".mov", ".avi", ".wmv", ".mpg", ".vob", ".webm", ".mkv", ".ts", ".mts", ".m2ts"]
+    + [".flv", ".h264"],
 )
 def test_frames_come_in_order_in_every_container(
     suffix: str, tmp_path: Path, make_video: MakeVideo, frame_number: FrameNumber
