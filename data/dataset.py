@@ -17,13 +17,12 @@ from data.labels.columns import Given
 from data.labels.draw import fold_splits, mended
 from data.labels.file import read_labels, read_splits
 from data.labels.gaps import Gaps, lost_in_train
-from data.labels.groups import Groups, group_videos
+from data.labels.groups import Groups, find_videos, group_videos
 from data.labels.numbering import Numbers
 from data.labels.sets import TaskName, by_class, classes_of
 from data.labels.splits import SPLITS, check_splits, remarks
 from data.labels.table import NO_GAPS, Unit, expand
 from data.videos.find import find_files
-from data.videos.match import match_files
 from data.videos.rejects import Reject
 from data.videos.video import Video, open_videos, video_remarks
 
@@ -226,7 +225,7 @@ def load(
     listed = None if splits is None else read_splits(splits)
     files = find_files(videos)
     notes: list[str] = []
-    paths, problems = match_files(file.videos, files, videos, notes.append)
+    paths, problems = find_videos(file, files, videos, notes.append)
     notes = [f"{labels}: {note}" for note in notes]
     problems = [*file.problems, *(f"{labels}: {problem}" for problem in problems)]
     progress = on_open(len(paths)) if on_open else None

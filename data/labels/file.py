@@ -96,12 +96,14 @@ def read_labels(
     _check_nameless(file, table)
     # What videos are not grouped by may be empty.
     spare = set(file.groupings) - {*grouped_by, *(() if grouped_by else ("site",))}
-    _check_cells(file, spare)
+    _check_filled(file, spare)
     for name in ("label", *file.groupings):
         file.rows[name], said = one_spelling(file.rows[name])
         if said:
             what = "classes" if name == "label" else f"values of '{file.called.get(name, name)}'"
             file.notes.append(f"{path}: {what} that differ in case or blanks alone are one: {said}")
+    if "split" in file.rows:
+        _check_splits(file)
     if file.form == "frame":
         _parse_frames(file)
     elif file.form == "range":
@@ -128,7 +130,8 @@ def read_splits(path: File) -> LabelFile:
         raise DataError(problems)
     file = LabelFile(path, "split", _rows(path, table)[["video", "split", "row"]])
     _check_nameless(file, table)
-    _check_cells(file)
+    _check_filled(file)
+    _check_splits(file)
     return file
 
 
@@ -173,8 +176,8 @@ def _check_nameless(file: LabelFile, table: pd.DataFrame) -> None:
         file.drop(wrong)
 
 
-def _check_cells(file: LabelFile, spare: Iterable[str] = ()) -> None:
-    """Leave out rows with empty cells, and look at the splits.
+def _check_filled(file: LabelFile, spare: Iterable[str] = ()) -> None:
+    """Leave out rows with empty cells.
 
     Args:
         spare: columns that may have empty cells.
@@ -193,8 +196,6 @@ def _check_cells(file: LabelFile, spare: Iterable[str] = ()) -> None:
             f"delete the row{instead}",
         )
     file.drop(empty.any(axis=1))
-    if "split" in file.rows:
-        _check_splits(file)
 
 
 def _check_splits(file: LabelFile) -> None:
@@ -209,9 +210,11 @@ def _check_splits(file: LabelFile) -> None:
             for wrong in sorted(set(names.unique()) - set(SPLITS))
         ],
     )
-    known = file.rows[names.isin(SPLITS)].drop_duplicates(["video", "split"])
-    counts = known.groupby("video").size()
-    several = known[known["video"].isin(counts.index[counts > 1])]
+    # A name that several sites have may mean several videos.
+    whose = ["video", "site"] if "site" in file.rows else ["video"]
+    known = file.rows[names.isin(SPLITS)].drop_duplicates([*whose, "split"])
+    each = known.groupby(whose, observed=True)["split"].transform("size")
+    several = known[each > 1]
     file.problems += alike(
         file.path,
         [

@@ -1,14 +1,16 @@
-"""Which videos belong together, such as those of a site: splits never part them."""
+"""Which videos labels name, by their sites too; and which belong together: splits never part them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from data.cells.columns import as_categories
 from data.errors import nearest, numbered, printable, some
 from data.files.path import File, relative
 from data.labels.file import LabelFile
+from data.videos.match import match_files
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,45 @@ class Groups:
         for video, split in splits.items():
             found.setdefault(self.of[video], set()).add(split)
         return {group: sorted(names) for group, names in sorted(found.items()) if len(names) > 1}
+
+
+def find_videos(
+    file: LabelFile,
+    files: Sequence[File],
+    folder: File,
+    note: Callable[[str], object] = lambda text: None,
+) -> tuple[dict[str, File], list[str]]:
+    """The files of the videos that labels name; as of `match_files`.
+
+    Cameras count from 1, so that several sites have videos of one name. A name that has several sites in
+    the labels means the videos of that name in the folders of these sites, if all of them are there;
+    `file` then has the site before the name.
+    """
+    if "site" not in file.rows:
+        return match_files(file.videos, files, folder, note)
+    pairs = file.rows[["video", "site"]].drop_duplicates().astype(str)
+    pairs = pairs[pairs["site"] != ""]
+    several = pairs[pairs["video"].duplicated(keep=False)]
+    parted = {
+        name: [f"{site}/{name}" for site in of_name["site"]]
+        for name, of_name in several.groupby("video")
+    }
+    found, _ = match_files([name for names in parted.values() for name in names], files, folder)
+    taken = [name for name, names in parted.items() if all(part in found for part in names)]
+    if taken:
+        rows = file.rows
+        names = rows["video"].astype(object)
+        these = rows["video"].isin(taken) & (rows["site"] != "")
+        names[these] = rows["site"].astype(object)[these] + "/" + names[these]
+        file.rows = rows.assign(video=as_categories(names.astype(str)))
+        file.videos = sorted(set(file.rows["video"].unique()) - {""})
+        note(
+            f"{len(taken)} names of videos are there at several sites, such as '{taken[0]}': each means "
+            "the one in the folder of its site"
+        )
+    once = file.rows[["video", "site"]].drop_duplicates("video").astype(str)
+    sites = dict(zip(once["video"], once["site"], strict=True))
+    return match_files(file.videos, files, folder, note, sites)
 
 
 def group_videos(

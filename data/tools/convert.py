@@ -16,6 +16,7 @@ from data.formats.table import FORMATS, Kind, Opened, opened
 from data.formats.taken import FRAME, RANGE, VIDEO, Made, Taken, written
 from data.labels.columns import columns_of
 from data.labels.file import LabelFile, read_labels
+from data.labels.groups import find_videos
 from data.videos.find import find_files
 from data.videos.info import VideoInfo
 from data.videos.match import match_files
@@ -119,7 +120,7 @@ def make(labels: File, program: str, videos: File | None = None) -> Made:
         raise DataError(file.problems)
     infos: dict[str, VideoInfo] = {}
     if videos is not None:
-        paths, problems = match_files(file.videos, find_files(videos), videos)
+        paths, problems = find_videos(file, find_files(videos), videos)
         if problems:
             raise DataError([f"{labels}: {problem}" for problem in problems])
         found, rejects = open_videos(paths, None)

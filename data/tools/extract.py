@@ -18,10 +18,10 @@ from data.errors import DataError, some
 from data.files.path import File, place
 from data.files.whole import write_table
 from data.labels.file import read_labels
+from data.labels.groups import find_videos
 from data.labels.table import expand
 from data.tools.extracting.images import Images, Job, safe
 from data.tools.source import named_videos, parser
-from data.videos.match import match_files
 from data.videos.rejects import Reject, write_rejects
 from data.videos.video import Video, open_videos, video_remarks
 
@@ -119,7 +119,7 @@ def _labelled(
         DataError: everything that is wrong with the labels, at once.
     """
     file = read_labels(labels)
-    paths, problems = match_files(file.videos, list(named.values()), folder)
+    paths, problems = find_videos(file, list(named.values()), folder)
     with output.bar("opening videos", len(paths)) as advance:
         videos, rejects = open_videos(paths, None, on_video=advance)
     # Labels are of the file's own frames, at whatever rate these are extracted.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from data.errors import nearest, some
@@ -107,6 +107,7 @@ def match_files(
     files: Sequence[File],
     folder: File,
     note: Callable[[str], object] = lambda text: None,
+    sites: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, File], list[str]]:
     """Find each label's video among `files`, by stem or name, with parent folders where needed.
 
@@ -116,6 +117,7 @@ def match_files(
     Args:
         folder: where the files are, or the one file itself.
         note: gets what a person should know of names that were matched.
+        sites: of names; of several files of a name, the one in the folder of its site is meant.
 
     Returns:
         name to path for those found, and a problem for each that is missing or ambiguous.
@@ -131,6 +133,8 @@ def match_files(
             paths, before = known.by_end(name)
             if len(paths) == 1 and [part.lower() for part in before] != own[-len(before) :]:
                 ends[name] = known.paths[paths[0]][1]
+        if len(paths) > 1 and (site := (sites or {}).get(name)):
+            paths = known.find(f"{site}/{name}") or paths
         if not paths and (paths := known.of_number(name)) and len(paths) == 1:
             numbers[name] = paths[0].name
         if len(paths) == 1:

@@ -13,7 +13,7 @@ from data.errors import DataError, some
 from data.files.path import File, place, relative
 from data.labels.assign import with_splits
 from data.labels.file import LabelFile, read_labels, read_splits
-from data.labels.groups import Groups, group_videos
+from data.labels.groups import Groups, find_videos, group_videos
 from data.labels.splits import check_splits, remarks
 from data.labels.table import Unit, expand
 from data.tools.checking.findings import Finding, alike
@@ -21,7 +21,6 @@ from data.tools.checking.inspection import Inspection
 from data.tools.checking.measure import Measured
 from data.tools.source import Source
 from data.videos.info import VideoInfo
-from data.videos.match import match_files
 from data.videos.video import Video
 
 
@@ -61,7 +60,7 @@ def check_labels(
         found.say("wrong", "labels", *error.problems)
         return found
     found.say("wrong", "labels", *file.problems)
-    paths, problems = match_files(file.videos, list(files.values()), source.videos)
+    paths, problems = find_videos(file, list(files.values()), source.videos)
     found.say("wrong", "labels without a video", *problems)
     names = {path: name for name, path in files.items()}
     called = {video: names[path] for video, path in paths.items()}

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from data import DataError, load
 from data.console import output_to
+from tests.conftest import encode
 from tests.data.labels.reading import splits_of
 from tuner.config.load import Config
 from tuner.preparation.one_machine import load_dataset
@@ -74,3 +76,39 @@ def test_a_table_from_excel_is_taken_as_it_is(
         "splits were drawn by site",
     ):
         assert said.count(words) == 1, words
+
+
+def test_names_that_several_sites_have_are_told_apart_by_the_site(tmp_path: Path) -> None:
+    """Each camera counts from 1, and the table has a column for the site alone."""
+    videos = tmp_path / "videos"
+    for site in ("north", "south", "west"):
+        encode(videos / site / "IMG_0001.mp4", 4)
+    encode(videos / "north" / "IMG_0002.mp4", 4)
+    table = tmp_path / "table.csv"
+    rows = ["North;IMG_0001.MP4;fox", "South;IMG_0001.MP4;empty", "north;IMG_0002.MP4;empty"]
+    table.write_text("\n".join(["Site;File;Species", *rows]))
+    dataset = load(videos, table, unit="video", by="video", valid=0.34, test=0.0)
+    found = {
+        video.info.path.relative_to(videos).as_posix(): label
+        for video, label in zip(
+            (dataset.videos[name] for name in dataset.table["video"]),
+            dataset.table["label"],
+            strict=True,
+        )
+    }
+    assert found == {
+        "north/IMG_0001.mp4": "fox",
+        "south/IMG_0001.mp4": "empty",
+        "north/IMG_0002.mp4": "empty",
+    }
+    assert any("1 names of videos are there at several sites" in line for line in dataset.warnings)
+    # One that the table has once, and the folders more than once.
+    table.write_text("\n".join(["Site;File;Species", "west;IMG_0001;fox", rows[2], "south;x;y"]))
+    problems = problems_of_load(videos, table)
+    assert not any("IMG_0001" in problem for problem in problems)
+
+
+def problems_of_load(videos: Path, table: Path) -> list[str]:
+    with pytest.raises(DataError) as caught:
+        load(videos, table, unit="video", by="video")
+    return caught.value.problems
