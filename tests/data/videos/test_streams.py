@@ -61,3 +61,14 @@ def test_a_header_that_promises_huge_pictures_is_refused(tmp_path: Path) -> None
     path.write_bytes(content)
     with pytest.raises(VideoError):
         probe(path)
+
+
+def test_files_of_unknown_origin_meet_no_decoder_of_2019() -> None:
+    """decord carries one; it is the benchmarks' peer alone."""
+    root = Path(__file__).parents[3]
+    sources = [
+        path for folder in ("data", "models", "tuner") for path in (root / folder).rglob("*.py")
+    ]
+    assert sources and not [path for path in sources if "import decord" in path.read_text()]
+    required = (root / "pyproject.toml").read_text().partition("[project.optional-dependencies]")[0]
+    assert "av>=" in required and "decord" not in required
