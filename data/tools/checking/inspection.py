@@ -11,6 +11,7 @@ import numpy as np
 
 from data.errors import VideoError
 from data.files.image_folder import images_of
+from data.videos.decoding.stream import opened, reason
 from data.videos.images import probe_images, read_image
 from data.videos.info import VideoInfo
 
@@ -80,20 +81,8 @@ def inspect(
         return _inspect_images(probe_images(path, fps), on_frame, beat)
     if path.stat().st_size == 0:
         raise VideoError("the file is empty (0 bytes)")
-    import av
-
-    av.logging.set_level(None)
-    try:
-        container = av.open(str(path), metadata_errors="replace")
-    except Exception as error:
-        raise VideoError(f"it can't be opened as a video ({_said(error)})") from error
-    with container:
-        if not container.streams.video:
-            raise VideoError("it has no video stream")
-        stream = container.streams.video[0]
-        if stream.codec_context is None:
-            raise VideoError("there is no decoder for its codec")
-        stream.thread_count = 1
+    # The stream that is read elsewhere, too: a file may have several.
+    with opened(path) as (container, stream):
         base = float(stream.time_base or 0)
         length = stream.duration * base if stream.duration and base else None
         if length is None and container.duration:
@@ -137,18 +126,22 @@ class _Decoding:
         while len(self._times) < _MOST:
             try:
                 packet = next(packets, None)
-            except Exception as error:
-                self._broken = _said(error)
+            except (
+                Exception
+            ) as error:  # damage brings out errors of all kinds; what was read counts
+                self._broken = reason(error)
                 break
             if packet is None:
                 break
             if packet.pos is not None and self._size:
                 self._beat(min(1, packet.pos / self._size))
             try:
-                for frame in packet.decode():
-                    self._take(frame)
-            except Exception as error:
-                self._broken = self._broken or _said(error)
+                frames = packet.decode()
+            except Exception as error:  # as above
+                self._broken = self._broken or reason(error)
+                continue
+            for frame in frames:
+                self._take(frame)
         if self._broken is not None:
             last = self._times[-1] if self._times else 0.0
             self._found.damage.append((last, max(self._found.length or last, last), self._broken))
@@ -165,12 +158,12 @@ class _Decoding:
         second -= self._first
         if self._broken is not None or frame.is_corrupt:
             start = self._times[-1] if self._times else 0.0
-            reason = self._broken or CONCEALED
+            why = self._broken or CONCEALED
             damage = self._found.damage
             if damage and damage[-1][1] >= start:  # one after the other: one range
                 damage[-1] = (damage[-1][0], max(second, damage[-1][1]), damage[-1][2])
             else:  # some containers give frames in the order of decoding
-                damage.append((min(start, second), max(start, second), reason))
+                damage.append((min(start, second), max(start, second), why))
             self._broken = None
         self._times.append(second)
         height = max(2, round(WIDTH * frame.height / frame.width))
@@ -202,8 +195,3 @@ def _inspect_images(
     if info.numbers is not None and len(times) < len(info):
         found.numbers = info.numbers[np.isin(info.times, found.times)]
     return found
-
-
-def _said(error: Exception) -> str:
-    said = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
-    return said.splitlines()[0][:200]

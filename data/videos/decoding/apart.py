@@ -149,7 +149,7 @@ def _called(what: str, path: Path) -> tuple[str, Any]:
     try:
         decoder.send(what, path)
         answer = decoder.answer(_patience(path))
-    except BaseException:
+    except BaseException:  # Ctrl-C, too: its answer must not be taken for that of the next file
         decoder.end()
         raise
     _idle.give(decoder)

@@ -104,7 +104,7 @@ def _decoded(container: Any, stream: Any, what: str = "") -> Iterator[Any]:
     while True:
         try:
             frame = next(source, None)
-        except Exception as error:
+        except Exception as error:  # damage brings out errors of all kinds
             raise Damaged(f"{what}{reason(error)}") from error
         if frame is None:
             return
