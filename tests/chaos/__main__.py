@@ -12,7 +12,8 @@ from pathlib import Path
 
 from data.console import console
 from tests.chaos.faults import FAULTS
-from tests.chaos.suite import disturbed, small_disk, table, undisturbed
+from tests.chaos.handlers import HANDLERS
+from tests.chaos.suite import Outcome, disturbed, met_of, small_disk, table, undisturbed
 from tests.conftest import draw_videos
 
 
@@ -22,7 +23,15 @@ def main() -> int:
     parser.add_argument("--at-once", type=int, default=4, help="faults in one search")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kind", action="append", choices=list(FAULTS), help="these kinds alone")
+    parser.add_argument(
+        "--handlers",
+        action="store_true",
+        help="instead, take out one thing at a time that the product does against faults, and see "
+        "whether faults are noticed then",
+    )
     args = parser.parse_args()
+    if args.handlers:
+        return without_handlers(args.seed)
     draw = random.Random(args.seed)
     kinds = args.kind or list(FAULTS)
     if os.getuid() != 0:
@@ -47,9 +56,45 @@ def main() -> int:
         )
         shutil.rmtree(here)
     table(outcomes, console.print)
+    if unmet := [kind for kind in kinds if not met_of(kind, outcomes)]:
+        console.print(f"never met, so that nothing is known of them: {', '.join(unmet)}")
     wrong = any(outcome.wrong for outcome in outcomes)
     console.print(f"searches that went wrong: {folder}" if wrong else "all as undisturbed")
-    return int(wrong)
+    return int(wrong or bool(unmet))
+
+
+def without_handlers(seed: int) -> int:
+    """Searches with faults, with and without each of `HANDLERS`; says which are not noticed.
+
+    With it, all faults have to be met and nothing be wrong: else it says nothing that without it
+    something is.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    videos = draw_videos(folder / "videos")
+    expected = undisturbed(videos, folder / "undisturbed")
+    missed = 0
+    for number, (name, handler) in enumerate(HANDLERS.items()):
+        here = folder / str(number)
+        with small_disk(here):
+            whole = disturbed(videos, here / "with", expected, handler.kinds, seed)
+            root = handler.taken_out(here / "product")
+            outcome = disturbed(videos, here / "without", expected, handler.kinds, seed, root)
+        before, after = troubles(whole), troubles(outcome)
+        missed += bool(before) or not after
+        console.print(
+            f"'{name}', {len(handler.kinds)} faults: with it {before or 'as undisturbed'}; "
+            f"without it {after or 'NOT NOTICED'}"
+        )
+        shutil.rmtree(here)
+    console.print(f"{len(HANDLERS)} taken out, {missed} of them not noticed")
+    return int(bool(missed))
+
+
+def troubles(outcome: Outcome) -> str:
+    """What was noticed, in a line."""
+    unmet = len(outcome.met) - sum(outcome.met)
+    some = [*outcome.wrong[-2:], *([f"{unmet} faults not met"] if unmet else [])]
+    return "; ".join(" ".join(one.split())[-120:] for one in some)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,18 @@ import contextlib
 import os
 import random
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import xxhash
+
+_PATIENCE = 30.0  # seconds, for a first checkpoint
+
+# Whether a fault has met anything, asked once the search has ended: one that meets nothing says nothing.
+Met = Callable[[], bool]
 
 
 @dataclass
@@ -35,9 +42,18 @@ class Harmed:
     again: Callable[[], psutil.Popen]
     draw: random.Random
 
-    def one(self, folder: Path, pattern: str) -> Path | None:
-        files = sorted(path for path in folder.rglob(pattern) if path.is_file())
-        return self.draw.choice(files) if files else None
+    def checkpoint(self) -> Path | None:
+        """One of a trial that is under way; the first ones come after seconds."""
+        end = time.monotonic() + _PATIENCE
+        while time.monotonic() < end and self.process.poll() is None:
+            if files := sorted(self.storage.rglob("last.pt")):
+                return self.draw.choice(files)
+            time.sleep(0.1)
+        return None
+
+    def arrays(self, kind: str) -> list[Path]:
+        """All that is stored of ``frames`` or ``features``."""
+        return sorted((self.cache / kind).glob("*.npy"))
 
     def workers(self) -> list[psutil.Process]:
         """Those that train."""
@@ -53,12 +69,16 @@ class Harmed:
         except psutil.NoSuchProcess:
             return []
 
-    def stop(self) -> None:
-        """End the search's process, as a power cut would."""
+    def stop(self) -> bool:
+        """End the search's process, as a power cut would; whether it was running."""
         family = self.family()
-        for one in (self.process, *family):
-            kill(one)
+        met = kill(self.process, *family)
         self.process.wait()
+        return met
+
+    def read_again(self) -> None:
+        """Have stored arrays read by new workers: those that run have them in memory."""
+        kill(*self.workers())
 
 
 def name_of(process: psutil.Process) -> str:
@@ -68,28 +88,55 @@ def name_of(process: psutil.Process) -> str:
         return ""
 
 
-def kill(process: psutil.Process, number: int = signal.SIGKILL) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.send_signal(number)
+def kill(*processes: psutil.Process, number: int = signal.SIGKILL) -> bool:
+    """Send a signal; whether one of them was there."""
+    met = False
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+            met = True
+    return met
 
 
-def flip(path: Path | None, draw: random.Random) -> None:
+def done(met: bool) -> Met:
+    """What is known at once."""
+    return lambda: met
+
+
+def mended(*paths: Path) -> Met:
+    """Whether one of these files is not any more what it is now, or is gone: somebody has noticed."""
+    harmed = {path: _sum(path) for path in paths}
+    return lambda: any(_sum(path) != before for path, before in harmed.items())
+
+
+def _sum(path: Path) -> int | None:
+    try:
+        return xxhash.xxh3_64_intdigest(path.read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def flip(path: Path, draw: random.Random) -> None:
     """Turn some bits of a file around, where they lie."""
-    if path is None or not path.stat().st_size:
+    if not (size := path.stat().st_size):
         return
     with path.open("rb+") as file:
         for _ in range(3):
-            place = draw.randrange(path.stat().st_size)
+            place = draw.randrange(size)
             file.seek(place)
             byte = file.read(1)[0] ^ 1 << draw.randrange(8)
             file.seek(place)
             file.write(bytes([byte]))
 
 
-def cut(path: Path | None, draw: random.Random) -> None:
+def cut(path: Path, draw: random.Random) -> None:
     """A file that is shorter, as after a power cut; under a new name, as it may be mapped."""
-    if path is not None:
-        content = path.read_bytes()
-        part = path.with_name(f"{path.name}.cut")
-        part.write_bytes(content[: draw.randrange(len(content) or 1)])
-        os.replace(part, path)
+    content = path.read_bytes()
+    exchange(path, content[: draw.randrange(len(content) or 1)])
+
+
+def exchange(path: Path, content: bytes) -> None:
+    """Other content under a file's name; who has the former one mapped keeps it."""
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(content)
+    os.replace(part, path)

@@ -18,13 +18,13 @@ import psutil
 import yaml
 
 from tests.chaos.faults import FAULTS
-from tests.chaos.harm import Harmed
+from tests.chaos.harm import Harmed, Met
 from tuner.config.messages import StoreError
 from tuner.study.store.results import ResultsStore
 
 ROOT = Path(__file__).parents[2]
 NAME = "chaos"
-TRIALS, EPOCHS = 4, 60
+TRIALS, EPOCHS = 4, 240
 _DISK = "150m"
 _PATIENCE = 600.0  # seconds, for a search with its faults
 _MOST_RUNS = 6  # of the command, after the last fault
@@ -80,19 +80,26 @@ class Outcome:
         faults: the kinds, in their order.
         runs: of the command.
         wrong: what is not as in the search that nothing disturbed.
+        met: of each fault, whether there was anything that it befell.
     """
 
     faults: list[str]
     runs: int
     seconds: float
     wrong: list[str] = field(default_factory=list)
+    met: list[bool] = field(default_factory=list)
 
 
 class Search:
-    """A search in a folder of its own, run as a user runs it."""
+    """A search in a folder of its own, run as a user runs it.
 
-    def __init__(self, videos: Path, folder: Path) -> None:
+    Args:
+        root: where the product's packages are.
+    """
+
+    def __init__(self, videos: Path, folder: Path, root: Path = ROOT) -> None:
         folder.mkdir(parents=True)
+        self.root = root
         self.folder, self.config = folder, configuration(videos, folder)
         self.storage, self.cache = folder / "runs" / NAME, folder / "cache"
         self.results, self.log = folder / "runs" / "results.db", folder / "log"
@@ -102,11 +109,15 @@ class Search:
         with self.log.open("a") as log:
             return psutil.Popen(
                 line,
-                cwd=ROOT,
+                cwd=self.root,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={**os.environ, "TUNER_CACHE": str(self.cache)},
+                env={
+                    **os.environ,
+                    "TUNER_CACHE": str(self.cache),
+                    "PYTHONPATH": str(self.root),
+                },
             )
 
     def values(self) -> Values:
@@ -130,15 +141,21 @@ def undisturbed(videos: Path, folder: Path) -> Values:
 
 
 def disturbed(
-    videos: Path, folder: Path, expected: Values, kinds: Sequence[str], seed: int
+    videos: Path,
+    folder: Path,
+    expected: Values,
+    kinds: Sequence[str],
+    seed: int,
+    root: Path = ROOT,
 ) -> Outcome:
     """Run a search to its end, with faults of these kinds at moments that `seed` determines.
 
     Each comes when some more epochs have been reported than when the one before came, so that
     something is under way then.
     """
-    draw, search, start = random.Random(seed), Search(videos, folder), time.monotonic()
+    draw, search, start = random.Random(seed), Search(videos, folder, root), time.monotonic()
     family: list[psutil.Process] = []
+    met: list[Met] = []
     process, runs = search.start(), 1
     whole = sum(len(epochs) for _, _, epochs in expected.values())
     for number, kind in enumerate(kinds):
@@ -160,13 +177,14 @@ def disturbed(
             *(videos, search.start, draw),
         )
         family += harmed.family()
-        FAULTS[kind](harmed)
+        met.append(FAULTS[kind](harmed))
     for _ in range(_MOST_RUNS):
         if process.wait(_PATIENCE) == 0:
             break
         process, runs = search.start(), runs + 1
     outcome = Outcome([*kinds], runs, time.monotonic() - start)
     outcome.wrong = compare(search, expected) + leftovers(search, family)
+    outcome.met = [one() for one in met]
     return outcome
 
 
@@ -216,13 +234,30 @@ def leftovers(search: Search, family: Sequence[psutil.Process]) -> list[str]:
 
 
 def table(outcomes: Sequence[Outcome], say: Callable[[str], Any] = print) -> None:
-    """Print how often each kind of fault came, and in how many searches something was wrong then."""
+    """Print how often each kind of fault came and was met, and in how many searches something was wrong.
+
+    A fault is met where there was something that it befell; a damaged file, where that was noticed.
+    """
     for kind in sorted({kind for outcome in outcomes for kind in outcome.faults}):
         those = [outcome for outcome in outcomes if kind in outcome.faults]
         count = sum(outcome.faults.count(kind) for outcome in outcomes)
         bad = sum(bool(outcome.wrong) for outcome in those)
-        say(f"{kind:55} {count:4} faults in {len(those):3} searches, {bad} of them wrong")
+        say(
+            f"{kind:55} {count:4} faults, {met_of(kind, outcomes):4} met, in {len(those):3} searches, "
+            f"{bad} of them wrong"
+        )
     wrong = [line for outcome in outcomes for line in outcome.wrong]
     say(
-        f"{sum(len(o.faults) for o in outcomes)} faults, {len(outcomes)} searches, {len(wrong)} wrong"
+        f"{sum(len(o.faults) for o in outcomes)} faults, {sum(sum(o.met) for o in outcomes)} met, "
+        f"{len(outcomes)} searches, {len(wrong)} wrong"
+    )
+
+
+def met_of(kind: str, outcomes: Sequence[Outcome]) -> int:
+    """How many faults of a kind were met."""
+    return sum(
+        met
+        for outcome in outcomes
+        for one, met in zip(outcome.faults, outcome.met, strict=False)
+        if one == kind
     )

@@ -1,0 +1,134 @@
+"""What the product does against faults, and how to take each of it out: then the suite has to notice.
+
+A suite in which nothing goes wrong proves something only where it would have noticed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.chaos.suite import ROOT
+
+
+@dataclass(frozen=True)
+class Handler:
+    """Some code against faults.
+
+    Attributes:
+        kinds: of faults, all in one search, that are noticed without it.
+        file: where it is.
+        code: stands there once.
+        without: what stands there once it is taken out.
+    """
+
+    kinds: tuple[str, ...]
+    file: str
+    code: str
+    without: str
+
+    def taken_out(self, folder: Path) -> Path:
+        """A copy of the product's packages without it; returns `folder`."""
+        for package in ("data", "models", "tuner"):
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / package, folder / package, ignore=ignored)
+        path = folder / self.file
+        text = path.read_text()
+        assert text.count(self.code) == 1, f"{self.file} has {self.code!r} not once"
+        path.write_text(text.replace(self.code, self.without))
+        return folder
+
+
+HANDLERS = {
+    "rows of stored arrays are checked": Handler(
+        ("bits of features flip",) * 3,
+        "data/files/array.py",
+        "            self._damaged(error)\n\n    ",
+        "            pass\n\n    ",
+    ),
+    "frames are checked": Handler(
+        ("bits of frames flip",) * 3,
+        "data/files/array.py",
+        "            self._damaged(error)\n\n    ",
+        "            pass\n\n    ",
+    ),
+    "an array knows whose it is": Handler(
+        ("features are those of another video",) * 2,
+        "data/files/whole.py",
+        "        if digest != _digest(",
+        "        if False and digest != _digest(",
+    ),
+    "arrays without a seal are refused": Handler(
+        ("features are cut",) * 2,
+        "data/files/store.py",
+        '                self._damaged(key, ValueError("it does not end as it was written"))',
+        "                pass",
+    ),
+    "what is damaged is made again": Handler(
+        ("features are cut",) * 2,
+        "data/files/whole.py",
+        "        with suppress(DamagedFile):\n            return action()\n",
+        "        return action()\n",
+    ),
+    "checkpoints are checked": Handler(
+        ("power is cut and bits of a checkpoint flip",) * 4,
+        "models/tensors.py",
+        "_checksum(file, length) != checksum:",
+        "False:",
+    ),
+    "a damaged checkpoint is left": Handler(
+        ("power is cut and a checkpoint is empty",) * 2,
+        "tuner/training/run.py",
+        "            (folder / name).unlink(missing_ok=True)\n        return None",
+        "            pass\n        raise",
+    ),
+    "faults of the world do not count": Handler(
+        ("worker is killed",) * 8,
+        "tuner/runtime/failures.py",
+        "        if not of_the_world(trial):\n            return False\n        if not machine",
+        "        if True:\n            return False\n        if not machine",
+    ),
+    "a trial that the world ended is gone on with": Handler(
+        ("all workers are killed",) * 12,
+        "tuner/study/recorder.py",
+        "            self.store.leave(number, reason_of(trial))",
+        "            self.store.fail(number, reason_of(trial))",
+    ),
+    "results are written anew": Handler(
+        ("results are deleted",) * 2,
+        "tuner/study/store/mirror.py",
+        "in self.get_all_trials(study, deepcopy=False):\n                database.create",
+        "in ():\n                database.create",
+    ),
+    "a results file that is away is noticed": Handler(
+        ("results are deleted",) * 2,
+        "tuner/study/store/mirror.py",
+        "self._anew or self._file.gone()",
+        "self._anew",
+    ),
+    "parts of killed writers are deleted": Handler(
+        ("writers leave their parts",) * 2,
+        "data/files/storage.py",
+        "                    part.unlink()\n\n\n",
+        "                    pass\n\n\n",
+    ),
+    "room is waited for": Handler(
+        ("disk is full",) * 4,
+        "tuner/training/run.py",
+        'patiently(lambda _: self._save(), no_room, f"room in {self.folder}")',
+        "self._save()",
+    ),
+    "one process runs a search": Handler(
+        ("search is started twice",) * 2,
+        "tuner/study/store/process.py",
+        "    if not process or process == this_process() or has_ended(process):",
+        "    if True:",
+    ),
+    "training goes on where it was": Handler(
+        ("power is cut", "all workers are killed"),
+        "tuner/training/run.py",
+        "        self.training.load_state_dict(state, trained_state(best))",
+        "        self.training.epoch = state['epoch']",
+    ),
+}
