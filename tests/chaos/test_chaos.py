@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chaos.suite import disturbed, undisturbed
+from tests.chaos.handlers import HANDLERS
+from tests.chaos.suite import ROOT, disturbed, undisturbed
 
 
 @pytest.fixture(scope="module")
@@ -12,14 +13,26 @@ def expected(drawn, tmp_path_factory):
     return undisturbed(drawn, tmp_path_factory.mktemp("chaos") / "undisturbed")
 
 
-@pytest.mark.parametrize(
-    "kinds",
-    [
-        ["bits of features flip", "all workers are killed", "results are deleted"],
-        ["features are those of another video", "power is cut and bits of a checkpoint flip"],
-    ],
-    ids=["running", "stopped"],
-)
-def test_a_search_with_faults_ends_as_one_without(kinds, expected, drawn, tmp_path):
+def test_a_search_with_faults_ends_as_one_without(expected, drawn, tmp_path):
+    kinds = [
+        "features are those of another video",
+        "bits of features flip",
+        "results are deleted",
+        "power is cut and bits of a checkpoint flip",
+    ]
     outcome = disturbed(drawn, tmp_path / "disturbed", expected, kinds, seed=0)
     assert outcome.wrong == [], (tmp_path / "disturbed" / "log").read_text()
+    assert outcome.met == [True] * len(kinds)
+
+
+def test_without_checks_it_does_not(expected, drawn, tmp_path):
+    root = HANDLERS["rows of stored arrays are checked"].taken_out(tmp_path / "product")
+    outcome = disturbed(
+        drawn, tmp_path / "a", expected, ["bits of features flip"] * 2, seed=0, root=root
+    )
+    assert outcome.wrong or not all(outcome.met)
+
+
+@pytest.mark.parametrize("handler", HANDLERS.values(), ids=HANDLERS)
+def test_what_is_taken_out_is_there(handler):
+    assert (ROOT / handler.file).read_text().count(handler.code) == 1
