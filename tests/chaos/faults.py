@@ -28,6 +28,7 @@ FAULTS: dict[str, Fault] = {
         processes.raylet_is_killed,
         files.bits_of_features_flip,
         files.features_are_cut,
+        files.last_pages_of_features_are_zero,
         files.features_are_those_of_another_video,
         files.bits_of_frames_flip,
         files.cache_is_deleted,

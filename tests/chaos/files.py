@@ -10,6 +10,8 @@ from pathlib import Path
 
 from tests.chaos.harm import Harmed, Met, cut, done, exchange, flip, mended
 
+_PAGE = 4096  # bytes
+
 
 def bits_of_features_flip(search: Harmed) -> Met:
     return _arrays(search, "features", lambda path: flip(path, search.draw))
@@ -17,6 +19,16 @@ def bits_of_features_flip(search: Harmed) -> Met:
 
 def features_are_cut(search: Harmed) -> Met:
     return _arrays(search, "features", lambda path: cut(path, search.draw))
+
+
+def last_pages_of_features_are_zero(search: Harmed) -> Met:
+    """As after a power cut, where the system knew the length before it had the content."""
+
+    def blank(path: Path) -> None:
+        content = path.read_bytes()
+        exchange(path, content[:-_PAGE] + bytes(min(_PAGE, len(content))))
+
+    return _arrays(search, "features", blank)
 
 
 def features_are_those_of_another_video(search: Harmed) -> Met:
