@@ -65,12 +65,6 @@ HANDLERS = {
         '                self._damaged(key, ValueError("it does not end as it was written"))',
         "                pass",
     ),
-    "what is damaged is made again": Handler(
-        ("features are cut",) * 2,
-        "data/files/whole.py",
-        "        with suppress(DamagedFile):\n            return action()\n",
-        "        return action()\n",
-    ),
     "checkpoints are checked": Handler(
         ("power is cut and bits of a checkpoint flip",) * 4,
         "models/tensors.py",
