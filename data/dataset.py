@@ -232,7 +232,7 @@ def load(
     opened, rejects = open_videos(paths, fps, most=most, on_video=progress, on_bring=on_bring)
     cut = [Reject.cut(video.name, video.info) for video in opened.values() if video.info.damage]
     if damaged == "leave_out":
-        rejects += [replace(reject, used=0, until=0.0) for reject in cut]
+        rejects += [reject.left_out for reject in cut]
         opened = {name: video for name, video in opened.items() if not video.info.damage}
         cut = []
     table, more, warnings = expand(file, opened, unit, frame_numbers, gaps=gaps, task=task)

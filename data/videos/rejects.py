@@ -40,14 +40,23 @@ class Reject:
         return cls(video, info.path, info.damage, declared, len(info), info.duration, ends)
 
     @property
+    def left_out(self) -> Reject:
+        """The same where damaged videos are not used."""
+        return replace(self, used=0, until=0.0)
+
+    @property
+    def part(self) -> str:
+        """Which part is used."""
+        return (
+            f"{self.used} of {self.declared} frames, to {self.until:.2f} of {self.ends:.2f} seconds"
+        )
+
+    @property
     def told(self) -> str:
         """It in a line."""
         if not self.used:
             return f"left out: {self.video}: {self.reason} ({self.path})"
-        return (
-            f"used in part: {self.video}: {self.reason}; {self.used} of {self.declared} frames, to "
-            f"{self.until:.2f} of {self.ends:.2f} seconds ({self.path})"
-        )
+        return f"used in part: {self.video}: {self.reason}; {self.part} ({self.path})"
 
 
 def write_rejects(rejects: list[Reject], folder: Path) -> Path | None:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,26 @@ from typing import Any
 import numpy as np
 
 from data.errors import VideoError
+from data.files.image_folder import images_of
 from data.videos.decoding.ring import Ring
+from data.videos.decoding.stream import OnShare, silent
 from data.videos.info import VideoInfo
 
-_PATIENCE = 120.0  # seconds that an answer may take
-_SLOWEST = 2**20  # bytes a second, at which files are read at least
+_PATIENCE = 120.0  # seconds without a sign of life
+_SLOWEST = 50_000  # bytes a second, at which files are decoded at least
+_LOOK = 0.2  # seconds that it is waited for, before who waits may think of it again
 _PAUSES = (0.0, 1.0, 4.0, 10.0)  # seconds, before it is tried again
 _CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 _KEPT = min(max(os.cpu_count() or 1, 4), 16)  # processes that wait for work, at most
 _ROOT = str(Path(__file__).parents[3])
 _SERVE = "from data.videos.decoding.child import serve; serve()"
 _PROGRAM = f"import sys; sys.path.insert(0, {_ROOT!r}); {_SERVE}"
+
+OnWait = Callable[[], None]
+
+
+def nothing() -> None:
+    """Done while nothing comes."""
 
 
 class Ended(Exception):
@@ -70,18 +79,22 @@ class _Decoder:
         except OSError as error:
             raise self._ended() from error
 
-    def answer(self, patience: float) -> tuple[Any, ...]:
+    def answer(self, patience: float, on_wait: OnWait = nothing) -> tuple[Any, ...]:
         """What it says next.
 
         Raises:
             Ended: it says nothing for `patience` seconds, or is gone.
         """
+        heard = time.monotonic()
         try:
-            while self.connection.poll(patience):
+            while time.monotonic() - heard < patience:
+                if not self.connection.poll(_LOOK):
+                    on_wait()
+                    continue
                 said = self.connection.recv()
                 if said[0] != "ready":
                     return said
-                self._ready = True
+                self._ready, heard = True, time.monotonic()
         except (EOFError, OSError) as error:
             raise self._ended() from error
         raise Ended(f"no answer in {patience:.0f} seconds", by_file=True)
@@ -126,34 +139,59 @@ class _Idle:
 _idle = _Idle()
 
 
-def call(what: str, path: Path) -> VideoInfo:
-    """Have `look` or `measure` of `data.videos.decoding.measure` done.
+def call(
+    what: str,
+    path: Path,
+    *values: Any,
+    careful: Sequence[Any] | None = None,
+    on_share: OnShare = silent,
+) -> Any:
+    """Have `look` or `measure` of `data.videos.decoding.measure` done, or `survey`.
+
+    Args:
+        values: what else these take.
+        careful: taken in place of `values` after the file has made the process crash or hang.
+        on_share: called with the share that is done, again and again; what it raises ends it.
 
     Raises:
-        VideoError: as of these; or the file ended two processes.
+        VideoError: as of these; or the file ended two processes, or takes too long.
     """
     attempts = _Attempts("no decoder opens it")
     while True:
         try:
-            kind, value = _called(what, path)
+            kind, value = _called(what, path, values, on_share)
         except Ended as ended:
             attempts.after(ended)
+            values = tuple(careful) if careful and ended.by_file else values
             continue
         if kind == "failed":
             raise value
         return value
 
 
-def _called(what: str, path: Path) -> tuple[str, Any]:
+def _called(what: str, path: Path, values: Sequence[Any], on_share: OnShare) -> tuple[str, Any]:
     decoder = _idle.take()
+    limit = _PATIENCE + _size(path) / _SLOWEST
+    until, share = time.monotonic() + limit, 0.0
+
+    def on_wait() -> None:
+        on_share(share)
+
     try:
-        decoder.send(what, path)
-        answer = decoder.answer(_patience(path))
+        decoder.send(what, path, *values)
+        while True:
+            kind, value = decoder.answer(_PATIENCE, on_wait)
+            if kind != "reached":
+                break
+            share = max(share, value)
+            on_share(share)
+            if time.monotonic() > until:
+                raise VideoError(f"it is given up after {limit:.0f} seconds, {share:.0%} decoded")
     except BaseException:  # Ctrl-C, too: its answer must not be taken for that of the next file
         decoder.end()
         raise
     _idle.give(decoder)
-    return answer
+    return kind, value
 
 
 class _Attempts:
@@ -179,13 +217,16 @@ class _Attempts:
         time.sleep(self._pauses.pop(0))
 
 
-def read(info: VideoInfo, path: Path, wanted: np.ndarray) -> Iterator[np.ndarray]:
+def read(
+    info: VideoInfo, path: Path, wanted: np.ndarray, on_wait: OnWait = nothing
+) -> Iterator[np.ndarray]:
     """Decode a video, and yield the frames that are wanted, uint8 ``[H, W, 3]``.
 
     A frame is good for as long as anybody holds it.
 
     Args:
         wanted: ``[N]``, for each frame.
+        on_wait: called again and again while no frame comes; what it raises ends it.
 
     Raises:
         VideoError: it does not decode as far; the frames before were yielded.
@@ -193,7 +234,7 @@ def read(info: VideoInfo, path: Path, wanted: np.ndarray) -> Iterator[np.ndarray
     start, attempts = 0, _Attempts("it does not decode")
     while True:
         try:
-            for number, frame in _read(info, path, wanted, start):
+            for number, frame in _read(info, path, wanted, start, on_wait):
                 start = number + 1
                 yield frame
             return
@@ -202,17 +243,16 @@ def read(info: VideoInfo, path: Path, wanted: np.ndarray) -> Iterator[np.ndarray
 
 
 def _read(
-    info: VideoInfo, path: Path, wanted: np.ndarray, start: int
+    info: VideoInfo, path: Path, wanted: np.ndarray, start: int, on_wait: OnWait
 ) -> Iterator[tuple[int, np.ndarray]]:
     ring = Ring(info.height * info.width * 3)
     decoder = _idle.take()
     whole = False
-    patience = _patience(path)
     try:
         decoder.send("read", info, path, np.flatnonzero(wanted), start, ring.slot_bytes, ring.slots)
         ring.share(decoder.connection)
         while True:
-            kind, *values = decoder.answer(patience)
+            kind, *values = decoder.answer(_PATIENCE, on_wait)
             if kind == "frame":
                 number, slot, shape = values
                 yield number, ring.frame(slot, shape)
@@ -220,7 +260,7 @@ def _read(
                     decoder.send("free", ring.free.popleft())
             elif kind == "large":  # than the others: it came whole
                 yield tuple(values)
-            else:
+            elif kind != "reached":
                 whole = True
                 if kind == "failed":
                     raise values[0]
@@ -245,8 +285,10 @@ def _stopped(decoder: _Decoder) -> bool:
     return True
 
 
-def _patience(path: Path) -> float:
+def _size(path: Path) -> int:
+    """Bytes of a file, or of the images in a folder."""
     try:
-        return _PATIENCE + path.stat().st_size / _SLOWEST
+        files = images_of(path) if path.is_dir() else [path]
+        return sum(file.stat().st_size for file in files)
     except OSError:
-        return _PATIENCE
+        return 0

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from pathlib import Path
@@ -20,11 +20,20 @@ import numpy as np
 from data.errors import VideoError
 from data.videos.decoding.measure import frames, look, measure
 from data.videos.decoding.pictures import Pictures
-from data.videos.decoding.stream import reason
+from data.videos.decoding.stream import OnShare, reason
 from data.videos.info import VideoInfo
 
-_ASKED = {"look": look, "measure": measure}
 _LOOKS = 2.0  # seconds between two looks at whether anybody is there
+_SIGNS = 0.2  # seconds between two signs of life
+
+
+def _survey(*values: Any) -> Any:
+    from data.videos.decoding.survey import survey  # takes a while to load, and few ask for it
+
+    return survey(*values)
+
+
+_ASKED: dict[str, Callable[..., Any]] = {"look": look, "measure": measure, "survey": _survey}
 
 
 def serve() -> None:
@@ -38,7 +47,7 @@ def serve() -> None:
         try:
             what, *values = connection.recv()
             if what in _ASKED:
-                _answer(connection, what, values[0])
+                _answer(connection, what, *values)
             elif what == "read":
                 _read(connection, *values)
         except (EOFError, OSError):
@@ -51,15 +60,28 @@ def _end_with_parent(parent: int) -> None:
     os._exit(0)
 
 
-def _answer(connection: Connection, what: str, path: Path) -> None:
+def _signs(connection: Connection) -> OnShare:
+    """Says now and then how far it is."""
+    said = time.monotonic()
+
+    def say(share: float) -> None:
+        nonlocal said
+        if time.monotonic() - said >= _SIGNS:
+            said = time.monotonic()
+            connection.send(("reached", share))
+
+    return say
+
+
+def _answer(connection: Connection, what: str, path: Path, *values: Any) -> None:
     try:
-        info = _ASKED[what](path)
+        found = _ASKED[what](path, *values, _signs(connection))
     except VideoError as error:
         connection.send(("failed", VideoError(str(error))))
     except Exception as error:  # whatever damage makes of Python's
         connection.send(("failed", VideoError(f"no decoder opens it ({reason(error)})")))
     else:
-        connection.send(("done", info))
+        connection.send(("done", found))
 
 
 class _Stop(Exception):
@@ -83,7 +105,7 @@ def _read(
     needed[wanted] = True
     needed[:start] = False
     try:
-        _send(ring, info, path, needed)
+        _send(ring, info, path, needed, _signs(connection))
     except _Stop:
         end: tuple[Any, ...] = ("done",)
     except OSError as error:
@@ -99,10 +121,11 @@ def _read(
     connection.send(end)
 
 
-def _send(ring: _Slots, info: VideoInfo, path: Path, needed: np.ndarray) -> None:
+def _send(ring: _Slots, info: VideoInfo, path: Path, needed: np.ndarray, sign: OnShare) -> None:
     picture = Pictures()
     for number, frame in enumerate(frames(info, path)):
         ring.listen()
+        sign(number / len(info))
         if needed[number]:
             ring.put(number, picture(frame))
 

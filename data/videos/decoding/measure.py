@@ -11,7 +11,15 @@ import numpy as np
 
 from data.errors import VideoError
 from data.videos.decoding.pictures import upright_size
-from data.videos.decoding.stream import Packets, opened, read_packets, reason
+from data.videos.decoding.stream import (
+    OnShare,
+    Packets,
+    opened,
+    reached,
+    read_packets,
+    reason,
+    silent,
+)
 from data.videos.info import VideoInfo
 from data.videos.times import clean_times
 
@@ -23,19 +31,42 @@ class Damaged(VideoError):
     """Decoding can't go on; the frames before were right."""
 
 
-def look(path: Path) -> VideoInfo:
+def look(path: Path, on_share: OnShare = silent) -> VideoInfo:
     """A video by its packets if these can be relied on, else by decoding it.
 
     Raises:
         VideoError: no decoder opens it; the message says why.
     """
+    packets = packets_of(path, on_share)
+    return by_packets(path, packets) or _measured(path, packets, on_share)
+
+
+def measure(path: Path, on_share: OnShare = silent) -> VideoInfo:
+    """A video by decoding all of it; what comes after damage is not counted.
+
+    Raises:
+        VideoError: none of its frames decodes.
+    """
+    return _measured(path, packets_of(path, on_share), on_share)
+
+
+def packets_of(path: Path, on_share: OnShare) -> Packets:
+    """As of `read_packets`; a share of nothing is told now and then.
+
+    Raises:
+        VideoError: it can't be opened, or has no packets.
+    """
     if path.stat().st_size == 0:
         raise VideoError("the file is empty (0 bytes)")
-    packets = read_packets(path)
+    return read_packets(path, lambda share: on_share(0.0))
+
+
+def by_packets(path: Path, packets: Packets) -> VideoInfo | None:
+    """A video as its packets have it; None if these can't be relied on."""
     if packets.shown is None:
-        return measure(path, packets)
+        return None
     if packets.first is None or packets.first.pts != packets.shown[0]:
-        return measure(path, packets)
+        return None
     height, width = upright_size(packets.first)
     starts = packets.shown * packets.time_base
     fps = _rate(starts, packets.rate)
@@ -44,35 +75,59 @@ def look(path: Path) -> VideoInfo:
     return _with_damage(info, packets, "")
 
 
-def measure(path: Path, packets: Packets | None = None) -> VideoInfo:
-    """A video by decoding all of it; what comes after damage is not counted.
-
-    Raises:
-        VideoError: none of its frames decodes.
-    """
-    packets = packets or read_packets(path)
-    shown: list[int | None] = []
-    decoded: list[int | None] = []
-    height = width = 0
-    stopped = ""
+def _measured(path: Path, packets: Packets, on_share: OnShare) -> VideoInfo:
+    decoded = Decoded()
     with opened(path) as (container, stream):
-        try:
-            for frame in _decoded(container, stream):
-                if not shown:
-                    height, width = upright_size(frame)
-                shown.append(frame.pts)
-                decoded.append(frame.dts)
-        except Damaged as error:
-            stopped = str(error)
-    if not shown:
-        raise VideoError(f"none of its frames decodes{f' ({stopped})' if stopped else ''}")
-    starts = _starts(shown, decoded, packets)
-    fps = _rate(starts, packets.rate)
-    start = float(starts[0]) if np.isfinite(starts[0]) else packets.begins
-    times = clean_times(starts, fps)
-    info = VideoInfo(path, times, fps, width, height, "measured", start=start)
-    cut = "" if packets.whole else "its data can't be read further"
-    return _with_damage(info, packets, stopped or cut)
+        for frame in all_frames(container, stream, on_share):
+            if isinstance(frame, Damaged):
+                decoded.stopped = str(frame)
+                break
+            decoded.take(frame)
+    return decoded.info(path, packets)
+
+
+class Decoded:
+    """The frames of a video that decode before the first damage.
+
+    Attributes:
+        stopped: what is wrong then; empty if nothing is.
+    """
+
+    def __init__(self) -> None:
+        self.stopped = ""
+        self._shown: list[int | None] = []
+        self._decoded: list[int | None] = []
+        self._size = (0, 0)
+
+    def take(self, frame: Any) -> None:
+        if not self._shown:
+            self._size = upright_size(frame)
+        self._shown.append(frame.pts)
+        self._decoded.append(frame.dts)
+
+    def are(self, info: VideoInfo, base: Any) -> bool:
+        """Whether they are those of `info`, and all of them, as `frames` compares them."""
+        if self.stopped or len(self._shown) != len(info):
+            return False
+        return all(_expected(info, number, pts, base) for number, pts in enumerate(self._shown))
+
+    def info(self, path: Path, packets: Packets) -> VideoInfo:
+        """The video that has these frames.
+
+        Raises:
+            VideoError: there are none.
+        """
+        if not self._shown:
+            why = f" ({self.stopped})" if self.stopped else ""
+            raise VideoError(f"none of its frames decodes{why}")
+        starts = _starts(self._shown, self._decoded, packets)
+        fps = _rate(starts, packets.rate)
+        start = float(starts[0]) if np.isfinite(starts[0]) else packets.begins
+        times = clean_times(starts, fps)
+        height, width = self._size
+        info = VideoInfo(path, times, fps, width, height, "measured", start=start)
+        cut = "" if packets.whole else "its data can't be read further"
+        return _with_damage(info, packets, self.stopped or cut)
 
 
 def frames(info: VideoInfo, path: Path) -> Iterator[Any]:
@@ -84,10 +139,12 @@ def frames(info: VideoInfo, path: Path) -> Iterator[Any]:
     count = 0
     with opened(path) as (container, stream):
         base = stream.time_base
-        for frame in _decoded(container, stream, "it does not decode to its end: "):
+        for frame in all_frames(container, stream):
+            if isinstance(frame, Damaged):
+                raise Damaged(f"it does not decode to its end: {frame}")
             if count == len(info):
                 raise Damaged(f"it has more than the {count} frames that its packets promise")
-            if not info.measured and not _expected(info, count, frame, base):
+            if not info.measured and not _expected(info, count, frame.pts, base):
                 raise Damaged(
                     f"it does not decode to its end: after frame {count} some are missing"
                 )
@@ -99,26 +156,34 @@ def frames(info: VideoInfo, path: Path) -> Iterator[Any]:
         raise Damaged(f"only {count} of its {len(info)} frames decode")
 
 
-def _decoded(container: Any, stream: Any, what: str = "") -> Iterator[Any]:
-    source = container.decode(stream)
+def all_frames(container: Any, stream: Any, on_share: OnShare = silent) -> Iterator[Any]:
+    """All frames of a stream, as PyAV's; and between them, where some don't decode, a `Damaged`."""
+    packets = container.demux(stream)
     while True:
         try:
-            frame = next(source, None)
+            packet = next(packets, None)
         except Exception as error:  # damage brings out errors of all kinds
-            raise Damaged(f"{what}{reason(error)}") from error
-        if frame is None:
+            yield Damaged(reason(error))
             return
-        yield frame
+        if packet is None:
+            return
+        on_share(reached(container, packet))
+        try:
+            decoded = packet.decode()
+        except Exception as error:  # as above
+            yield Damaged(reason(error))
+            continue
+        yield from decoded
 
 
-def _expected(info: VideoInfo, number: int, frame: Any, base: Any) -> bool:
+def _expected(info: VideoInfo, number: int, pts: int | None, base: Any) -> bool:
     """Whether a frame is shown when that of this number should be."""
-    if frame.pts is None or base is None:
+    if pts is None or base is None:
         return False
     times = info.times
     around = times[max(number - 1, 0) : number + 2]
     gap = float(np.diff(around).min()) if len(around) > 1 else 1 / info.fps
-    return abs(frame.pts * float(base) - info.start - times[number]) < _APART * gap
+    return abs(pts * float(base) - info.start - times[number]) < _APART * gap
 
 
 def _starts(shown: list[int | None], decoded: list[int | None], packets: Packets) -> np.ndarray:

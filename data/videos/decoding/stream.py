@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from data.errors import VideoError
+
+OnShare = Callable[[float], None]  # called with the share of a file that is done
 
 _LEAST = 8  # bytes that a frame takes in a file
 _MOST_PIXELS = 2**27  # of a picture: a header that promises more is damaged, or made to harm
@@ -29,6 +31,7 @@ class Packets:
     Attributes:
         shown: ``[N]`` when each is shown, in units of the time base, increasing; None if the packets
             don't tell, and only decoding does.
+        promised: the number of frames in the file's header; 0: it does not say.
         declared: the number of frames that the file promises, by its header or its packets.
         begins: seconds at which the stream begins, in the file's time.
         ends: seconds from there at which it promises to end; 0 if it does not say.
@@ -39,6 +42,7 @@ class Packets:
     shown: np.ndarray | None
     time_base: float
     rate: float
+    promised: int
     declared: int
     begins: float
     ends: float
@@ -95,7 +99,16 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
         yield container, stream
 
 
-def read_packets(path: Path) -> Packets:
+def silent(share: float) -> None:
+    """Tell nobody."""
+
+
+def reached(container: Any, packet: Any) -> float:
+    """The share of a file that lies before a packet; 0 if that is not known."""
+    return min(1.0, (packet.pos or 0) / (container.size or 1))
+
+
+def read_packets(path: Path, on_share: OnShare = silent) -> Packets:
     """Read the packets of a video's stream.
 
     Raises:
@@ -115,6 +128,7 @@ def read_packets(path: Path) -> Packets:
             except Exception:  # damage; what lies before it was read
                 whole = False
                 break
+            on_share(reached(container, packet))
             if decoding:
                 try:
                     first = next(iter(packet.decode()), None)
@@ -147,6 +161,7 @@ def read_packets(path: Path) -> Packets:
             _in_order(shown, decoded) if surely and time_base else None,
             time_base,
             rate,
+            max(promised, 0),
             max(promised if sensible else 0, len(shown)),
             begins,
             ends,

@@ -7,47 +7,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from data.errors import VideoError
-from data.videos.decode import probe, read_frames
+from data.videos.decode import measure, probe, read_frames, survey
 from data.videos.decoding import apart
+from tests.damage import spoil
 
-# The decoder's process, in which files of some names do harm.
-HARMFUL = """
-import os, signal, sys, time
-sys.path.insert(0, {root!r})
-from data.videos.decoding import child, measure, stream
-true = stream.opened
-def harmful(path):
-    for name, harm in (("crash", lambda: os.kill(os.getpid(), signal.SIGSEGV)),
-                       ("hang", lambda: time.sleep(600)), ("exit", lambda: os._exit(1))):
-        if name in str(path):
-            harm()
-    return true(path)
-stream.opened = measure.opened = harmful
-child.serve()
-"""
-
-
-@pytest.fixture(autouse=True)
-def idle(monkeypatch: pytest.MonkeyPatch) -> Iterator[apart._Idle]:
-    """Decoders of this test alone."""
-    idle = apart._Idle()
-    monkeypatch.setattr(apart, "_idle", idle)
-    yield idle
-    for decoder in idle._decoders:
-        decoder.end()
-
-
-@pytest.fixture
-def harmful(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "_PROGRAM", HARMFUL.format(root=apart._ROOT))
-    monkeypatch.setattr(apart, "_PAUSES", (0.0, 0.0))
+pytestmark = pytest.mark.usefixtures("idle")
 
 
 def test_a_file_that_makes_the_decoder_crash_is_told(harmful, make_video, tmp_path):
@@ -62,6 +32,43 @@ def test_a_file_on_which_the_decoder_hangs_is_told(harmful, make_video, tmp_path
     monkeypatch.setattr(apart, "_PATIENCE", 2.0)
     with pytest.raises(VideoError, match="no answer in"):
         probe(make_video(tmp_path / "hang.mp4"))
+
+
+def test_a_file_that_makes_the_decoder_crash_after_damage_is_used_up_to_there(
+    harmful, make_video, tmp_path
+):
+    bad = make_video(tmp_path / "beyond.avi", frames=60)
+    spoil(bad, 30)
+    found, whole = survey(bad), survey(bad.rename(tmp_path / "v.avi"))
+    assert len(found.times) == 30 < len(whole.times)  # which goes on after damage
+    for one in (found, whole):
+        assert one.info is not None and (len(one.info), one.info.declared) == (30, 60)
+        assert "damaged at 3.00 seconds" in one.info.damage
+
+
+def test_who_decodes_for_long_is_waited_for_up_to_a_limit(
+    harmful, make_video, tmp_path, monkeypatch
+):
+    probe(make_video(tmp_path / "v.mp4"))  # the process has started
+    slow = probe(make_video(tmp_path / "slow.mp4", frames=40))
+    monkeypatch.setattr(apart, "_PATIENCE", 1.0)
+    monkeypatch.setattr(apart, "_SLOWEST", 100)  # bytes a second: the limit grows with the file
+    assert len(measure(slow)) == 40
+    monkeypatch.setattr(apart, "_SLOWEST", 1e9)
+    with pytest.raises(VideoError, match=r"given up after 1 seconds, [1-9].% decoded"):
+        measure(slow)
+
+
+def test_who_asks_can_stop_a_decoder_that_says_nothing(harmful, make_video, tmp_path):
+    begun = time.monotonic()
+
+    def stop(share: float) -> None:
+        if (tmp_path / "hang.mp4.begun").exists():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        survey(make_video(tmp_path / "hang.mp4"), on_share=stop)
+    assert time.monotonic() - begun < 20
 
 
 def test_who_is_ended_by_the_system_does_not_blame_the_file(harmful, make_video, tmp_path):
