@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from rich.table import Table
@@ -17,9 +19,9 @@ from data.errors import DataError
 from data.files.path import File
 from data.tools.checking.findings import Finding, by_video, duplicates, of_video
 from data.tools.checking.labels import Labelled, check_labels
-from data.tools.checking.measure import Asked, Measured, size_of
+from data.tools.checking.measure import Measured, measure, size_of
 from data.tools.checking.page import write_check
-from data.tools.checking.processes import Failed, Job, run, usable_cpus
+from data.tools.side_by_side import Alive, Stopped, side_by_side, usable_cpus
 from data.tools.source import Source, add_source, named_videos, parser, source_of
 from data.videos.rejects import Reject, write_rejects
 
@@ -29,11 +31,8 @@ python -m data check VIDEOS --labels labels.csv
 python -m data check configs/seals.yaml --out check
 python -m data check VIDEOS --dry-run
 """
-_MEASURE = "data.tools.checking.measure:measure"
 _THUMBNAILS, _PAGE = 4, 20e6  # of a video, and bytes of all of them in the page
 _BYTES = 4_000  # of a thumbnail
-_SILENCE = 60.0  # seconds without a frame, after which a decoder hangs
-_SLOWEST = 50_000  # bytes a second, below which a file is given up
 _TRIED, _TRY = 3, 3.0  # files that a dry run decodes a part of, and seconds of each
 _SHOWN, _OF_A_KIND = 30, 10  # videos, and findings of a kind that are of none, in the terminal
 
@@ -43,70 +42,76 @@ class Checked:
     """What a check found.
 
     Attributes:
-        measured: by the name of each video, its path below the folder.
+        measured, rejects: by the name of each video, its path below the folder.
+        rejects: what a search leaves out: videos that don't decode, or not to their end.
         labelled: None if there are no labels.
     """
 
     files: dict[str, File]
     measured: dict[str, Measured]
+    rejects: dict[str, Reject]
     findings: list[Finding]
     labelled: Labelled | None
-
-    @property
-    def rejects(self) -> list[Reject]:
-        """Videos that don't decode, or not to their end."""
-        lost = by_video(one for one in self.findings if one.level == "wrong")
-        return [
-            Reject(name, self.files[name], "; ".join(one.text for one in of_one))
-            for name, of_one in lost.items()
-        ]
 
 
 def check(source: Source, output: Output, *, processes: int | None = None) -> Checked:
     """Decode all videos of a source, and compare its labels with them.
 
     Args:
-        processes: None: as many as there are CPUs.
+        processes: that decode; None: as many as there are CPUs.
 
     Raises:
         DataError: there are no videos.
+        S3Error: videos or labels are on S3, and it can't be used.
     """
     files = named_videos(source.videos, endings=True)
-    most = int(min(_THUMBNAILS, _PAGE // (_BYTES * len(files))))
-    asked = [(file, most, source.settings.get("fps")) for file in files.values()]
-    found = _measured(asked, output, processes or usable_cpus())
+    found = _measured([*files.values()], source, output, processes or usable_cpus())
     measured = dict(zip(files, found, strict=True))
-    labelled = None if source.labels is None else check_labels(source, files, measured)
+    use = source.settings.get("damaged", "use") == "use"
+    rejects = {
+        name: reject
+        for name, one in measured.items()
+        if (reject := one.reject(name, files[name], use_damaged=use))
+    }
+    labelled = None
+    if source.labels is not None:
+        labelled = check_labels(source, files, measured, rejects)
     findings = [*labelled.findings] if labelled else []
-    findings += duplicates(measured, labelled.splits if labelled else {})
-    findings += [finding for name, one in measured.items() for finding in of_video(name, one)]
+    findings += duplicates(measured, files, labelled.splits if labelled else {})
+    for name, one in measured.items():
+        findings += of_video(name, one, rejects.get(name))
     findings.sort(key=lambda finding: finding.level != "wrong")
-    return Checked(files, measured, findings, labelled)
+    return Checked(files, measured, rejects, findings, labelled)
 
 
-def _measured(asked: Sequence[Asked], output: Output, processes: int) -> list[Measured]:
-    sizes = [size_of(file) for file, *_ in asked]
-    # The time that one may take grows with the file.
-    jobs = [
-        Job(_MEASURE, one, 2 * _SILENCE + size / _SLOWEST, _SILENCE)
-        for one, size in zip(asked, sizes, strict=True)
-    ]
-    done, told = np.zeros(len(jobs)), 0
-    found: dict[int, Measured] = {}
+def _measured(
+    files: Sequence[File], source: Source, output: Output, processes: int
+) -> list[Measured]:
+    sizes = [size_of(file) for file in files]
+    most = int(min(_THUMBNAILS, _PAGE // (_BYTES * len(files))))
+    fps = source.settings.get("fps")
+    done, told, lock = np.zeros(len(files)), 0, Lock()
     with output.bar("decoding videos, MB", max(1, sum(sizes) // 10**6)) as advance:
 
-        def beat(number: int, share: float) -> None:
+        def reach(number: int, share: float) -> None:
             nonlocal told
-            done[number] = max(done[number], share * sizes[number])
-            if (count := int(done.sum()) // 10**6 - told) > 0:
-                told += count
-                advance(count)
+            with lock:
+                done[number] = share * sizes[number]
+                if (count := int(done.sum()) // 10**6 - told) > 0:
+                    told += count
+                    advance(count)
 
-        for number, result in run(jobs, processes, beat):
-            failed = isinstance(result, Failed)
-            found[number] = Measured(sizes[number], error=result.reason) if failed else result
-            beat(number, 1.0)
-    return [found[number] for number in range(len(jobs))]
+        def one(number: int, alive: Alive) -> Measured:
+            def on_share(share: float) -> None:
+                alive()
+                reach(number, share)
+
+            measured = measure(files[number], most, fps, on_share)
+            reach(number, 1.0)
+            return measured
+
+        found = dict(side_by_side(one, range(len(files)), processes))
+    return [found[number] for number in range(len(files))]
 
 
 def expected(source: Source) -> tuple[int, int, float]:
@@ -115,18 +120,30 @@ def expected(source: Source) -> tuple[int, int, float]:
     sizes = [size_of(file) for file in files]
     order = sorted(range(len(files)), key=lambda number: sizes[number])
     tried = [order[len(order) // 2], *order[:: max(1, len(order) // _TRIED)][-_TRIED:]]
-    shares = np.zeros(len(tried))
-    reached, spent, begun = 0.0, 0.0, 0.0
-    jobs = [Job(_MEASURE, (files[number], 0, None), _TRY, _TRY) for number in tried]
-    for place, result in run(jobs, 1, shares.__setitem__):
-        if begun:  # the first one also waits for the process to start
-            reached += sizes[tried[place]] * (
-                1.0 if isinstance(result, Measured) else shares[place]
-            )
-            spent += time.monotonic() - begun
-        begun = time.monotonic()
+    reached, spent = 0.0, 0.0
+    for place, number in enumerate(tried):
+        share, seconds = _tried(files[number], source)
+        if place:  # the first one also waits for the process to start
+            reached += share * sizes[number]
+            spent += seconds
     rate = reached / spent * min(usable_cpus(), len(files)) if reached else float("inf")
     return len(files), sum(sizes), sum(sizes) / rate
+
+
+def _tried(file: File, source: Source) -> tuple[float, float]:
+    """The share of a file that is decoded in some seconds, and how many these are."""
+    begun, reached = time.monotonic(), 0.0
+
+    def on_share(share: float) -> None:
+        nonlocal reached
+        reached = share
+        if time.monotonic() - begun > _TRY:
+            raise Stopped
+
+    with suppress(Stopped):
+        measure(file, 0, source.settings.get("fps"), on_share)
+        reached = 1.0
+    return reached, time.monotonic() - begun
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -167,7 +184,7 @@ def main(arguments: list[str]) -> int:
     title = str(source.videos) + (f" and {source.labels}" if source.labels else "")
     page = args.out / "check.html"
     write_check(page, title, checked.measured, checked.findings, checked.labelled)
-    listed = write_rejects(checked.rejects, args.out)
+    listed = write_rejects([*checked.rejects.values()], args.out)
     wrong = sum(finding.level == "wrong" for finding in checked.findings)
     look = len(checked.findings) - wrong
     output.say(f"checked {len(checked.files):,} videos: {wrong} wrong, {look} to look at")
@@ -200,11 +217,11 @@ def _table(measured: Mapping[str, Measured], findings: Mapping[str, list[Finding
         right = column in ("frames/s", "frames")
         table.add_column(column, justify="right" if right else "left", overflow="fold")
     for name, of_one in findings.items():
-        found = measured[name].inspection
+        survey = measured[name].survey
         said = [f"{one.level}: {one.text}" for one in of_one]
         facts = [""] * 4
-        if found is not None:
-            size = f"{found.width}x{found.height}"
-            facts = [found.codec, size, f"{found.fps:.4g}", f"{found.decoded:,}"]
+        if survey is not None and (info := survey.info) is not None:
+            size = f"{info.width}x{info.height}"
+            facts = [survey.codec, size, f"{info.fps:.4g}", f"{len(info):,}"]
         table.add_row(name, *facts, "\n".join(said))
     return table

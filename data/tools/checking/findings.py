@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Literal
 
 from data.console import duration
 from data.errors import some
-from data.tools.checking.inspection import CONCEALED, Inspection
-from data.tools.checking.measure import Measured, Stretch
+from data.files.path import File
+from data.files.store import content_key
+from data.tools.checking.measure import Measured, variable_rate
+from data.videos.decoding.survey import Stretch, Survey
+from data.videos.rejects import Reject
 
 Level = Literal["wrong", "look"]
 
@@ -40,28 +42,29 @@ def by_video(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
     return found
 
 
-def of_video(name: str, measured: Measured) -> Iterator[Finding]:
-    """What is to be said of one video."""
-    found = measured.inspection
-    if found is None:
-        yield Finding("wrong", "unreadable", measured.error, name)
+def of_video(name: str, measured: Measured, reject: Reject | None) -> Iterator[Finding]:
+    """What is to be said of one video.
+
+    Args:
+        reject: what a search leaves out of it.
+    """
+    survey = measured.survey
+    if reject is not None:
+        yield Finding("wrong", _kind(survey), "; ".join(_left_out(survey, reject)), name)
+    if survey is None:
         return
-    if damage := [(start, end) for start, end, why in found.damage if why != CONCEALED]:
-        why = next(why for _, _, why in found.damage if why != CONCEALED)
-        yield Finding("wrong", "damaged", f"does not decode {_stretches(damage)} ({why})", name)
-    if concealed := [(start, end) for start, end, why in found.damage if why == CONCEALED]:
-        yield Finding(
-            "look", "picture errors", f"errors in the picture {_stretches(concealed)}", name
-        )
-    yield from _declared(name, found)
-    if found.variable_rate:
-        rate = f"frames come at a variable rate, {found.fps:.3g} a second on average"
+    if survey.concealed:
+        text = f"errors in the picture {_stretches(survey.concealed)}"
+        yield Finding("look", "picture errors", text, name)
+    if reject is None and survey.promised not in (0, len(survey.times)):
+        text = f"declares {survey.promised:,} frames, {len(survey.times):,} decode"
+        yield Finding("look", "frame count", text, name)
+    if variable_rate(survey.times) and survey.info is not None:
+        rate = f"frames come at a variable rate, {survey.info.fps:.3g} a second on average"
         yield Finding("look", "variable rate", rate, name)
-    if found.rotation:
-        turned = "is turned upright when it is read"
-        yield Finding(
-            "look", "rotated", f"stored turned by {found.rotation} degrees; {turned}", name
-        )
+    if survey.stored:
+        text = f"stored {survey.stored}; is turned upright when it is read"
+        yield Finding("look", "rotated", text, name)
     for kind, stretches in (("black", measured.black), ("frozen", measured.frozen)):
         if stretches:
             what = "is black" if kind == "black" else "does not change"
@@ -69,24 +72,29 @@ def of_video(name: str, measured: Measured) -> Iterator[Finding]:
     if measured.jumps:
         places = some((f"by {by:+.1f} s after {_clock(at)}" for at, by in measured.jumps), 3)
         yield Finding("look", "clock jumps", f"the clock jumps {places}", name)
-    for remark in found.remarks:
+    for remark in survey.info.remarks if survey.info else ():
         yield Finding("look", "images", remark, name)
 
 
-def _declared(name: str, found: Inspection) -> Iterator[Finding]:
-    end = float(found.times.max()) + 1 / found.fps
-    # Of a file that was cut off, some headers count frames, and FFmpeg corrects their seconds.
-    length = max(found.length or 0, (found.declared or 0) / found.fps)
-    absurd = length > 100 * end + 60
-    if not absurd and end < 0.9 * length - 0.5:
-        text = f"ends after {_clock(end)} of the {_clock(length)} that it declares"
-        yield Finding("wrong", "cut short", text, name)
-    elif found.declared is not None and found.declared != found.decoded:
-        text = f"declares {found.declared:,} frames, {found.decoded:,} decode"
-        yield Finding("look", "frame count", text, name)
+def _kind(survey: Survey | None) -> str:
+    if survey is None or (survey.info is None and not len(survey.times)):
+        return "unreadable"
+    return "damaged" if survey.damage or survey.info is None else "cut short"
 
 
-def duplicates(measured: Mapping[str, Measured], splits: Mapping[str, str]) -> Iterator[Finding]:
+def _left_out(survey: Survey | None, reject: Reject) -> Iterator[str]:
+    yield f"used in part: {reject.reason}" if reject.used else f"left out: {reject.reason}"
+    if reject.used:
+        yield reject.part
+    if survey is not None and survey.damage and len(survey.times):
+        yield f"does not decode {_stretches(survey.damage)}"
+        if reject.used and (beyond := len(survey.times) - reject.used):
+            yield f"{beyond:,} frames after the first damage decode, and are not used"
+
+
+def duplicates(
+    measured: Mapping[str, Measured], files: Mapping[str, File], splits: Mapping[str, str]
+) -> Iterator[Finding]:
     """Videos with the same bytes, or that show the same.
 
     Args:
@@ -94,12 +102,12 @@ def duplicates(measured: Mapping[str, Measured], splits: Mapping[str, str]) -> I
     """
     same: dict[str, list[str]] = {}
     for name, one in measured.items():
-        if one.pictures:
-            same.setdefault(one.pictures, []).append(name)
+        if one.survey is not None and one.survey.digest:
+            same.setdefault(one.survey.digest, []).append(name)
     for names in same.values():
         if len(names) < 2:
             continue
-        copies = len({measured[name].content for name in names}) == 1
+        copies = _copies([files[name] for name in names])
         what = "copies of one file" if copies else "the same pictures in different files"
         apart = {splits[name] for name in names if name in splits}
         if len(apart) > 1:
@@ -109,15 +117,11 @@ def duplicates(measured: Mapping[str, Measured], splits: Mapping[str, str]) -> I
             yield Finding("look", "duplicates", f"{what}: {some(names)}")
 
 
-def alike(classes: Iterable[str]) -> Iterator[Finding]:
-    """Classes that differ in case or blanks alone."""
-    plain = {label: "".join(label.split()).casefold() for label in classes}
-    for one, other in combinations(sorted(plain), 2):
-        if plain[one] == plain[other]:
-            text = (
-                f"classes '{one}' and '{other}' differ in case or blanks alone: write one of them"
-            )
-            yield Finding("wrong", "classes", text)
+def _copies(files: Iterable[File]) -> bool:
+    try:
+        return len({content_key(file) for file in files}) == 1
+    except OSError:  # it has gone since it was decoded
+        return False
 
 
 def _stretches(stretches: list[Stretch]) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from data.errors import DataError, some
@@ -16,11 +15,10 @@ from data.labels.file import LabelFile, read_labels, read_splits
 from data.labels.groups import Groups, find_videos, group_videos
 from data.labels.splits import check_splits, remarks
 from data.labels.table import Unit, expand
-from data.tools.checking.findings import Finding, alike
-from data.tools.checking.inspection import Inspection
+from data.tools.checking.findings import Finding
 from data.tools.checking.measure import Measured
 from data.tools.source import Source
-from data.videos.info import VideoInfo
+from data.videos.rejects import Reject
 from data.videos.video import Video
 
 
@@ -44,12 +42,15 @@ class Labelled:
 
 
 def check_labels(
-    source: Source, files: Mapping[str, File], measured: Mapping[str, Measured]
+    source: Source,
+    files: Mapping[str, File],
+    measured: Mapping[str, Measured],
+    rejects: Mapping[str, Reject],
 ) -> Labelled:
     """Check the labels of a source.
 
     Args:
-        files, measured: by the names of the files.
+        files, measured, rejects: by the names of the files.
     """
     found = Labelled()
     assert source.labels is not None
@@ -60,19 +61,22 @@ def check_labels(
         found.say("wrong", "labels", *error.problems)
         return found
     found.say("wrong", "labels", *file.problems)
-    paths, problems = find_videos(file, list(files.values()), source.videos)
+    notes = [*file.notes]
+    paths, problems = find_videos(file, list(files.values()), source.videos, notes.append)
+    found.say("look", "labels", *notes)
     found.say("wrong", "labels without a video", *problems)
     names = {path: name for name, path in files.items()}
     called = {video: names[path] for video, path in paths.items()}
-    videos = _videos(paths, called, measured, source)
-    for video in sorted(paths.keys() - videos.keys()):
-        found.say(
-            "wrong", "labels without frames", f"video '{video}' has labels, and does not decode"
-        )
+    videos = {}
+    for video, path in sorted(paths.items()):
+        if (reject := rejects.get(called[video])) and not reject.used:
+            text = f"video '{video}' has labels, and is left out: {reject.reason}"
+            found.say("wrong", "labels without frames", text)
+        else:
+            videos[video] = _video(video, path, measured[called[video]], source)
     if without := sorted(files.keys() - set(called.values())):
         text = f"{len(without)} of {len(files)} videos have no labels: {some(without)}"
         found.say("look", "videos without labels", text)
-    found.findings += alike(file.rows["label"].astype(str).unique())
     unit = _unit(file, source)
     table, problems, warnings = expand(file, videos, unit, source.numbers)
     found.say("wrong", "labels without frames", *problems)
@@ -95,36 +99,12 @@ def _unit(file: LabelFile, source: Source) -> Unit:
     return "video" if asked == "video" or (asked == "auto" and file.form == "video") else "frame"
 
 
-def _videos(
-    paths: Mapping[str, File],
-    called: Mapping[str, str],
-    measured: Mapping[str, Measured],
-    source: Source,
-) -> dict[str, Video]:
-    """Videos as a search would open them, made of what was measured."""
-    videos = {}
-    for video, path in paths.items():
-        found = measured[called[video]].inspection
-        if found is not None:
-            info = _info(path, found)
-            fps, most = source.settings.get("fps"), source.settings.get("max_frames")
-            videos[video] = Video(video, info, fps, "", most)
-    return videos
-
-
-def _info(path: File, found: Inspection) -> VideoInfo:
-    times = np.sort(found.times)
-    times = times if np.all(np.diff(times) > 0) else np.arange(len(times)) / found.fps
-    return VideoInfo(
-        path,
-        times,
-        found.fps,
-        found.width,
-        found.height,
-        declared=found.declared or 0,
-        numbers=found.numbers,
-        remarks=found.remarks,
-    )
+def _video(name: str, path: File, measured: Measured, source: Source) -> Video:
+    """A video as a search opens it, which is what was surveyed."""
+    assert measured.survey is not None and measured.survey.info is not None
+    info = replace(measured.survey.info, path=path)
+    settings = source.settings
+    return Video(name, info, settings.get("fps"), "", settings.get("max_frames"))
 
 
 def _unlabelled(table: pd.DataFrame, videos: Mapping[str, Video]) -> Iterator[Finding]:

@@ -45,14 +45,15 @@ def _body(
     labelled: Labelled | None,
 ) -> Iterator[str]:
     yield f"<h1>{text(title)}</h1>\n"
-    read = [one.inspection for one in measured.values() if one.inspection is not None]
-    seconds = sum(float(one.times.max()) + 1 / one.fps for one in read)
+    surveys = [one.survey for one in measured.values() if one.survey is not None]
+    read = [one.info for one in surveys if one.info is not None]
+    seconds = sum(info.duration for info in read)
     wrong = sum(finding.level == "wrong" for finding in findings)
     look = len(findings) - wrong
     figures = [
         (f"{len(measured):,}", "videos", ""),
         (duration(seconds), "of video", ""),
-        (f"{sum(one.decoded for one in read):,}", "frames that decode", ""),
+        (f"{sum(map(len, read)):,}", "frames that are used", ""),
         (megabytes(sum(one.size for one in measured.values())), "of files", ""),
         (f"{wrong:,}", "wrong", "wrong" if wrong else "good"),
         (f"{look:,}", "to look at", "look" if look else "good"),
@@ -106,7 +107,7 @@ def _mark(finding: Finding) -> str:
 def _row(
     name: str, measured: Measured, findings: Sequence[Finding], labelled: Labelled | None
 ) -> tuple[str, list[Cell]]:
-    found = measured.inspection
+    survey = measured.survey
     classes = labelled.classes.get(name, []) if labelled else []
     split = labelled.splits.get(name, "") if labelled else ""
     pictures = "".join(
@@ -117,16 +118,16 @@ def _row(
         f'<span class="found">{_mark(finding)} {text(finding.text)}</span>' for finding in findings
     )
     facts, cells = "", [number(None)] * 4
-    if found is not None:
-        facts = f"{found.codec}, {found.container}, {found.width} x {found.height}"
-        seconds = float(found.times.max()) + 1 / found.fps
-        frames = f"{found.decoded:,}"
-        if found.declared not in (None, found.decoded):
-            frames += f" of {found.declared:,}"
+    if survey is not None:
+        facts = f"{survey.codec}, {survey.container}"
+    if survey is not None and survey.info is not None:
+        info, seconds = survey.info, survey.info.duration
+        facts += f", {info.width} x {info.height}"
+        frames = f"{len(info):,}" + (f" of {info.declared:,}" if info.damage else "")
         cells = [
             number(seconds, duration(seconds) if seconds >= 10 else f"{seconds:.1f} s"),
-            number(found.fps, f"{found.fps:.4g}"),
-            number(found.decoded, frames),
+            number(info.fps, f"{info.fps:.4g}"),
+            number(len(info), frames),
             number(measured.size, megabytes(measured.size)),
         ]
     name_and_facts = (

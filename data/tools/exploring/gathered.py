@@ -6,22 +6,19 @@ from dataclasses import dataclass, field
 
 from data.console import Output
 from data.dataset import Dataset
-from data.tools.checking.measure import size_of
-from data.tools.checking.processes import Failed, Job, run, usable_cpus
-from data.tools.exploring.pictures import Shown, Wanted
+from data.tools.exploring.pictures import Shown, Wanted, make
 from data.tools.exploring.stretches import Example, Stretch, examples, stretches
+from data.tools.side_by_side import side_by_side, usable_cpus
 from data.tools.source import Source, named_videos
 from data.videos.rejects import Reject
 from data.videos.times import spread
 from data.videos.video import Video, open_videos
 
-_MAKE = "data.tools.exploring.pictures:make"
 _LARGEST = 28e6  # bytes of a page: what mail and phones take
 _PICTURES, _CLIPS = 14e6, 8e6  # bytes of all of them in a page, about
 _PICTURE, _CLIP = 7_000, 60_000  # bytes of one there
 _FEWEST, _MOST = 4, 10  # pictures of a video
 _EACH, _SECONDS = 3, 20.0  # examples of a class, and of how long a part of a video each is taken
-_SILENCE, _SLOWEST = 60.0, 50_000  # as of a check: seconds, and bytes a second
 
 
 @dataclass
@@ -74,14 +71,14 @@ def gather(source: Source, output: Output, *, processes: int | None = None) -> E
     clips: dict[str, list[Example]] = {name: [] for name in concerned}
     for one in chosen:
         clips[one.video].append(one)
-    jobs = [
-        _job(video, each if name in names else 0, clips[name]) for name, video in concerned.items()
+    wanted = [
+        _wanted(video, each if name in names else 0, clips[name])
+        for name, video in concerned.items()
     ]
     made: dict[str, Shown] = {}
-    with output.bar("decoding videos", len(jobs)) as advance:
-        for number, result in run(jobs, processes or usable_cpus(), lambda number, share: None):
-            failed = isinstance(result, Failed)
-            made[[*concerned][number]] = Shown(error=result.reason) if failed else result
+    with output.bar("decoding videos", len(wanted)) as advance:
+        for number, shown in side_by_side(make, wanted, processes or usable_cpus()):
+            made[[*concerned][number]] = shown
             advance()
     explored.videos = {name: explored.videos[name] for name in names}
     explored.shown = {name: made[name] for name in names}
@@ -115,6 +112,5 @@ def _chosen(explored: Explored) -> list[Example]:
     return examples(explored.dataset, explored.stretches, each, _SECONDS)[: int(_CLIPS // _CLIP)]
 
 
-def _job(video: Video, pictures: int, clips: list[Example]) -> Job:
-    wanted = Wanted(video.info, pictures, [(one.start, one.end) for one in clips])
-    return Job(_MAKE, wanted, 2 * _SILENCE + size_of(video.info.path) / _SLOWEST, _SILENCE)
+def _wanted(video: Video, pictures: int, clips: list[Example]) -> Wanted:
+    return Wanted(video.info, pictures, [(one.start, one.end) for one in clips])

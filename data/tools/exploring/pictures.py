@@ -1,4 +1,4 @@
-"""The pictures and clips of one video that a page shows, made in a process of its own."""
+"""The pictures and clips of one video that a page shows, made beside those of others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from data.errors import VideoError
 from data.tools.checking.measure import jpeg
-from data.tools.checking.processes import Beat
+from data.tools.side_by_side import Alive
 from data.videos.decode import read_frames
 from data.videos.info import VideoInfo
 from data.videos.times import nearest_frames, spread
@@ -61,7 +61,7 @@ class Shown:
     error: str = ""
 
 
-def make(wanted: Wanted, beat: Beat) -> Shown:
+def make(wanted: Wanted, alive: Alive) -> Shown:
     """Decode a video once, up to the last frame that is wanted."""
     info, shown = wanted.info, Shown()
     at = spread(len(info), min(wanted.pictures, len(info)))
@@ -70,15 +70,15 @@ def make(wanted: Wanted, beat: Beat) -> Shown:
     kept: dict[int, np.ndarray] = {}
     last = max(needed, default=-1)
     try:
-        with closing(read_frames(info)) as frames:
+        with closing(read_frames(info, on_wait=alive)) as frames:
             for number, frame in enumerate(frames):
-                beat(number / (last + 1))
+                alive()
                 if number in needed:
                     kept[number] = _narrow(frame, wanted.clip_width)
                 if number >= last:
                     break
-    except VideoError as error:
-        shown.error = str(error)
+    except (VideoError, OSError, MemoryError) as error:
+        shown.error = str(error) or "there is not enough memory for it"
     shown.pictures = [
         (float(info.times[number]), jpeg(_narrow(kept[number], wanted.width), 68))
         for number in at.tolist()

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import csv
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterable
 from fractions import Fraction
 from itertools import islice
@@ -17,7 +21,9 @@ from data.files.path import S3Path
 from data.tools.checking.measure import jumps
 from data.tools.drawing import sample
 from data.tools.drawing.sample import draw_video
+from data.videos.decoding import apart
 from tests.conftest import FOLDER, draw_number
+from tests.damage import spoil
 from tests.data.files.remote import put
 
 SIZE = (64, 128)
@@ -57,6 +63,12 @@ def test_a_folder_in_which_all_is_well(tool, tmp_path: Path, make_video):
     assert not (tmp_path / "out" / "rejects.csv").exists()
 
 
+def listed(folder: Path) -> dict[str, dict[str, str]]:
+    """The rows of a ``rejects.csv``, by their video."""
+    with (folder / "rejects.csv").open() as file:
+        return {row["video"]: row for row in csv.DictReader(file)}
+
+
 def test_what_does_not_decode_is_listed_with_its_reason(tool, tmp_path: Path, make_video):
     whole = make_video(tmp_path / "v" / "a.avi", frames=150)
     content = whole.read_bytes()
@@ -64,20 +76,74 @@ def test_what_does_not_decode_is_listed_with_its_reason(tool, tmp_path: Path, ma
     (tmp_path / "v" / "text.mp4").write_text("no video")
     (tmp_path / "v" / "empty.mov").touch()
     status, out, _ = tool("check", tmp_path / "v", "--out", tmp_path / "out")
-    assert status == 1 and "checked 4 videos: 4 wrong" in out
-    with (tmp_path / "out" / "rejects.csv").open() as file:
-        reasons = {row["video"]: row["reason"] for row in csv.DictReader(file)}
-    assert "0 bytes" in reasons["empty.mov"] and "can't be opened" in reasons["text.mp4"]
-    assert "of the 0:15.0 that it declares" in reasons["cut.avi"] and len(reasons) == 3
+    assert status == 1 and "checked 4 videos: 3 wrong" in out
+    rows = listed(tmp_path / "out")
+    assert "0 bytes" in rows["empty.mov"]["reason"] and rows["empty.mov"]["used"] == "0"
+    assert "can't be opened" in rows["text.mp4"]["reason"]
+    cut = rows["cut.avi"]
+    assert (cut["declared"], cut["ends"]) == ("150", "15.0")
+    part = f"{cut['used']} of 150 frames, to {float(cut['until']):.2f} of 15.00 seconds"
+    told = f"wrong: used in part: {cut['reason']}; {part}"
+    assert f"cut.avi mpeg4 128x32 10 {cut['used']} {told}" in found(out)
+    assert 80 < int(cut["used"]) < 120 and len(rows) == 3
 
 
-def test_a_crash_of_a_decoder_ends_no_check(tool, tmp_path: Path, make_video, monkeypatch):
-    make_video(tmp_path / "v" / "a.mp4", frames=3)
-    make_video(tmp_path / "v" / "b.mp4", frames=3)
-    monkeypatch.setattr("data.tools.check._MEASURE", "tests.data.tools.jobs:crash")
+def test_all_damage_is_named_and_what_is_used_ends_before_the_first(
+    tool, tmp_path: Path, make_video
+):
+    spoil(make_video(tmp_path / "v" / "a.avi", frames=60), 20)
+    spoil(tmp_path / "v" / "a.avi", 50)
+    _, out, _ = tool("check", tmp_path / "v", "--out", tmp_path / "out")
+    assert "20 of 60 frames, to 2.00 of 6.00 seconds; does not decode for" in found(out)
+    assert "0:01.9 to 0:02." in found(out) and "0:04.9 to 0:05." in found(out)
+    assert "frames after the first damage decode, and are not used" in found(out)
+    words = (tmp_path / "v", "--out", tmp_path / "out")
+    (tmp_path / "labels.csv").write_text("video,label\na,x\n")
+    (tmp_path / "c.yaml").write_text(
+        f"data: {{videos: {words[0]}, labels: {tmp_path / 'labels.csv'}, damaged: leave_out}}\n"
+    )
+    _, out, _ = tool("check", tmp_path / "c.yaml", "--out", tmp_path / "out")
+    assert "wrong: left out: damaged at 2.00 seconds" in found(out)
+    assert "labels without frames: video 'a' has labels, and is left out: damaged" in found(out)
+    assert listed(tmp_path / "out")["a.avi"]["used"] == "0"
+
+
+def test_a_crash_or_a_hang_of_a_decoder_ends_no_check(
+    tool, tmp_path: Path, make_video, harmful, monkeypatch
+):
+    for name in ("a", "crash", "hang", "z"):
+        make_video(tmp_path / "v" / f"{name}.mp4", frames=3)
+    monkeypatch.setattr(apart, "_PATIENCE", 3.0)
     status, out, _ = tool("check", tmp_path / "v", "--out", tmp_path / "out")
-    assert status == 1 and "checked 2 videos: 2 wrong" in out
-    assert "the decoder ended its process (SIGABRT)" in found(out)
+    assert status == 1 and "checked 4 videos: 2 wrong" in out
+    rows = listed(tmp_path / "out")
+    assert "it makes the decoder fail (SIGSEGV)" in rows["crash.mp4"]["reason"]
+    assert "it makes the decoder fail (no answer in 3 seconds)" in rows["hang.mp4"]["reason"]
+
+
+def test_ctrl_c_ends_a_check_at_once_and_all_that_it_started(tmp_path: Path, make_video):
+    make_video(tmp_path / "v" / "a.mp4")
+    hangs = make_video(tmp_path / "v" / "hang.mp4")
+    program = (
+        "import sys; from data.videos.decoding import apart; from tests.data.conftest import HARMFUL\n"
+        "from data.__main__ import main; apart._PROGRAM = HARMFUL; sys.exit(main(sys.argv[1:]))"
+    )
+    words = [sys.executable, "-c", program, "check", str(tmp_path / "v"), "--out", str(tmp_path)]
+    with subprocess.Popen(words, cwd=apart._ROOT, stdout=subprocess.DEVNULL) as command:
+        deadline = time.monotonic() + 60
+        while not Path(f"{hangs}.begun").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        started = [
+            int(number)
+            for task in Path(f"/proc/{command.pid}/task").iterdir()
+            for number in (task / "children").read_text().split()
+        ]
+        command.send_signal(signal.SIGINT)
+        assert command.wait(20) == 130
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{one}").exists() for one in started) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert started and not [one for one in started if Path(f"/proc/{one}").exists()]
 
 
 def test_variable_rates_and_clocks_that_jump(tool, tmp_path: Path):
@@ -134,6 +200,20 @@ def test_copies_and_the_same_pictures_in_another_container(tool, tmp_path: Path,
     assert "copies of one file: a.mp4, copy.mp4" in found(out)
 
 
+def test_of_many_findings_of_a_kind_the_terminal_shows_some_and_how_many_more(
+    tool, tmp_path: Path, make_video
+):
+    for number in range(12):
+        one = make_video(tmp_path / "v" / f"{number}.avi", numbers=[number, number + 1])
+        shutil.copy(one, tmp_path / "v" / f"{number}_again.avi")
+    _, out, _ = tool("check", tmp_path / "v", "--out", tmp_path / "out")
+    lines = out.splitlines()
+    assert sum("duplicates: copies of one file: " in line for line in lines) == 10
+    assert "and 2 more of duplicates, in the page" in lines
+    page = (tmp_path / "out" / "check.html").read_text()
+    assert page.count("copies of one file: ") == 12
+
+
 def test_images_that_are_damaged_and_missing(tool, tmp_path: Path, make_video):
     make_video(tmp_path / "v.mp4", frames=12)
     tool("extract", tmp_path / "v.mp4", "--out", tmp_path / "v", "--format", "png")
@@ -141,8 +221,13 @@ def test_images_that_are_damaged_and_missing(tool, tmp_path: Path, make_video):
     (tmp_path / "v" / "v" / "v_00008.png").write_bytes(b"no image")
     status, out, _ = tool("check", tmp_path / "v", "--out", tmp_path / "out")
     assert status == 1
-    assert "does not decode for 0.1 s: 0:00.7 to 0:00.8 (image v_00008.png can't be" in found(out)
-    assert "1 images are missing, after v_00003.png" in found(out)
+    # As in a search, which uses all of a folder's images or none.
+    assert "left out: image v_00008.png can't be read" in found(out)
+    assert "does not decode for 0.1 s: 0:00.7 to 0:00.8" in found(out)
+    (tmp_path / "v" / "v" / "v_00008.png").unlink()
+    status, out, _ = tool("check", tmp_path / "v", "--out", tmp_path / "out")
+    assert status == 0
+    assert "2 images are missing, after v_00003.png, v_00007.png" in found(out)
 
 
 # The command
@@ -193,11 +278,12 @@ def test_every_real_file_is_read_or_refused_as_the_manifest_says(
     tool, damaged_videos: Path, tmp_path: Path
 ):
     tool("check", damaged_videos, "--out", tmp_path)
-    with (tmp_path / "rejects.csv").open() as file:
-        listed = {row["video"] for row in csv.DictReader(file)}
+    rows = listed(tmp_path)
     with (damaged_videos / "manifest.csv").open() as file:
         for row in csv.DictReader(file):
             if int(row["frames_pyav"] or 0) == 0:
-                assert row["file"] in listed
+                assert rows[row["file"]]["used"] == "0"
             elif row["frames_declared"] == row["frames_pyav"] and not row["pyav_error"]:
-                assert row["file"] not in listed
+                assert row["file"] not in rows
+            elif row["file"] in rows:
+                assert rows[row["file"]]["used"] == row["frames_pyav"]

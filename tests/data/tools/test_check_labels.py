@@ -5,10 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import pytest
-
-from data.tools.checking.findings import alike
-
 
 def found(out: str) -> str:
     """What is said, in one line, whatever the width of the terminal."""
@@ -34,7 +30,10 @@ def test_labels_of_a_video_that_does_not_decode(tool, labelled, tmp_path: Path):
     words = labelled("a,x", "b,y", "c,y")
     (tmp_path / "v" / "south" / "c.mp4").write_text("no video")
     _, out, _ = tool(*words)
-    assert "labels without frames: video 'c' has labels, and does not decode" in found(out)
+    assert (
+        "labels without frames: video 'c' has labels, and is left out: it can't be opened"
+        in found(out)
+    )
 
 
 def test_all_that_is_wrong_with_a_label_file(tool, labelled):
@@ -54,22 +53,15 @@ def test_many_findings_of_a_kind_are_told_in_the_page(tool, labelled, tmp_path: 
     assert page.count("not after its start") == 1
 
 
+def test_what_a_search_reads_otherwise_than_it_is_written_is_told(tool, labelled):
+    status, out, _ = tool(*labelled("a,Seal", "b,seal", "c,seal"))
+    assert status == 0 and "look labels: " in found(out)
+    assert "classes that differ in case or blanks alone are one: 'Seal' (1 rows) is taken" in out
+
+
 def test_a_label_file_that_is_none(tool, labelled):
     status, out, _ = tool(*labelled("1,2", header="foo,bar"))
     assert status == 1 and "labels: " in out and "no column says 'video'" in found(out)
-
-
-@pytest.mark.parametrize(
-    ("classes", "count"),
-    [
-        (["Seal", "seal"], 1),
-        (["no seal", "noseal", "NoSeal "], 3),
-        (["a", "b"], 0),
-        (["ß", "SS"], 1),
-    ],
-)
-def test_classes_that_differ_in_case_or_blanks(classes: list[str], count: int):
-    assert len([*alike(classes)]) == count
 
 
 def test_a_site_in_two_splits(tool, labelled):
