@@ -39,6 +39,11 @@ def _place(name: str) -> tuple[bool, int, str]:
     return number is None, number or 0, name
 
 
+def size_of(path: Path) -> int:
+    """The bytes of a file, or of the images in a folder."""
+    return sum(file.stat().st_size for file in (images_of(path) if path.is_dir() else [path]))
+
+
 def may_be_video(names: Iterable[str]) -> bool:
     """Whether files of these names, all that a folder holds but videos, are the frames of one."""
     images = [name for name in names if is_image(name)]

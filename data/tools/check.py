@@ -19,7 +19,7 @@ from data.errors import DataError
 from data.files.path import File
 from data.tools.checking.findings import Finding, by_video, duplicates, of_video
 from data.tools.checking.labels import Labelled, check_labels
-from data.tools.checking.measure import Measured, measure, size_of
+from data.tools.checking.measure import Measured, bytes_of, measure
 from data.tools.checking.page import write_check
 from data.tools.side_by_side import Alive, Stopped, side_by_side, usable_cpus
 from data.tools.source import Source, add_source, named_videos, parser, source_of
@@ -87,7 +87,7 @@ def check(source: Source, output: Output, *, processes: int | None = None) -> Ch
 def _measured(
     files: Sequence[File], source: Source, output: Output, processes: int
 ) -> list[Measured]:
-    sizes = [size_of(file) for file in files]
+    sizes = [bytes_of(file) for file in files]
     most = int(min(_THUMBNAILS, _PAGE // (_BYTES * len(files))))
     fps = source.settings.get("fps")
     done, told, lock = np.zeros(len(files)), 0, Lock()
@@ -117,7 +117,7 @@ def _measured(
 def expected(source: Source) -> tuple[int, int, float]:
     """How many videos there are, their bytes, and about how many seconds a check of them takes."""
     files = [*named_videos(source.videos).values()]
-    sizes = [size_of(file) for file in files]
+    sizes = [bytes_of(file) for file in files]
     order = sorted(range(len(files)), key=lambda number: sizes[number])
     tried = [order[len(order) // 2], *order[:: max(1, len(order) // _TRIED)][-_TRIED:]]
     reached, spent = 0.0, 0.0

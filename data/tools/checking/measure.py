@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import VideoError
-from data.files.image_folder import images_of
+from data.files.image_folder import size_of
 from data.files.path import File
 from data.files.video_cache import local
 from data.videos.decode import survey
@@ -54,11 +54,9 @@ class Measured:
         return cut if use_damaged else cut.left_out
 
 
-def size_of(file: File) -> int:
-    """The bytes of a file, or of the images in a folder."""
-    if not isinstance(file, Path):
-        return file.size
-    return sum(one.stat().st_size for one in (images_of(file) if file.is_dir() else [file]))
+def bytes_of(file: File) -> int:
+    """How large a video is."""
+    return size_of(file) if isinstance(file, Path) else file.size
 
 
 def measure(
@@ -73,7 +71,7 @@ def measure(
     """
     found = Measured()
     try:
-        found.size = size_of(file)
+        found.size = bytes_of(file)
         with local(file, lambda: on_share(0.0)) as path:
             found.survey = survey(path, fps, thumbnails, on_share)
     except (VideoError, OSError, MemoryError) as error:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from data.errors import VideoError
-from data.files.image_folder import images_of
+from data.files.image_folder import size_of
 from data.videos.decoding.ring import Ring
 from data.videos.decoding.stream import OnShare, silent
 from data.videos.info import VideoInfo
@@ -171,7 +171,9 @@ def call(
 
 def _called(what: str, path: Path, values: Sequence[Any], on_share: OnShare) -> tuple[str, Any]:
     decoder = _idle.take()
-    limit = _PATIENCE + _size(path) / _SLOWEST
+    limit = _PATIENCE
+    with contextlib.suppress(OSError):  # the decoder tells what is wrong with it
+        limit += size_of(path) / _SLOWEST
     until, share = time.monotonic() + limit, 0.0
 
     def on_wait() -> None:
@@ -283,12 +285,3 @@ def _stopped(decoder: _Decoder) -> bool:
     except Ended:
         return False
     return True
-
-
-def _size(path: Path) -> int:
-    """Bytes of a file, or of the images in a folder."""
-    try:
-        files = images_of(path) if path.is_dir() else [path]
-        return sum(file.stat().st_size for file in files)
-    except OSError:
-        return 0

@@ -14,7 +14,8 @@ from zlib import crc32
 import numpy as np
 
 from data.errors import VideoError
-from data.videos.decode import read_frames
+from data.videos.decode import read_frames, survey
+from data.videos.info import VideoInfo
 from data.videos.rejects import Reject
 from data.videos.video import Video, open_video
 from tests.fuzz.judge import Reader, Wrong
@@ -111,13 +112,14 @@ def _make(folder: Path) -> Callable[[bytes], Any]:
         except VideoError:
             if plain := _plain(path)[0]:
                 raise Wrong(f"refused, though {len(plain)} frames decode") from None
+            _survey(path, None)
             raise
         error: VideoError | None = None
         for _ in range(2):
             seen, error = _ours(video)
             _compare(seen, video, path, whole=error is None)
             if error is None:
-                return
+                return _survey(path, video.info)
             found = video.after(error)
             if isinstance(found, Reject):
                 raise Wrong(f"refused when read: {found.reason}")
@@ -125,6 +127,19 @@ def _make(folder: Path) -> Callable[[bytes], Any]:
         raise Wrong(f"what was measured does not decode: {error}")
 
     return read
+
+
+def _survey(path: Path, read: VideoInfo | None) -> None:
+    """What a survey says is read, with what was read; None: nothing."""
+    found = None
+    with contextlib.suppress(VideoError):
+        found = survey(path).info
+    facts = [
+        info and (info.declared, len(info), info.duration, info.ends, info.damage, info.decoder)
+        for info in (read, found)
+    ]
+    if facts[0] != facts[1]:
+        raise Wrong(f"{facts[0]} is read, and the survey says {facts[1]}")
 
 
 def _ours(video: Video) -> tuple[list[int], VideoError | None]:
