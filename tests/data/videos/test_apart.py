@@ -59,8 +59,8 @@ def test_who_decodes_for_long_is_waited_for_up_to_a_limit(
         measure(slow)
 
 
-def test_who_asks_can_stop_a_decoder_that_says_nothing(harmful, make_video, tmp_path):
-    begun = time.monotonic()
+def test_who_asks_can_stop_a_decoder_that_says_nothing(harmful, make_video, tmp_path, monkeypatch):
+    monkeypatch.setattr(apart, "_PATIENCE", 20.0)
 
     def stop(share: float) -> None:
         if (tmp_path / "hang.mp4.begun").exists():
@@ -68,7 +68,6 @@ def test_who_asks_can_stop_a_decoder_that_says_nothing(harmful, make_video, tmp_
 
     with pytest.raises(KeyboardInterrupt):
         survey(make_video(tmp_path / "hang.mp4"), on_share=stop)
-    assert time.monotonic() - begun < 20
 
 
 def test_who_is_ended_by_the_system_does_not_blame_the_file(harmful, make_video, tmp_path):
