@@ -49,9 +49,11 @@ def read(path: File, videos: File | None = None) -> Taken:
     if videos is not None:
         files = find_files(videos)
         names = sorted(set(taken.table["video"]))
-        paths, problems = match_files(names, files, videos)
+        notes: list[str] = []
+        paths, problems = match_files(names, files, videos, notes.append)
         if problems:
             raise DataError([f"{path}: {problem}" for problem in problems])
+        taken.notes += [f"{path}: {note}" for note in notes]
         places = {name: relative(file, videos).as_posix() for name, file in paths.items()}
         taken.table["video"] = taken.table["video"].map(places)
     return taken
@@ -119,8 +121,9 @@ def make(labels: File, program: str, videos: File | None = None) -> Made:
     if file.problems:
         raise DataError(file.problems)
     infos: dict[str, VideoInfo] = {}
+    matched: list[str] = []
     if videos is not None:
-        paths, problems = find_videos(file, find_files(videos), videos)
+        paths, problems = find_videos(file, find_files(videos), videos, matched.append)
         if problems:
             raise DataError([f"{labels}: {problem}" for problem in problems])
         found, rejects = open_videos(paths, None)
@@ -131,7 +134,8 @@ def make(labels: File, program: str, videos: File | None = None) -> Made:
     rows, notes = in_form(file, kind, infos)
     form = FORMATS.get(program)
     made = form.write(rows, infos) if form and form.write else _own(rows, kind)
-    return Made(made.files, [*file.notes, *notes, *made.notes])
+    said = [*file.notes, *(f"{labels}: {note}" for note in matched), *notes, *made.notes]
+    return Made(made.files, said)
 
 
 def in_form(

@@ -119,7 +119,8 @@ def _labelled(
         DataError: everything that is wrong with the labels, at once.
     """
     file = read_labels(labels)
-    paths, problems = find_videos(file, list(named.values()), folder)
+    notes: list[str] = []
+    paths, problems = find_videos(file, list(named.values()), folder, notes.append)
     with output.bar("opening videos", len(paths)) as advance:
         videos, rejects = open_videos(paths, None, on_video=advance)
     # Labels are of the file's own frames, at whatever rate these are extracted.
@@ -128,7 +129,7 @@ def _labelled(
         raise DataError(problems)
     if missing := len(named) - len(paths):
         warnings.append(f"{missing} of {len(named)} videos have no labels: left out")
-    for warning in warnings:
+    for warning in [*file.notes, *(f"{labels}: {note}" for note in notes), *warnings]:
         output.warn(f"warning: {warning}")
     names = {path: name for name, path in named.items()}
     of, opened = dict[str, pd.DataFrame](), dict[str, Video]()

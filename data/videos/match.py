@@ -1,4 +1,4 @@
-"""Which video files labels name: by stem or name, by a path from anywhere, or by a number."""
+"""Which video files labels name: by stem or name, a path from anywhere, a number, another ending."""
 
 from __future__ import annotations
 
@@ -77,6 +77,11 @@ class _Names:
                     return sorted(way[key]), parts[:start]
         return [], []
 
+    def without_ending(self, name: str) -> list[File]:
+        """The files that a name may mean whose video ending is another than theirs."""
+        short = name[: -len(PurePosixPath(name).suffix)] if is_video(PurePosixPath(name)) else ""
+        return (self.find(short) or self.by_end(short)[0]) if short else []
+
     def of_number(self, name: str) -> list[File]:
         """The files that are named by this number, with zeros before it."""
         whole = re.sub(r"[.,]0+$", "", name)  # 1.0, as tables with empty cells have it
@@ -112,7 +117,8 @@ def match_files(
     """Find each label's video among `files`, by stem or name, with parent folders where needed.
 
     A path from elsewhere is found by its end: all of the file's path below the folder. A number is
-    found without the zeros before it, which spreadsheets take away.
+    found without the zeros before it, which spreadsheets take away. A name with another ending, as of
+    videos that were converted, is found without it.
 
     Args:
         folder: where the files are, or the one file itself.
@@ -125,7 +131,7 @@ def match_files(
     known = _Names(files, folder.parent if folder in files else folder)
     matched: dict[str, File] = {}
     problems, missing = list[str](), list[str]()
-    ends, numbers = dict[str, str](), dict[str, str]()
+    ends, numbers, endings = dict[str, str](), dict[str, str](), dict[str, str]()
     own = [part.lower() for part in _parts(str(folder))]
     for name in names:
         paths = known.find(name)
@@ -133,21 +139,20 @@ def match_files(
             paths, before = known.by_end(name)
             if len(paths) == 1 and [part.lower() for part in before] != own[-len(before) :]:
                 ends[name] = known.paths[paths[0]][1]
-        if len(paths) > 1 and (site := (sites or {}).get(name)):
-            paths = known.find(f"{site}/{name}") or paths
+        of = known.find
         if not paths and (paths := known.of_number(name)) and len(paths) == 1:
             numbers[name] = paths[0].name
+        if not paths:
+            of = known.without_ending
+            paths = of(name)
+        if len(paths) > 1 and (site := (sites or {}).get(name)):
+            paths = of(f"{site}/{name}") or paths
         if len(paths) == 1:
             matched[name] = paths[0]
+            if of == known.without_ending:
+                endings[name] = known.paths[paths[0]][1]
         elif paths:
-            advice = known.clear_name(paths[0])
-            ending = is_video(paths[0]) and advice.endswith(paths[0].suffix)
-            parts = {"folder": "/" in advice, "ending": ending}
-            needed = " and ".join(part for part, needed in parts.items() if needed)
-            problems.append(
-                f"video '{name}' could be any of {some(paths)}; write it "
-                f"{f'with its {needed}, ' if needed else ''}as '{advice}'"
-            )
+            problems.append(_several(name, paths, known))
         else:
             missing.append(name)
     if len(problems) > _MOST:
@@ -156,6 +161,7 @@ def match_files(
     for what, taken in (
         ("are paths in other folders than '{folder}', and found by their ends", ends),
         ("are numbers without the zeros of their files, which a spreadsheet takes away", numbers),
+        ("have another ending than their files, and are found without it", endings),
     ):
         if taken:
             pairs = some((f"'{name}' is {file}" for name, file in taken.items()), 3)
@@ -166,6 +172,9 @@ def match_files(
         by_path[path].append(name)
     several = [
         f"{some(same)} are names of one video, {path.name}: use one name"
+        + "".join(
+            f"; if they are several, '{name}' is not there" for name in same if name in endings
+        )
         for path, same in by_path.items()
         if len(same) > 1
     ]
@@ -173,6 +182,18 @@ def match_files(
         several[_MOST:] = [f"{len(several) - _MOST:,} more videos have several names"]
     problems += several
     return matched, problems
+
+
+def _several(name: str, paths: list[File], known: _Names) -> str:
+    """That a name could be any of several files, and what to write."""
+    advice = known.clear_name(paths[0])
+    ending = is_video(paths[0]) and advice.endswith(paths[0].suffix)
+    parts = {"folder": "/" in advice, "ending": ending}
+    needed = " and ".join(part for part, needed in parts.items() if needed)
+    return (
+        f"video '{name}' could be any of {some(paths)}; write it "
+        f"{f'with its {needed}, ' if needed else ''}as '{advice}'"
+    )
 
 
 def _missing(names: list[str], found: int, files: Sequence[File], folder: File) -> list[str]:

@@ -18,6 +18,12 @@ def test_labels_without_videos_and_videos_without_labels(tool, labelled):
     assert "1 of 3 videos have no labels: south/c.mp4" in found(out)
 
 
+def test_names_with_another_ending_are_said(tool, labelled):
+    _, out, _ = tool(*labelled("a.avi,x", "b.MTS,y", "c,y"))
+    assert "2 names of videos have another ending than their files" in found(out)
+    assert "labels without a video" not in out
+
+
 def test_labels_beyond_the_end_and_frames_without_labels(tool, labelled):
     rows = [f"a,{frame},x" for frame in range(15)] + ["a,25,y", "b,0,y"]
     status, out, _ = tool(*labelled(*rows, header="video,frame,label"))

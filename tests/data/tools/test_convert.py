@@ -70,6 +70,15 @@ def test_import_names_videos_as_they_are_in_their_folder(tmp_path: Path, drawn: 
     )
 
 
+def test_names_with_another_ending_are_said(tmp_path: Path, drawn: Path) -> None:
+    (tmp_path / "zamba.csv").write_text(ZAMBA.replace("videos/a.mp4", "a.MTS"))
+    taken = convert.read(tmp_path / "zamba.csv", drawn)
+    assert taken.table["video"].tolist() == ["a.mp4", "sub/b.avi"]
+    assert "another ending than their files" in taken.notes[-1]
+    made = convert.make(tmp_path / "zamba.csv", "boris", drawn)
+    assert any("'a.MTS' is a.mp4" in note for note in made.notes)
+
+
 def test_a_dry_run_writes_nothing(tmp_path: Path, labels: Path, capsys) -> None:
     target = tmp_path / "new.csv"
     assert main(["import", str(labels), "--to", str(target), "--dry-run"]) == 0

@@ -158,6 +158,75 @@ def test_a_number_that_a_spreadsheet_has_rounded() -> None:
     assert "a spreadsheet has made a number of its name: write it as text" in problem
 
 
+# Other endings
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("seal1.avi", "seal1.mp4"),
+        ("SEAL1.AVI", "seal1.mp4"),
+        ("seal1.avi", "a/seal1.MOV"),
+        ("a/seal1.avi", "a/seal1.mov"),
+        (r"D:\old\a\seal1.MTS", "a/seal1.mp4"),
+        ("seal1.mp4", "seal1"),  # a folder of images
+        ("seal1", "seal1.mkv"),
+        ("seal.1.avi", "seal.1.mp4"),
+    ],
+)
+def test_a_name_with_another_ending_is_found_without_it(name: str, file: str) -> None:
+    assert one(name, [file, "seal2.mp4", "seal.avi.mp4"]) == file
+
+
+def test_another_ending_is_said_in_one_line() -> None:
+    _, _, (note,) = match(
+        "seal1.avi", "seal2.avi", "seal3", files=[f"seal{n}.mp4" for n in (1, 2, 3)]
+    )
+    assert note == (
+        "2 names of videos have another ending than their files, and are found without it: 'seal1.avi' "
+        "is seal1.mp4, 'seal2.avi' is seal2.mp4"
+    )
+
+
+def test_the_ending_that_is_written_comes_first() -> None:
+    files = ["seal1.mp4", "seal1.avi", "seal.avi.mp4"]
+    assert match("seal1.avi", "seal.avi", files=files) == (
+        {"seal1.avi": "seal1.avi", "seal.avi": "seal.avi.mp4"},
+        [],
+        [],
+    )
+
+
+def test_another_ending_that_could_be_any_of_several() -> None:
+    found, (problem,), notes = match("seal1.avi", files=["seal1.mp4", "seal1.mov", "seal2.mp4"])
+    assert (found, notes) == ({}, [])
+    assert "'seal1.avi' could be any of /data/traps/seal1.mov, /data/traps/seal1.mp4" in problem
+    _, (problem,), _ = match("v.avi", files=["a/v.mp4", "b/v.mp4"])
+    assert "write it with its folder, as 'a/v'" in problem
+
+
+def test_the_site_tells_which_file_with_another_ending_is_meant() -> None:
+    files = [FOLDER / "a/v.mp4", FOLDER / "b/v.mp4"]
+    found, problems = match_files(["v.avi"], files, FOLDER, sites={"v.avi": "b"})
+    assert (found, problems) == ({"v.avi": files[1]}, [])
+
+
+def test_two_endings_of_one_file_are_told() -> None:
+    _, (problem,), _ = match("seal1.avi", "seal1.mp4", files=["seal1.mp4"])
+    assert problem == (
+        "seal1.avi, seal1.mp4 are names of one video, seal1.mp4: use one name; if they are several, "
+        "'seal1.avi' is not there"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["seal1.xyz", "seal1.avi.bak", ".avi", "../seal1.avi", "b/seal2.avi"]
+)
+def test_only_endings_of_videos_are_left_away(name: str) -> None:
+    found, problems, _ = match(name, files=["seal1.mp4", "a/seal2.mkv"])
+    assert found == {} and len(problems) == 1
+
+
 # Many
 
 
