@@ -13,7 +13,7 @@ from data.labels.file import LabelFile
 from data.labels.numbering import Numbers, lasting
 from data.videos.video import Video
 
-_SEVERAL = "if several are shown at once, --set model.task=multilabel takes them together"
+_SEVERAL = "if several are shown at once: --set model.task=multilabel (tools: --task multilabel)"
 _SAME = 1e-9  # seconds
 
 

@@ -173,7 +173,7 @@ def main(arguments: list[str]) -> int:
     args = _arguments().parse_args(arguments)
     if args.processes is not None and args.processes < 1:
         raise DataError([f"--processes {args.processes}: give 1 or more"])
-    source = source_of(args.source, args.labels, output)
+    source = source_of(args.source, args.labels, output, args.task)
     if args.dry_run:
         count, size, seconds = expected(source)
         output.say(f"{count:,} videos, {size / 1e9:.2f} GB under {source.videos}")

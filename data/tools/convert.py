@@ -17,6 +17,7 @@ from data.formats.taken import FRAME, RANGE, VIDEO, Made, Taken, written
 from data.labels.columns import columns_of
 from data.labels.file import LabelFile, read_labels
 from data.labels.groups import find_videos
+from data.labels.sets import TaskName, by_class
 from data.videos.find import find_files
 from data.videos.info import VideoInfo
 from data.videos.match import match_files
@@ -82,7 +83,13 @@ def save(taken: Taken, path: Path, *, overwrite: bool = False) -> None:
 
 
 def write(
-    labels: File, program: str, path: Path, videos: File | None = None, *, overwrite: bool = False
+    labels: File,
+    program: str,
+    path: Path,
+    videos: File | None = None,
+    *,
+    task: TaskName = "multiclass",
+    overwrite: bool = False,
 ) -> list[str]:
     """Write a label file of any form in that of a program.
 
@@ -90,6 +97,7 @@ def write(
         program: as of `programs`.
         path: a file; a folder, where the program has a file a video.
         videos: where the videos are, which is needed to turn frames into times, and the reverse.
+        task: ``multilabel``: a label such as ``dive+feed`` is two. Labels that overlap need it not.
 
     Returns:
         what was written, and what the program's form can't hold; a line each.
@@ -97,7 +105,7 @@ def write(
     Raises:
         DataError: the labels have problems, or can't be turned into that form.
     """
-    made = make(labels, program, videos)
+    made = make(labels, program, videos, task)
     single = made.files.get("")
     _check_free(path, overwrite, folder=single is None)
     if single is not None:
@@ -110,7 +118,9 @@ def write(
     return [*made.notes, *(f"written: {path / name}" for name in made.files)]
 
 
-def make(labels: File, program: str, videos: File | None = None) -> Made:
+def make(
+    labels: File, program: str, videos: File | None = None, task: TaskName = "multiclass"
+) -> Made:
     """What `write` writes."""
     known = programs()
     if program not in known:
@@ -120,6 +130,8 @@ def make(labels: File, program: str, videos: File | None = None) -> Made:
     file = read_labels(labels)
     if file.problems:
         raise DataError(file.problems)
+    if task == "multilabel":
+        file.rows = by_class(file.rows).reset_index(drop=True)
     infos: dict[str, VideoInfo] = {}
     matched: list[str] = []
     if videos is not None:

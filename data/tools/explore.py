@@ -38,7 +38,8 @@ def main(arguments: list[str]) -> int:
         raise DataError([f"--processes {args.processes}: give 1 or more"])
     if args.out.is_dir():
         raise DataError([f"--out {args.out} is a folder: name a file in it, such as explore.html"])
-    explored = gather(source_of(args.source, args.labels, output), output, processes=args.processes)
+    source = source_of(args.source, args.labels, output, args.task)
+    explored = gather(source, output, processes=args.processes)
     write_explore(args.out, explored)
     _tell(explored, args.out)
     return 0

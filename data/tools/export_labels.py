@@ -14,6 +14,7 @@ examples:
   python -m data export labels.csv --to boris --out project.boris --videos VIDEOS
   python -m data export labels.csv --to elan --out EAF_FILES
   python -m data export labels.csv --to frames --out frames.csv --videos VIDEOS --dry-run
+  python -m data export behaviours.csv --to deepethogram --out FOLDER --videos VIDEOS --task multilabel
 
 The label file may be of any program that import reads.
 """
@@ -39,6 +40,12 @@ def arguments() -> argparse.ArgumentParser:
         "--videos", help="the folder of the videos: their rates, lengths and endings"
     )
     parser.add_argument(
+        "--task",
+        choices=("multiclass", "multilabel"),
+        default="multiclass",
+        help="multilabel: labels such as dive+feed are two; labels that overlap need it not",
+    )
+    parser.add_argument(
         "--dry-run", action="store_true", help="say what would be written, and write nothing"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there")
@@ -49,7 +56,7 @@ def main(words: list[str]) -> int:
     args = arguments().parse_args(words)
     labels, videos = place(args.labels), None if args.videos is None else place(args.videos)
     if args.dry_run:
-        made = convert.make(labels, args.to, videos)
+        made = convert.make(labels, args.to, videos, args.task)
         for line in made.notes:
             console.print(line)
         for name, text in made.files.items():
@@ -57,6 +64,9 @@ def main(words: list[str]) -> int:
                 f"would be written: {args.out / name if name else args.out}: {len(text):,} characters"
             )
         return 0
-    for line in convert.write(labels, args.to, args.out, videos, overwrite=args.overwrite):
+    lines = convert.write(
+        labels, args.to, args.out, videos, task=args.task, overwrite=args.overwrite
+    )
+    for line in lines:
         console.print(line)
     return 0

@@ -19,9 +19,10 @@ from data.files.path import File, place
 from data.files.whole import write_table
 from data.labels.file import read_labels
 from data.labels.groups import find_videos
+from data.labels.sets import TaskName
 from data.labels.table import expand
 from data.tools.extracting.images import Images, Job, safe
-from data.tools.source import named_videos, parser
+from data.tools.source import add_task, named_videos, parser
 from data.videos.rejects import Reject, write_rejects
 from data.videos.video import Video, open_videos, video_remarks
 
@@ -59,6 +60,7 @@ def extract(
     *,
     labels: File | None = None,
     by_label: bool = False,
+    task: TaskName = "multiclass",
 ) -> Extracted:
     """Write frames to ``folder/VIDEO/VIDEO_00001.jpg`` and so on, with ``fps.txt`` beside them.
 
@@ -68,6 +70,7 @@ def extract(
     Args:
         labels: only labelled frames are written, and ``labels.csv``, which names the images.
         by_label: ``folder/LABEL/VIDEO/VIDEO_00001.jpg``.
+        task: ``multilabel``: labels may overlap; a frame's label is the set of its classes.
 
     Raises:
         DataError: there are no videos, labels are wrong, or the folder has images made in another way.
@@ -78,7 +81,7 @@ def extract(
         with output.bar("opening videos", len(named)) as advance:
             opened, rejects = open_videos(named, images.fps, on_video=advance)
     else:
-        table, opened, rejects = _labelled(named, videos, labels, images.fps, output)
+        table, opened, rejects = _labelled(named, videos, labels, images.fps, output, task)
     if images.fps is None and (uneven := [name for name in opened if _uneven(opened[name])]):
         output.warn(
             f"warning: {some(uneven)}: frames come at no even rate, as images do: give --fps"
@@ -111,7 +114,12 @@ def extract(
 
 
 def _labelled(
-    named: Mapping[str, File], folder: File, labels: File, fps: float | None, output: Output
+    named: Mapping[str, File],
+    folder: File,
+    labels: File,
+    fps: float | None,
+    output: Output,
+    task: TaskName,
 ) -> tuple[dict[str, pd.DataFrame], dict[str, Video], list[Reject]]:
     """The sampled frames of each video that have labels, the videos, and those that don't open.
 
@@ -124,7 +132,7 @@ def _labelled(
     with output.bar("opening videos", len(paths)) as advance:
         videos, rejects = open_videos(paths, None, on_video=advance)
     # Labels are of the file's own frames, at whatever rate these are extracted.
-    table, more, warnings = expand(file, videos)
+    table, more, warnings = expand(file, videos, task=task)
     if problems := [*file.problems, *(f"{labels}: {problem}" for problem in problems), *more]:
         raise DataError(problems)
     if missing := len(named) - len(paths):
@@ -200,6 +208,7 @@ def main(arguments: list[str]) -> int:
     of.add_argument(
         "--by", choices=("video", "label"), default="video", help="the folders of images"
     )
+    add_task(of)
     args = of.parse_args(arguments)
     if args.by == "label" and args.labels is None:
         of.error("--by label needs --labels FILE")
@@ -210,6 +219,7 @@ def main(arguments: list[str]) -> int:
         output,
         labels=None if args.labels is None else place(args.labels),
         by_label=args.by == "label",
+        task=args.task or "multiclass",
     )
     before = f" ({done.there} of them were there already)" if done.there else ""
     output.say(f"{done.images:,} images of {done.videos} videos{before} in {args.out}")

@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import pandas as pd
+
+from data.cells.columns import as_categories
+from data.cells.numbers import seconds_of
 from data.console import console
 from data.errors import DataError
 from data.files.path import place
@@ -42,10 +46,35 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
+def told_several(table: pd.DataFrame) -> list[str]:
+    """What a search has to be told, if several classes are labelled at once; a line or none.
+
+    Args:
+        table: as of `convert.read`.
+    """
+    if "time_start" in table:
+        times = {
+            end: seconds_of(as_categories(table[end]))[0].fillna(0)
+            for end in ("time_start", "time_end")
+        }
+        rows = table[["video", "label"]].assign(**times).sort_values(["video", "time_start"])
+        latest = rows.groupby("video")["time_end"].cummax().groupby(rows["video"]).shift()
+        concerned = set(rows.loc[rows["time_start"] < latest, "video"])
+        few = rows[rows["video"].isin(concerned)].drop_duplicates(["video", "label"])
+        several = few["video"].value_counts().gt(1).sum()
+    else:
+        of = ["video", *(["frame"] if "frame" in table else [])]
+        labels = table.groupby(of, as_index=False)["label"].nunique()
+        several = labels.loc[labels["label"] > 1, "video"].nunique()
+    if not several:
+        return []
+    return [f"in {several:,} videos labels overlap: a search needs --set model.task=multilabel"]
+
+
 def main(words: list[str]) -> int:
     args = arguments().parse_args(words)
     taken = convert.read(place(args.file), None if args.videos is None else place(args.videos))
-    for note in taken.notes:
+    for note in [*taken.notes, *told_several(taken.table)]:
         console.print(note)
     if taken.problems:
         raise DataError(taken.problems)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
@@ -22,11 +22,12 @@ from data.labels.columns import Given
 from data.labels.file import label_form
 from data.labels.gaps import Gaps
 from data.labels.numbering import Numbers
+from data.labels.sets import TaskName
 from data.tools.drawing.sets import DRAWN, draw_set
 from data.videos.find import find_files, stem_of
 
 _ENDINGS = (".yaml", ".yml")
-
+_TASKS: tuple[TaskName, ...] = get_args(TaskName)
 
 _KINDS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("videos", "labels", "unit", "damaged", "frame_numbers", "background"), (str,)),
@@ -49,12 +50,14 @@ class Source:
     Attributes:
         settings: of the section ``data`` of a YAML; empty, if none was given.
         splits: of ``data.splits`` there.
+        task: ``multilabel``: several classes may be shown at once.
     """
 
     videos: File
     labels: File | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     splits: Mapping[str, Any] = field(default_factory=dict)
+    task: TaskName = "multiclass"
 
     @property
     def by(self) -> str | None:
@@ -127,6 +130,7 @@ class Source:
                 columns=self.columns,
                 frame_numbers=self.numbers,
                 gaps=self.gaps,
+                task=self.task,
                 on_read=partial(output.bar, f"reading {self.labels}, MB"),
                 on_open=opening,
                 on_bring=bring,
@@ -152,14 +156,30 @@ def add_source(arguments: argparse.ArgumentParser) -> None:
         help="the YAML of a search, or the folder of the videos",
     )
     arguments.add_argument("--labels", metavar="FILE", help="the label file, if no YAML names it")
+    add_task(arguments, "; as the YAML has it, if not given")
 
 
-def source_of(source: str | None, labels: str | None, output: Output) -> Source:
+def add_task(arguments: argparse.ArgumentParser, default: str = "") -> None:
+    """Add ``--task``.
+
+    Args:
+        default: what the help says of it.
+    """
+    arguments.add_argument(
+        "--task",
+        choices=_TASKS,
+        help=f"multilabel: several classes may be shown at once, so that labels overlap{default}",
+    )
+
+
+def source_of(
+    source: str | None, labels: str | None, output: Output, task: TaskName | None = None
+) -> Source:
     """What was given on a command line.
 
     Args:
         source: a YAML, a folder of videos, or one of `DRAWN`; None: the folder that the labels are in.
-        labels: in place of those of the YAML.
+        labels, task: in place of those of the YAML.
 
     Raises:
         DataError: the YAML can't be used, or there is neither.
@@ -168,10 +188,11 @@ def source_of(source: str | None, labels: str | None, output: Output) -> Source:
         if labels is None:
             raise DataError(["give the YAML of a search, or the folder of your videos"])
         file = place(labels)
-        return Source(file.parent, file)
+        return Source(file.parent, file, task=task or "multiclass")
     settings: dict[str, Any] = {}
+    written: TaskName = "multiclass"
     if source.lower().endswith(_ENDINGS) and not Path(source).is_dir():
-        settings = _data_section(Path(source))
+        settings, written = _read(Path(source))
     elif source not in DRAWN or Path(source).exists():
         settings = {"videos": source}
     else:
@@ -183,7 +204,8 @@ def source_of(source: str | None, labels: str | None, output: Output) -> Source:
     named = labels or settings.get("labels")
     splits = settings.get("splits") or {}
     given = {key: value for key, value in splits.items() if value is not None}
-    return Source(place(videos), None if named is None else place(str(named)), settings, given)
+    file_of = None if named is None else place(str(named))
+    return Source(place(videos), file_of, settings, given, task or written)
 
 
 def named_videos(folder: File, *, endings: bool = False) -> dict[str, File]:
@@ -204,8 +226,8 @@ def named_videos(folder: File, *, endings: bool = False) -> dict[str, File]:
     return {short[file] if clear[file] else paths[file].as_posix(): file for file in files}
 
 
-def _data_section(path: Path) -> dict[str, Any]:
-    """The section ``data`` of a YAML, as far as tools use it.
+def _read(path: Path) -> tuple[dict[str, Any], TaskName]:
+    """The section ``data`` of a YAML, as far as tools use it, and the task of its models.
 
     Raises:
         DataError: it can't be read, or values are of other kinds than they should be.
@@ -228,10 +250,25 @@ def _data_section(path: Path) -> dict[str, Any]:
         problems = [*_others("data", section, _KINDS)]
         if not problems:
             problems = [*_others("data.splits", section.get("splits") or {}, _KINDS_OF_SPLITS)]
+    task = _task(tree)
+    if task not in _TASKS:
+        problems.append(f"model.task: {task!r} is not {' or '.join(_TASKS)}")
     if problems:
         advice = f"python -m tuner.search {path} --dry-run checks all of it"
         raise DataError([*(f"{path}: {problem}" for problem in problems), advice])
-    return section
+    return section, task
+
+
+def _task(tree: object) -> Any:
+    """The task that a YAML has under ``model``, or under ``space`` as its only one."""
+    found: Any = None
+    for name in ("model", "space"):
+        section = tree.get(name) if isinstance(tree, dict) else None
+        written = section.get("task") if isinstance(section, dict) else None
+        if isinstance(written, list) and len(written) == 1:
+            (written,) = written
+        found = written if written is not None else found
+    return _TASKS[0] if found is None else found
 
 
 def _others(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ EXAMPLES = """
 python -m data split configs/cameratraps.yaml --by site
 python -m data split VIDEOS --labels labels.csv --valid 0.2 --test 0.2 --seed 1
 python -m data split VIDEOS --labels labels.csv --by site --test site4 --folds 5
+python -m data split VIDEOS --labels behaviours.csv --task multilabel
 """
 _WIDEST = 100  # characters of a table, above which it is turned
 
@@ -43,14 +45,7 @@ def table_of_folds(dataset: Dataset, folds: dict[str, int]) -> pd.DataFrame:
     for number in sorted(set(folds.values())):
         of_fold = {video for video, fold in folds.items() if fold == number}
         rows = dataset.table[dataset.table["video"].isin(of_fold)]
-        part = Dataset(
-            rows.assign(split="valid"),
-            dataset.videos,
-            dataset.classes,
-            unit=dataset.unit,
-            groups=dataset.groups,
-            by=dataset.by,
-        ).summary()
+        part = replace(dataset, table=rows.assign(split="valid")).summary()
         parts.append(part.rename(index={"valid": f"fold {number}"}))
     table = pd.concat(parts)
     return table.fillna("0 (0)") if dataset.unit == "frame" else table.fillna(0).astype(int)
@@ -92,7 +87,7 @@ def _arguments() -> argparse.ArgumentParser:
 def main(arguments: list[str]) -> int:
     """Run the tool; returns the exit status."""
     args = _arguments().parse_args(arguments)
-    source = source_of(args.source, args.labels, output)
+    source = source_of(args.source, args.labels, output, args.task)
     if source.labels is None:
         raise DataError(["splits are drawn by class: name the label file with --labels"])
     valid, test = _share_or_names(args.valid, "--valid"), _share_or_names(args.test, "--test")

@@ -13,6 +13,7 @@ from data.files.path import File, place, relative
 from data.labels.assign import with_splits
 from data.labels.file import LabelFile, read_labels, read_splits
 from data.labels.groups import Groups, find_videos, group_videos
+from data.labels.sets import by_class, classes_of
 from data.labels.splits import check_splits, remarks
 from data.labels.table import Unit, expand
 from data.tools.checking.findings import Finding
@@ -78,14 +79,15 @@ def check_labels(
         text = f"{len(without)} of {len(files)} videos have no labels: {some(without)}"
         found.say("look", "videos without labels", text)
     unit = _unit(file, source)
-    table, problems, warnings = expand(file, videos, unit, source.numbers)
+    table, problems, warnings = expand(file, videos, unit, source.numbers, task=source.task)
     found.say("wrong", "labels without frames", *problems)
     found.say("look", "labels", *warnings)
     if unit == "frame":
         found.findings += _unlabelled(table, videos)
     found.table = _splits(found, source, file, table, paths)
     for video, of_video in table.groupby("video", observed=True):
-        found.classes[called[str(video)]] = sorted(of_video["label"].astype(str).unique())
+        labels = of_video["label"].astype(str).unique()
+        found.classes[called[str(video)]] = classes_of(labels, source.task)
     if "split" in found.table:
         once = found.table.drop_duplicates("video").astype({"video": str, "split": str})
         found.splits = {
@@ -141,7 +143,7 @@ def _splits(
         return table
     shares = (None, None) if listed else (given.get("valid"), given.get("test"))
     table, problems, warnings = with_splits(
-        file, table, groups, *shares, given.get("seed", 0), listed
+        file, table, groups, *shares, given.get("seed", 0), listed, source.task
     )
     found.say("wrong", "splits", *problems)
     if problems or "split" not in table:
@@ -152,8 +154,9 @@ def _splits(
     if not parted:
         found.say("look", "splits", *warnings)
     found.findings += _leaks(parted, groups, splits, paths, source.videos)
-    found.say("wrong", "splits", *check_splits(table))
-    found.say("look", "splits", *remarks(table))
+    shown = by_class(table) if source.task == "multilabel" else table
+    found.say("wrong", "splits", *check_splits(shown))
+    found.say("look", "splits", *remarks(shown))
     return table
 
 

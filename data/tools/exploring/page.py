@@ -20,6 +20,7 @@ from data.videos.video import Video
 _COLOURS = ("#3b7dd8", "#e08a1e", "#2f9e62", "#c8508f", "#8a63d2", "#c9a227", "#18a3ac", "#cf4b3f")
 _GROUPS = 60  # rows of a table of groups
 _LISTED = 300  # stretches of a video that are listed in words
+_LANES = 12  # classes, above which a video has lanes for those alone that it shows
 
 
 def colours(classes: Sequence[str]) -> dict[str, str]:
@@ -66,13 +67,15 @@ def _dot(label: str, paint: Mapping[str, str]) -> str:
 
 
 def _classes(dataset: Dataset, paint: Mapping[str, str]) -> Iterator[str]:
-    rows = dataset.table.astype({"video": str, "label": str, "split": str})
+    rows = dataset.shown().astype({"video": str, "label": str, "split": str})
     pairs = rows.drop_duplicates(["video", "label"])
     splits = [split for split in SPLITS if split in set(rows["split"])]
     counts = pd.crosstab(rows["label"], rows["split"])
     of_videos = pd.crosstab(pairs["label"], pairs["split"])
     most = max(1, int(counts.to_numpy().max()))
     unit = "frames (videos)" if dataset.unit == "frame" else "videos"
+    if dataset.task == "multilabel":
+        unit += ", which count for each class that they show"
     yield f"<h2>Classes by split</h2>\n<p class=soft>{unit}; splits by {text(dataset.by)}</p>\n"
 
     def cell(label: str, split: str) -> Cell:
@@ -83,7 +86,7 @@ def _classes(dataset: Dataset, paint: Mapping[str, str]) -> Iterator[str]:
 
     def row(label: str) -> tuple[str, list[Cell]]:
         total = int(counts.loc[label].sum())
-        share = 100 * total / len(rows)
+        share = 100 * total / len(dataset.table)
         cells = [Cell(_dot(label, paint), label), number(total), number(share, f"{share:.1f} %")]
         return "", [*cells, *(cell(label, split) for split in splits)]
 
@@ -137,6 +140,7 @@ def _examples(explored: Explored, paint: Mapping[str, str]) -> Iterator[str]:
 
 def _videos(explored: Explored, paint: Mapping[str, str]) -> Iterator[str]:
     dataset, count = explored.dataset, len(explored.videos)
+    lanes = dataset is not None and dataset.task == "multilabel"
     more = f" of {count + explored.left_out:,}, spread evenly" if explored.left_out else ""
     yield f'<h2 id="videos">Videos (<span id="shown">{count}</span> of {count}{more})</h2>\n'
     yield (
@@ -173,7 +177,7 @@ def _videos(explored: Explored, paint: Mapping[str, str]) -> Iterator[str]:
         yield (
             f'<article class="video" tabindex="-1" data-text="{text(name)}" {attributes}>'
             f'<h3>{text(name)} <span class="soft">{text(facts)}</span></h3>'
-            f"{_sheet(explored.shown[name])}{_timeline(found, video, paint)}</article>\n"
+            f"{_sheet(explored.shown[name])}{_timeline(found, video, paint, lanes)}</article>\n"
         )
 
 
@@ -199,23 +203,45 @@ def _sheet(shown: Shown) -> str:
     return f'{error}<div class="sheet" tabindex="0" role="group" aria-label="pictures">{pictures}</div>'
 
 
-def _timeline(found: Sequence[Stretch], video: Video, paint: Mapping[str, str]) -> str:
-    """A bar from the video's beginning to its end, in the colours of its classes."""
+def _timeline(found: Sequence[Stretch], video: Video, paint: Mapping[str, str], lanes: bool) -> str:
+    """A bar from the video's beginning to its end, in the colours of its classes; or one a class.
+
+    Args:
+        lanes: whether each class has a bar of its own, since several may be shown at once.
+    """
     if not paint:
         return ""
+    count = f"{len(found)} stretch{'es' if len(found) != 1 else ''}"
+    bars = _bar(found, video, paint, f"labels of {video.name}: {count}")
+    if lanes:
+        shown = {one.label for one in found}
+        bars = "".join(
+            f'<span class="soft">{text(label)}</span>'
+            + _bar(
+                [one for one in found if one.label == label],
+                video,
+                paint,
+                f"{label} in {video.name}",
+            )
+            for label in paint
+            if len(paint) <= _LANES or label in shown
+        )
+        bars = f'<div class="lanes">{bars}</div>'
+    listed = "".join(f"<li>{_dot(one.label, paint)}: {_range(one)}</li>" for one in found[:_LISTED])
+    more = f"<li>and {len(found) - _LISTED} more</li>" if len(found) > _LISTED else ""
+    return f"{bars}<details><summary>{count} of labels</summary><ul>{listed}{more}</ul></details>"
+
+
+def _bar(found: Sequence[Stretch], video: Video, paint: Mapping[str, str], name: str) -> str:
     length = max(video.duration, 1e-3)
     parts = "".join(
         f'<rect x="{1000 * one.start / length:.2f}" width="{max(1, 1000 * one.length / length):.2f}" '
         f'height="20" fill="{paint[one.label]}"><title>{text(_said(one))}</title></rect>'
         for one in found
     )
-    listed = "".join(f"<li>{_dot(one.label, paint)}: {_range(one)}</li>" for one in found[:_LISTED])
-    more = f"<li>and {len(found) - _LISTED} more</li>" if len(found) > _LISTED else ""
-    count = f"{len(found)} stretch{'es' if len(found) != 1 else ''}"
     return (
         f'<svg class="timeline" viewBox="0 0 1000 20" preserveAspectRatio="none" role="img" '
-        f'aria-label="labels of {text(video.name)}: {count}">{parts}</svg>'
-        f"<details><summary>{count} of labels</summary><ul>{listed}{more}</ul></details>"
+        f'aria-label="{text(name)}">{parts}</svg>'
     )
 
 

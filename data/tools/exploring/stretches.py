@@ -33,23 +33,25 @@ class Example(NamedTuple):
 
 
 def stretches(dataset: Dataset) -> dict[str, list[Stretch]]:
-    """The stretches of each video, in order; of a labelled video, all of it is one."""
+    """The stretches of each video, in order; of a labelled video, all of it is one.
+
+    Where several classes are shown at once, each has stretches of its own.
+    """
     found: dict[str, list[Stretch]] = {name: [] for name in dataset.videos}
     if dataset.unit == "video":
-        for video, label in zip(dataset.table["video"], dataset.table["label"], strict=True):
+        shown = dataset.shown()
+        for video, label in zip(shown["video"], shown["label"], strict=True):
             found[str(video)].append(Stretch(str(label), 0.0, dataset.videos[str(video)].duration))
         return found
-    for name, rows in dataset.table.groupby("video", observed=True):
-        video = dataset.videos[str(name)]
-        frames, labels = rows["frame"].to_numpy(), rows["label"].astype(str).to_numpy()
+    for (name, label), rows in dataset.shown().groupby(["video", "label"], observed=True):
+        video, frames = dataset.videos[str(name)], rows["frame"].to_numpy()
         ends = np.append(video.times[1:], max(video.duration, float(video.times[-1])))
-        new = (np.diff(frames) != 1) | (labels[1:] != labels[:-1])
-        bounds = [0, *(np.flatnonzero(new) + 1).tolist(), len(frames)]
-        found[str(name)] = [
-            Stretch(labels[a], float(video.times[frames[a]]), float(ends[frames[b - 1]]))
+        bounds = [0, *(np.flatnonzero(np.diff(frames) != 1) + 1).tolist(), len(frames)]
+        found[str(name)] += [
+            Stretch(str(label), float(video.times[frames[a]]), float(ends[frames[b - 1]]))
             for a, b in pairwise(bounds)
         ]
-    return found
+    return {name: sorted(of_video, key=lambda one: one.start) for name, of_video in found.items()}
 
 
 def examples(
