@@ -69,6 +69,7 @@ def train_one(config: Config, output: Output, *, strict: bool) -> tuple[ResultsS
     params = parameters(config)
     model, training = resolve(params)
     search, config = config, study_of(config)
+    ResultsStore.check_joins(config, "train")
     opened: list[Dataset] = []  # also those that don't decode, as of a search
     dataset = prepare(
         config.data, [model], config.folder, output, strict=strict, check=opened.append

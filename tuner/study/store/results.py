@@ -92,6 +92,22 @@ class ResultsStore(About):
         return store
 
     @classmethod
+    def check_joins(cls, config: Config, kind: Kind) -> None:
+        """Check that trials can join those that there are under this name, before they are prepared for.
+
+        Raises:
+            StoreError: as of `create`.
+        """
+        path = Path(config.results_url.removeprefix("sqlite:///"))
+        if config.results_url.startswith("sqlite:///") and not path.exists():
+            return
+        storage = database.open_storage(config.results_url)
+        if config.name in optuna.get_all_study_names(storage):
+            store = cls.load(config.name, storage)
+            if store.study.get_trials(deepcopy=False):
+                store.fits(config, kind)
+
+    @classmethod
     def open(cls, url: str, name: str | None = None) -> ResultsStore:
         """A search that ran or is running; the latest if no name is given.
 
