@@ -73,6 +73,7 @@ FORMATS: dict[str, Format] = {
     "elan": Format(elan.PROGRAM, elan.read, elan.write),
     "cvat": Format(cvat.PROGRAM, cvat.read, cvat.write, "frame"),
     "via": Format(via.PROGRAM, via.read, via.write),
+    "via-csv": Format(via.EXPORT, via.read_table),
     "camtrapdp": Format(camtrapdp.PROGRAM, camtrapdp.read, camtrapdp_written.write, "video"),
     "deepethogram": Format(onehot.PROGRAM, onehot.read, onehot.write, "frame"),
     "zamba": Format(zamba.PROGRAM, zamba.read, zamba.write, "video"),
@@ -109,6 +110,8 @@ def recognised(path: File, content: bytes, wanted: Iterable[str] = ()) -> str | 
     if head.lstrip()[:1] in ("{", "<"):
         tests = {"boris": boris, "via": via, "camtrapdp": camtrapdp, "elan": elan, "cvat": cvat}
         return next((name for name, module in tests.items() if module.recognised(head)), None)
+    if head.startswith("#") and via.recognised_table(via.columns_said(head)):
+        return "via-csv"
     if len(content) > _HEAD:
         head = head.rpartition("\n")[0]
     try:
@@ -129,6 +132,8 @@ def _cells(path: File, text: str) -> Iterable[list[str]]:
 def _of_header(header: list[str], second: list[str]) -> str | None:
     if boris_tables.recognised(header):
         return "boris-events"
+    if via.recognised_table(header):
+        return "via-csv"
     if zamba.recognised(header):
         return "zamba"
     return "deepethogram" if onehot.recognised(header, second) else None

@@ -1,4 +1,4 @@
-"""VIA: projects of the VGG Image Annotator for video, version 3 (JSON), temporal segments.
+"""VIA: the VGG Image Annotator for video, version 3: segments of projects (JSON) and exports (CSV).
 
 Of ``file``: ``fname``, ``src``. Of ``view``: ``fid_list``, the files that are shown together. Of
 ``attribute``: ``aname``, ``anchor_id`` (``FILE1_Z2_XY0``: of segments), ``type`` (1 text, 2 checkbox,
@@ -6,13 +6,20 @@ Of ``file``: ``fname``, ``src``. Of ``view``: ``fid_list``, the files that are s
 seconds; one number is a moment), ``xy`` (empty, unless it is a region) and ``av`` (attribute to
 value; of options, their key).
 
+An export begins with lines after ``#``: ``ATTRIBUTE`` has what a project has under ``attribute``, and
+``CSV_HEADER`` the columns: ``metadata_id``, ``file_list``, ``temporal_coordinates`` (as ``z``; or
+``temporal_segment_start`` and ``..._end``), ``spatial_coordinates`` (``xy``) and ``metadata`` (``av``);
+cells are JSON.
+
 The class is the value of the attribute that most segments have. Specified by
-https://gitlab.com/vgg/via/blob/master/via-3.x.y/README.md (``_via_data.js``).
+https://gitlab.com/vgg/via/blob/master/via-3.x.y/README.md (``_via_data.js``,
+``_via_import_export.js``).
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +27,7 @@ from typing import Any
 import pandas as pd
 
 from data.files.path import File
-from data.formats.content import json_of, refuse
+from data.formats.content import json_of, refuse, rows_of, text_of
 from data.formats.taken import (
     RANGE,
     Gathered,
@@ -34,7 +41,11 @@ from data.formats.taken import (
 )
 from data.videos.info import VideoInfo
 
-PROGRAM = "VIA 3 project"
+PROGRAM, EXPORT = "VIA 3 project", "VIA 3 export"
+_HEADER = ("metadata_id", "file_list", "metadata")
+_COMMENT = re.compile(r"#\s*(\w+)\s*=\s*(.*)")
+_JSON = ("file_list", "temporal_coordinates", "spatial_coordinates", "metadata")
+_ENDS = ("temporal_segment_start", "temporal_segment_end")
 _LOCAL, _VIDEO, _CHECKBOX, _SELECT = 1, 4, 2, 4  # of `loc`, and of `type`s
 
 
@@ -53,7 +64,79 @@ def read(path: File, content: bytes) -> Taken:
     if not isinstance(project, dict) or not isinstance(project.get("metadata"), dict):
         refuse(path, "is no VIA 3 project: it has no 'metadata'")
     parts = {key: _object(project.get(key)) for key in ("file", "view", "attribute", "metadata")}
-    gathered = Gathered(PROGRAM, path, RANGE, "segment")
+    return _segments(Gathered(PROGRAM, path, RANGE, "segment"), parts)
+
+
+def columns_said(text: str) -> list[str]:
+    """The columns that an export names in the lines at its beginning; none, if it names none."""
+    said = re.search(r"^#\s*CSV_HEADER\s*=(.*)", text, re.MULTILINE)
+    return [name.strip() for name in said[1].split(",") if name.strip()] if said else []
+
+
+def recognised_table(header: list[str]) -> bool:
+    """Whether a row has the columns of an export."""
+    return {cell.lower() for cell in header}.issuperset(_HEADER)
+
+
+def read_table(path: File, content: bytes) -> Taken:
+    """The segments of an export.
+
+    Raises:
+        DataError: it is no table.
+    """
+    lines = text_of(path, content).splitlines()
+    first = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    said = {found[1]: found[2] for line in lines[:first] if (found := _COMMENT.match(line))}
+    attributes = _json(said.get("ATTRIBUTE") or said.get("ATTRIBUTES") or "{}")
+    parts: dict[str, dict[str, Any]] = {
+        "attribute": {
+            key: one if isinstance(one, dict) else {"aname": one}  # in the first versions
+            for key, one in _object(attributes).items()
+        },
+        **{name: {} for name in ("file", "view", "metadata")},
+    }
+    header = columns_said("\n".join(lines[:first]))
+    gathered = Gathered(EXPORT, path, RANGE)
+    # Rows keep their numbers.
+    table = "\n".join([*[""] * first, *lines[first:]]).encode()
+    for number, cells in rows_of(path, table):
+        if not header:
+            header = [cell.lower() for cell in cells]
+            continue
+        row = dict(zip(header, cells, strict=False))
+        parsed = {name: _json(row.get(name) or "[]") for name in _JSON}
+        if broken := [name for name, value in parsed.items() if value is None]:
+            gathered.wrong(number, f"{broken[0]}: '{row[broken[0]]}' is no JSON")
+            continue
+        files = parsed["file_list"]
+        if not isinstance(files, list) or not files:
+            gathered.wrong(number, "file_list: names no video")
+            continue
+        times = parsed["temporal_coordinates"]
+        if "temporal_segment_start" in row:
+            times = [row[name] for name in _ENDS if row.get(name)]
+        key = str(number)
+        parts["file"][key] = {"fname": files[0]}
+        parts["view"][key] = {"fid_list": [key]}
+        parts["metadata"][key] = {
+            "vid": key,
+            "z": times,
+            "xy": parsed["spatial_coordinates"],
+            "av": parsed["metadata"],
+        }
+    return _segments(gathered, parts)
+
+
+def _json(text: str) -> Any:
+    """What a cell says; None if it is no JSON."""
+    try:
+        return json.loads(text, parse_constant=lambda name: None)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _segments(gathered: Gathered, parts: Mapping[str, dict[str, Any]]) -> Taken:
+    """The segments of the parts of a project."""
     segments, left = [], Counter[str]()
     for number, entry in parts["metadata"].items():
         entry = _object(entry)
@@ -97,16 +180,17 @@ def _segment(
     options = _object(kind.get("options"))
     labels = value.split(",") if whole_number(kind.get("type")) == _CHECKBOX else [value]
     labels = [texts(options.get(label, label)) for label in labels]
+    z, av = ("z", "av") if gathered.program == PROGRAM else ("temporal_coordinates", "metadata")
     if not video:
         gathered.wrong(number, f"vid: '{texts(entry.get('vid'))}' is no view of a file")
     elif not all(labels):
-        gathered.wrong(number, "av: has no class")
+        gathered.wrong(number, f"{av}: has no class")
     elif len(times) > 2 or None in times:
-        gathered.wrong(number, "z: is not start and end in seconds")
+        gathered.wrong(number, f"{z}: is not start and end in seconds")
     else:
         start, end = times[0] or 0.0, times[-1] or 0.0
         if start < 0 or end < start:
-            gathered.wrong(number, f"z: from {start:g} to {end:g} is no stretch of a video")
+            gathered.wrong(number, f"{z}: from {start:g} to {end:g} is no stretch of a video")
             return
         for label in labels:
             gathered.add(number, video, written(start), written(end), label)
