@@ -9,7 +9,9 @@ Of ``deployments.csv``: ``deploymentID``, ``locationID``, ``locationName``. Of `
 
 The class of an animal is its ``scientificName``, else the ``observationType`` (``human``,
 ``vehicle``, ``blank``, ``unknown``; ``unclassified`` is no label). Videos alone are taken. What is
-said of a file itself counts before what is said of its event. Specified by
+said of a file itself counts before what is said of its event. If an observation of a video says when
+in it, from the video's ``timestamp`` on, labels are ranges, and observations that don't are of all of
+the video. Specified by
 https://camtrap-dp.tdwg.org/; it is read here, not with frictionless, which would follow the URLs that
 a package names.
 """
@@ -24,7 +26,7 @@ from pathlib import PurePosixPath
 from data.errors import DataError, some
 from data.files.path import File
 from data.formats.content import MOST, Archive, json_of, refuse, rows_of
-from data.formats.taken import VIDEO, Gathered, Taken, counted, texts
+from data.formats.taken import END, RANGE, VIDEO, Gathered, Taken, counted, texts, written
 from data.videos.info import EXTENSIONS
 
 PROGRAM = "Camtrap DP"
@@ -118,8 +120,22 @@ def read_package(path: File, content: bytes, part: Part) -> Taken:
         else:
             gathered.wrong(name, f"mediaID '{row.get('mediaID', '')}' is not in media")
     _add_events(gathered, videos, said, of_events, left)
+    spans = {
+        number: [_span(videos[number], row) for _, row in of_video]
+        for number, of_video in said.items()
+    }
+    within = [span is not None for of_video in spans.values() for span in of_video]
+    if inside := any(within):
+        gathered.columns = [*RANGE, "site", "date"]
+        gathered.note(
+            f"{sum(within):,} of {len(within):,} observations say when in their video (eventStart and "
+            "eventEnd, from its timestamp on): labels are ranges of seconds, those of the others all of "
+            "their video; data.unit: video takes a class for each video"
+        )
     for number, video in videos.items():
-        for observation, row in said.get(number, []):
+        for (observation, row), span in zip(
+            said.get(number, []), spans.get(number, []), strict=True
+        ):
             label = row.get("scientificName") or row["observationType"]
             if row["observationType"] != "animal":
                 label = row["observationType"]
@@ -129,12 +145,15 @@ def read_package(path: File, content: bytes, part: Part) -> Taken:
                     observation, f"deploymentID '{video['deploymentID']}' is not in deployments"
                 )
                 continue
-            gathered.add(observation, _name(video), label, site, video["timestamp"][:10])
+            times = (span or ("0", END)) if inside else ()
+            gathered.add(observation, _name(video), *times, label, site, video["timestamp"][:10])
     left["media that are images"] += images
     left["videos without an observation"] += len(set(videos) - set(said))
     if +left:
         gathered.note(f"left out: {counted(+left)}")
-    return gathered.done("observations")
+    taken = gathered.done("observations")
+    taken.cut = True  # as times are whole seconds, and events may go on in other files
+    return taken
 
 
 def _tables(path: File, content: bytes, part: Part) -> dict[str, list[Row]]:
@@ -241,6 +260,17 @@ def _add_events(
         for number in within:
             said.setdefault(number, []).append((name, row))
         left["observations of events, whose videos have their own or are none"] += not within
+
+
+def _span(video: Row, observation: Row) -> tuple[str, str] | None:
+    """Start and end in a video of what is observed in it; None if that is not said, or not in it."""
+    begin = time_of(video["timestamp"])
+    start, end = (time_of(observation.get(name, "")) for name in ("eventStart", "eventEnd"))
+    if observation["observationLevel"] != "media" or begin is None or start is None or end is None:
+        return None
+    first, last = (start - begin).total_seconds(), (end - begin).total_seconds()
+    # Of a whole file both are usually its timestamp, or those of an event that began before it.
+    return (written(first), written(last)) if 0 <= first <= last and last > 0 else None
 
 
 def time_of(text: str) -> datetime | None:

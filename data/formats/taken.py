@@ -18,6 +18,7 @@ FRAME = ("video", "frame", "label")
 RANGE = ("video", "time_start", "time_end", "label")
 VIDEO = ("video", "label")
 NOBODY = "No focal subject"  # as BORIS calls it
+END = "end"  # in place of a time: that of the video
 _MOST_ROWS = 3_000_000  # of other programs
 _LONGEST = 10.0**9  # seconds, as of `data.cells.numbers`
 
@@ -35,12 +36,14 @@ class Taken:
             and ``subject``. Its index says where a row was: the file's row or line, from 1.
         notes: what was taken, what was left out, and why; a line each.
         problems: what is wrong with rows, all of it; these rows are not in the table.
+        cut: whether ranges are cut at the end of their video, as they may go on after it.
     """
 
     program: str
     table: pd.DataFrame
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    cut: bool = False
 
     @property
     def names(self) -> list[str | int]:
@@ -155,7 +158,9 @@ def seconds(value: object) -> float | None:
 
 
 def written(time: float) -> str:
-    """Seconds as our label files have them, to the microsecond."""
+    """Seconds as our label files have them, to the microsecond; those of a video's end are infinite."""
+    if math.isinf(time):
+        return END
     return f"{max(time, 0):.6f}".rstrip("0").rstrip(".")
 
 

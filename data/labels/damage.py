@@ -1,4 +1,4 @@
-"""Labels of videos that are used only as far as they decode."""
+"""Labels that go on after the end of their video, or after what of it decodes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,27 @@ from data.labels.numbering import Numbers, lasting
 from data.videos.video import Video
 
 _HALF = 0.5  # of a video: with less of it, what a label of the whole says may not be seen
+
+
+def up_to_end(
+    rows: pd.DataFrame, videos: Mapping[str, Video], *, cut: bool
+) -> tuple[pd.DataFrame, int]:
+    """Ranges with the end of their video in place of an infinite one; how many others were cut there.
+
+    A range that begins after its video is left as it is: it is somebody's mistake.
+
+    Args:
+        cut: whether ranges may go on after their video.
+    """
+    known = {
+        name: max(video.info.ends, video.duration) if video.info.damage else video.duration
+        for name, video in videos.items()
+    }
+    ends = rows["video"].astype(object).map(known).astype(float)
+    inside = rows["time_start"] < ends
+    open_ = inside & np.isinf(rows["time_end"])
+    over = inside & ~open_ & (rows["time_end"] > ends) & cut
+    return rows.assign(time_end=rows["time_end"].mask(open_ | over, ends)), int(over.sum())
 
 
 def within(

@@ -19,7 +19,7 @@ from data.cells.text import OnRead, look_through, reading
 from data.errors import DataError, alike, nearest, numbered
 from data.files.path import File
 from data.formats.table import opened
-from data.formats.taken import Taken
+from data.formats.taken import END, Taken
 from data.labels.columns import Given, columns_of
 from data.labels.spelling import one_spelling
 from data.labels.splits import SPLITS
@@ -38,6 +38,7 @@ class LabelFile:
         groupings: columns that say what videos belong together, such as ``site``; text.
         called: our names of columns to the file's, where these differ.
         notes: what a person should know of how the file was read, a line each.
+        cut: as of `Taken`.
         names_from: the number of the first frame in the names of images: 0 or 1. Which frames are named
             so is in the column ``image`` of `rows`.
         videos: every video that the file names, also in rows that are left out for their mistakes.
@@ -50,6 +51,7 @@ class LabelFile:
     problems: list[str] = field(default_factory=list)
     called: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    cut: bool = False
     names_from: int = 0
     videos: list[str] = field(init=False)
 
@@ -92,6 +94,7 @@ def read_labels(
         table = cells.named(found.names).read(parse, advance)
     rows = _rows(path, table, taken)
     file = LabelFile(path, found.form, rows, found.groupings, file_of.problems, found.called)
+    file.cut = taken is not None and taken.cut
     file.notes = [*file_of.notes, *cells.notes, *found.notes]
     _check_nameless(file, table)
     # What videos are not grouped by may be empty.
@@ -250,11 +253,13 @@ def _parse_frames(file: LabelFile) -> None:
 
 
 def _parse_ranges(file: LabelFile) -> None:
-    """``time_start`` and ``time_end`` to seconds, each video's in their order."""
+    """``time_start`` and ``time_end`` to seconds, each video's in their order; its end is infinite."""
     good = np.ones(len(file.rows), bool)
     for column in ("time_start", "time_end"):
         text = file.rows[column]
         seconds, wrong = seconds_of(text)
+        if column == "time_end":
+            seconds = seconds.mask(text.str.lower() == END, np.inf)
         bad = seconds.isna()
         rows = zip(text[bad], file.rows.loc[bad, "row"], strict=True)
         name = file.called.get(column, column)

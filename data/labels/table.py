@@ -7,9 +7,9 @@ alphabetical order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from data.cells.columns import as_categories
 from data.cells.numbers import parse_time
 from data.errors import Found, alike
 from data.labels import mistakes
-from data.labels.damage import within
+from data.labels.damage import up_to_end, within
 from data.labels.file import LabelFile, read_labels
 from data.labels.gaps import (
     NEAR,
@@ -73,6 +73,10 @@ def expand(
         gaps = NO_GAPS
     rows, found = _rows(file, videos, unit, task)
     problems += found
+    if file.form == "range":
+        rows, count = up_to_end(rows, videos, cut=file.cut)
+        if count:
+            warnings.append(f"{file.path}: {count} ranges go on after their video, and end with it")
     rows, said = within(file.form, rows, videos, numbers)
     warnings += said
     if gaps.shortest:
@@ -216,6 +220,12 @@ def _of_videos(
     return pd.concat(parts, ignore_index=True), problems
 
 
+def _wrong_end(row: Mapping[Hashable, Any]) -> str:
+    if np.isinf(row["time_end"]):
+        return f"begins at {row['time_start_text']}"
+    return f"ends at {row['time_end_text']}"
+
+
 def _frames_of_ranges(
     rows: pd.DataFrame, video: Video, outside: list[Found], without: list[Found]
 ) -> pd.DataFrame:
@@ -229,7 +239,7 @@ def _frames_of_ranges(
     outside += [
         (
             [row["row"]],
-            f"ends at {row['time_end_text']}, beyond video '{video.name}', which lasts "
+            f"{_wrong_end(row)}, beyond video '{video.name}', which lasts "
             f"{video.duration:.3f} seconds ({len(video)} frames)",
         )
         for row in rows[beyond].to_dict("records")

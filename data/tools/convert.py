@@ -144,6 +144,8 @@ def make(
         infos = {name: video.info for name, video in found.items()}
     kind = OWN.get(program) or FORMATS[program].kind
     rows, notes = in_form(file, kind, infos)
+    if program not in OWN and kind == "range" and np.isinf(rows["time_end"]).any():
+        raise DataError([f"{labels}: ranges to the end of their videos need these: give --videos"])
     form = FORMATS.get(program)
     made = form.write(rows, infos) if form and form.write else _own(rows, kind)
     said = [*file.notes, *(f"{labels}: {note}" for note in matched), *notes, *made.notes]
@@ -165,6 +167,10 @@ def in_form(
     rows = file.rows[[*_COLUMNS[file.form], *more]].astype(
         dict.fromkeys(["video", "label", *more], object)
     )
+    if file.form == "range":
+        ends = rows["video"].map({name: info.duration for name, info in infos.items()})
+        rows = rows.assign(time_end=rows["time_end"].where(~np.isinf(rows["time_end"]), ends))
+        rows["time_end"] = rows["time_end"].fillna(np.inf)
     if kind == "video":
         lost = (
             []

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from data.errors import DataError
+from data.labels.table import expand, read_labels
 from tests.data.formats.reading import notes, refused, rows, taken, taken_of
+from tests.data.labels.reading import video_of
 
 DEPLOYMENTS = """deploymentID,locationID,locationName,latitude,longitude,deploymentStart,deploymentEnd
 d1,l1,"Val 2, beek",51.4,4.7,2020-05-30T04:57:37+02:00,2020-07-01T11:41:41+02:00
@@ -187,3 +189,79 @@ def test_a_table_in_several_parts(tmp_path: Path) -> None:
     (folder / "media.csv").write_text(first + others[0])
     (folder / "more.csv").write_text(first + "".join(others[1:]))
     assert rows(taken_of(folder)) == WANTED
+
+
+# Times within a video
+
+
+def within(*observations: str) -> str:
+    """Observations of the animal fox: number of a medium, and both ends of a time."""
+    lines = [one.split() for one in observations]
+    return HEADER + "".join(
+        f"o{n},d1,{medium},e,{start},{end},media,animal,,fox,1\n"
+        for n, (medium, start, end) in enumerate(lines)
+    )
+
+
+def test_times_within_a_video_are_ranges(tmp_path: Path) -> None:
+    observations = within(
+        "m1 2020-05-30T04:57:39+02:00 2020-05-30T02:57:42.5Z",  # in either zone
+        "m1 2020-05-30T02:57:37Z 2020-05-30T02:57:38Z",
+        "m1 2020-05-30T02:57:47Z 2020-05-30T02:57:47Z",  # a moment
+        "m3 2020-05-31T00:00:00Z 2020-05-31T00:00:00Z",  # as of all of a file
+        "m4 2020-05-31T00:00:05Z 2020-05-31T00:00:09Z",  # an image
+    )
+    found = taken_of(write(tmp_path, observations=observations))
+    assert [row[:4] for row in rows(found)] == [
+        ("media/d1/IMG_1.MP4", "2", "5.5", "fox"),
+        ("media/d1/IMG_1.MP4", "0", "1", "fox"),
+        ("media/d1/IMG_1.MP4", "10", "10", "fox"),
+        ("media/d2/IMG_1.MP4", "0", "end", "fox"),
+    ]
+    assert list(found.table) == ["video", "time_start", "time_end", "label", "site", "date"]
+    assert "3 of 4 observations say when in their video (eventStart and eventEnd" in notes(found)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        "2020-05-30T02:57:30Z 2020-05-30T02:57:42Z",  # of an event that began in another file
+        "2020-05-30T02:57:42Z 2020-05-30T02:57:39Z",  # in the wrong order
+        "2020-05-30T02:57:42Z ?",
+        "2020-05-30T02:57:37Z 2020-05-30T02:57:37Z",
+    ],
+)
+def test_other_times_are_of_the_whole_video(tmp_path: Path, times: str) -> None:
+    found = taken_of(write(tmp_path, observations=within(f"m1 {times}")))
+    assert list(found.table) == ["video", "label", "site", "date"] and len(found.table) == 1
+    assert "say when" not in notes(found)
+
+
+def test_a_video_without_a_time_has_no_ranges(tmp_path: Path) -> None:
+    media = MEDIA.replace("2020-05-30T04:57:37+02:00", "yesterday")
+    observations = within("m1 2020-05-30T02:57:39Z 2020-05-30T02:57:42Z")
+    found = taken_of(write(tmp_path, media=media, observations=observations))
+    assert list(found.table) == ["video", "label", "site", "date"]
+
+
+def test_events_stay_those_of_whole_videos(tmp_path: Path) -> None:
+    event = "x,d1,,e,2020-05-30T03:09:00Z,2020-05-30T03:11:00Z,event,animal,,fox,2\n"
+    observations = within("m1 2020-05-30T02:57:39Z 2020-05-30T02:57:42Z") + event
+    found = taken_of(write(tmp_path, observations=observations))
+    assert [row[:4] for row in rows(found)][1] == ("IMG_2.AVI", "0", "end", "fox")
+
+
+def test_ranges_end_with_their_video(tmp_path: Path) -> None:
+    videos = {f"media/{d}/IMG_1.MP4": video_of(f"media/{d}/IMG_1.MP4", 20) for d in ("d1", "d2")}
+    whole = "m3 2020-05-31T00:00:00Z 2020-05-31T00:00:00Z"
+    observations = within("m1 2020-05-30T02:57:38Z 2020-05-30T02:59:00Z", whole)
+    file = read_labels(write(tmp_path, observations=observations))
+    table, problems, warnings = expand(file, videos)
+    frames = table.groupby("video", observed=True)["frame"]
+    assert frames.agg(["min", "max"]).to_numpy().tolist() == [[10, 19], [0, 19]]
+    assert problems == [] and warnings == [
+        f"{tmp_path}: 1 ranges go on after their video, and end with it"
+    ]
+    late = within("m1 2020-05-30T02:58:38Z 2020-05-30T02:59:00Z", whole)
+    (problem,) = expand(read_labels(write(tmp_path, observations=late)), videos)[1]
+    assert "ends at 83, beyond video 'media/d1/IMG_1.MP4', which lasts 2.000 seconds" in problem

@@ -110,6 +110,22 @@ def test_hours_count(labels: Path) -> None:
     assert table["frame"].tolist() == [9610, 9611]
 
 
+def test_the_end_of_a_video_has_a_word(labels: Path) -> None:
+    text = "video,time_start,time_end,label\nv,0,0.4,a\nv,0.8,end,b\nw,0:00,End,a\n"
+    rows = read_rows(labels, text, video_of(), video_of("w", frames=3))
+    assert rows == [
+        *(("v", frame, "a") for frame in range(4)),
+        *(("v", frame, "b") for frame in (8, 9)),
+        *(("w", frame, "a") for frame in range(3)),
+    ]
+    late = "video,time_start,time_end,label\nv,1.5,end,a\n"
+    assert "begins at 1.5, beyond video 'v', which lasts 1.000" in problem_in(labels, late)
+    assert "time_start 'end' is not a time" in problem_in(labels, late.replace("1.5", "end"))
+    overlap = text.replace("0.4", "end")
+    both = video_of(), video_of("w")
+    assert "overlap (0 to end 'a', 0.8 to end 'b')" in problem_in(labels, overlap, *both)
+
+
 def test_gaps_do_not_shift_later_frames(labels: Path) -> None:
     text = "video,time_start,time_end,label\nv,0.1,0.2,a\nv,0.5,0.7,b\n"
     assert read_rows(labels, text) == [("v", 1, "a"), ("v", 5, "b"), ("v", 6, "b")]

@@ -79,6 +79,16 @@ def test_names_with_another_ending_are_said(tmp_path: Path, drawn: Path) -> None
     assert any("'a.MTS' is a.mp4" in note for note in made.notes)
 
 
+def test_ranges_to_the_end_of_their_video(tmp_path: Path, drawn: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("video,time_start,time_end,label\na,0.5,end,fox\nb,0,1,deer\n")
+    convert.write(path, "timestamps", tmp_path / "own.csv")
+    assert csv(tmp_path / "own.csv")[1:] == [["a", "0.5", "end", "fox"], ["b", "0", "1", "deer"]]
+    assert "need these: give --videos" in problems(convert.make, path, "boris")
+    convert.write(path, "boris", tmp_path / "p.boris", drawn)
+    assert convert.read(tmp_path / "p.boris").table["time_end"].tolist() == ["2", "1"]
+
+
 def test_a_dry_run_writes_nothing(tmp_path: Path, labels: Path, capsys) -> None:
     target = tmp_path / "new.csv"
     assert main(["import", str(labels), "--to", str(target), "--dry-run"]) == 0
