@@ -15,8 +15,6 @@ from data.cells.text import read_content
 from data.errors import DataError, some
 from data.files.path import File, relative
 from data.formats import (
-    boris,
-    boris_tables,
     camtrapdp,
     camtrapdp_written,
     cvat,
@@ -27,6 +25,9 @@ from data.formats import (
     via,
     zamba,
 )
+from data.formats.boris import project as boris
+from data.formats.boris import tables as boris_tables
+from data.formats.boris import written as boris_written
 from data.formats.content import MOST, Archive, refuse, rows_of, text_of
 from data.formats.taken import NOBODY, Made, Reader, Taken
 from data.videos.find import find_files, is_video
@@ -68,7 +69,7 @@ class Format:
 
 
 FORMATS: dict[str, Format] = {
-    "boris": Format(boris.PROGRAM, boris.read, boris.write),
+    "boris": Format(boris.PROGRAM, boris.read, boris_written.write),
     "boris-events": Format("BORIS events", boris_tables.read),
     "elan": Format(elan.PROGRAM, elan.read, elan.write),
     "cvat": Format(cvat.PROGRAM, cvat.read, cvat.write, "frame"),
@@ -276,4 +277,5 @@ def _joined(path: Path, files: Mapping[Path, Taken]) -> Taken:
         for note, count in notes.items()
         if not note.startswith(f"{program}: ")
     ]
-    return Taken(program, table, [first, *others], problems)
+    spare = frozenset(name for one in files.values() for name in one.spare)
+    return Taken(program, table, [first, *others], problems, spare=spare)

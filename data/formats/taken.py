@@ -37,6 +37,7 @@ class Taken:
         notes: what was taken, what was left out, and why; a line each.
         problems: what is wrong with rows, all of it; these rows are not in the table.
         cut: whether ranges are cut at the end of their video, as they may go on after it.
+        spare: videos whose labels are left out where they are not among the videos.
     """
 
     program: str
@@ -44,6 +45,7 @@ class Taken:
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     cut: bool = False
+    spare: frozenset[str] = frozenset()
 
     @property
     def names(self) -> list[str | int]:
@@ -92,6 +94,7 @@ class Gathered:
         self._rows: dict[tuple[str, ...], object] = {}
         self._wrong: dict[str, list[object]] = {}
         self._again = 0
+        self.spare: set[str] = set()  # as of `Taken`
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -143,7 +146,8 @@ class Gathered:
             f"{self.path}, {self.what}{'s' if len(rows) > 1 else ''} {some(rows)}: {problem}"
             for problem, rows in self._wrong.items()
         ]
-        return Taken(self.program, table, notes, [*self.problems, *problems])
+        spare = frozenset(self.spare)
+        return Taken(self.program, table, notes, [*self.problems, *problems], spare=spare)
 
 
 def seconds(value: object) -> float | None:

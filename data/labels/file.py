@@ -38,7 +38,7 @@ class LabelFile:
         groupings: columns that say what videos belong together, such as ``site``; text.
         called: our names of columns to the file's, where these differ.
         notes: what a person should know of how the file was read, a line each.
-        cut: as of `Taken`.
+        cut, spare: as of `Taken`.
         names_from: the number of the first frame in the names of images: 0 or 1. Which frames are named
             so is in the column ``image`` of `rows`.
         videos: every video that the file names, also in rows that are left out for their mistakes.
@@ -52,6 +52,7 @@ class LabelFile:
     called: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     cut: bool = False
+    spare: frozenset[str] = frozenset()
     names_from: int = 0
     videos: list[str] = field(init=False)
 
@@ -94,7 +95,8 @@ def read_labels(
         table = cells.named(found.names).read(parse, advance)
     rows = _rows(path, table, taken)
     file = LabelFile(path, found.form, rows, found.groupings, file_of.problems, found.called)
-    file.cut = taken is not None and taken.cut
+    if taken is not None:
+        file.cut, file.spare = taken.cut, taken.spare
     file.notes = [*file_of.notes, *cells.notes, *found.notes]
     _check_nameless(file, table)
     # What videos are not grouped by may be empty.

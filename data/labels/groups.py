@@ -10,7 +10,7 @@ from data.cells.columns import as_categories
 from data.errors import nearest, numbered, printable, some
 from data.files.path import File, relative
 from data.labels.file import LabelFile
-from data.videos.match import match_files
+from data.videos.match import left_out, match_files, missing_of
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,10 @@ def find_videos(
     the labels means the videos of that name in the folders of these sites, if all of them are there;
     `file` then has the site before the name.
     """
+    if missing := missing_of(file.spare & set(file.videos), files, folder):
+        file.drop(file.rows["video"].isin(missing))
+        file.videos = [name for name in file.videos if name not in missing]
+        note(left_out(missing))
     if "site" not in file.rows:
         return match_files(file.videos, files, folder, note)
     pairs = file.rows[["video", "site"]].drop_duplicates().astype(str)

@@ -20,7 +20,7 @@ from data.labels.groups import find_videos
 from data.labels.sets import TaskName, by_class
 from data.videos.find import find_files
 from data.videos.info import VideoInfo
-from data.videos.match import match_files
+from data.videos.match import left_out, match_files, missing_of
 from data.videos.times import nearest_frames
 from data.videos.video import open_videos
 
@@ -49,8 +49,11 @@ def read(path: File, videos: File | None = None) -> Taken:
     taken = found.taken or _of_person(path, found)
     if videos is not None:
         files = find_files(videos)
-        names = sorted(set(taken.table["video"]))
         notes: list[str] = []
+        if missing := missing_of(taken.spare, files, videos):
+            taken.table = taken.table[~taken.table["video"].isin(missing)].copy()
+            notes.append(left_out(missing))
+        names = sorted(set(taken.table["video"]))
         paths, problems = match_files(names, files, videos, notes.append)
         if problems:
             raise DataError([f"{path}: {problem}" for problem in problems])

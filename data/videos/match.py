@@ -184,6 +184,18 @@ def match_files(
     return matched, problems
 
 
+def missing_of(names: Iterable[str], files: Sequence[File], folder: File) -> set[str]:
+    """Those names that no file has, as of `match_files`."""
+    known = _Names(files, folder.parent if folder in files else folder)
+    ways = (known.find, lambda name: known.by_end(name)[0], known.without_ending, known.of_number)
+    return {name for name in names if not any(way(name) for way in ways)}
+
+
+def left_out(missing: Iterable[str]) -> str:
+    """What is said of names that may be missing."""
+    return f"left out: labels of {some(sorted(missing))}, which are not among the videos"
+
+
 def _several(name: str, paths: list[File], known: _Names) -> str:
     """That a name could be any of several files, and what to write."""
     advice = known.clear_name(paths[0])

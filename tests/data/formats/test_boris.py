@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from data import load
+from data.tools import convert
 from tests.data.formats.reading import format_of, notes, refused, rows, taken
 
 ETHOGRAM = {
@@ -116,6 +118,69 @@ def test_media_one_after_the_other_and_states_across_them(path: Path) -> None:
         ("b.mp4", "19.96", "19.96", "call"),
     ]
     assert "labels are of the first player, not of other.mp4" in notes(found)
+
+
+STATE = [[1, "", "rest", "", ""], [3, "", "rest", "", ""], [9.5, "", "call", "", ""]]
+
+
+def two_players(files: Any = ("b.mp4",), length: Any = 8, offset: float = 0.0) -> dict[str, Any]:
+    return observation(
+        STATE,
+        file={"1": ["a.mp4"], "2": list(files), "3": []},
+        media_info={
+            "length": {"a.mp4": 10.0, "b.mp4": length},
+            "offset": {"1": 0.0, "2": offset},
+        },
+    )
+
+
+def test_a_second_player_has_the_labels_too_as_far_as_it_goes(path: Path) -> None:
+    found = taken(path, project(one=two_players()))
+    assert rows(found) == [
+        ("a.mp4", "1", "3", "rest"),
+        ("b.mp4", "1", "3", "rest"),
+        ("a.mp4", "9.5", "9.5", "call"),  # after the end of b
+    ]
+    assert "labels are also of what other players show at the same time, b.mp4: keep" in notes(
+        found
+    )
+    assert found.spare == {"b.mp4"}
+    (start, end), shorter = STATE[:2], two_players(length=2)
+    assert rows(taken(path, project(one={**shorter, "events": [start, end]})))[1][:3] == (
+        *("b.mp4", "1", "2"),
+    )
+
+
+@pytest.mark.parametrize(
+    "more", [{"offset": 1.5}, {"files": ("b.mp4", "c.mp4")}, {"length": None}, {"length": "NA"}]
+)
+def test_other_second_players_are_left_out_and_told(path: Path, more: dict[str, Any]) -> None:
+    found = taken(path, project(one=two_players(**more)))
+    assert {row[0] for row in rows(found)} == {"a.mp4"}
+    assert "labels are of the first player, not of b.mp4" in notes(found)
+
+
+def test_a_second_player_with_an_observation_of_its_own_has_its_labels(path: Path) -> None:
+    own = observation(STATE[2:], file={"1": ["b.mp4"]}, media_info={"length": {"b.mp4": 10}})
+    found = taken(path, project(one=two_players(), two=own))
+    assert [row for row in rows(found) if row[0] == "b.mp4"] == [("b.mp4", "9.5", "9.5", "call")]
+
+
+def test_a_second_player_that_is_not_among_the_videos_is_left_out(path: Path, make_video) -> None:
+    for name in ("a", "d"):
+        make_video(path.parent / "v" / f"{name}.mp4", numbers=range(100))
+    calls = observation(
+        [*STATE[:2], [5, "", "call", "", ""]],
+        file={"1": ["d.mp4"]},
+        media_info={"length": {"d.mp4": 10.0}},
+    )
+    path.write_text(project(one=two_players(), two=calls))
+    dataset = load(path.parent / "v", path)
+    assert sorted(dataset.videos) == ["a.mp4", "d.mp4"]
+    said = "left out: labels of b.mp4, which are not among the videos"
+    assert any(said in warning for warning in dataset.warnings)
+    found = convert.read(path, path.parent / "v")
+    assert set(found.table["video"]) == {"a.mp4", "d.mp4"} and said in notes(found)
 
 
 def test_the_time_offset_is_taken_away(path: Path) -> None:

@@ -18,7 +18,7 @@ import re
 from collections import Counter
 
 from data.files.path import File
-from data.formats.boris import Timeline
+from data.formats.boris.players import Timeline
 from data.formats.content import refuse, rows_of
 from data.formats.taken import RANGE, Gathered, Taken, counted, seconds
 
