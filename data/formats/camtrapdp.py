@@ -36,6 +36,7 @@ TABLES = {
     "media": ("mediaID", "deploymentID", "timestamp", "filePath"),
     "observations": ("deploymentID", "observationLevel", "observationType"),
 }
+_DAY = 86_400.0  # seconds: no video goes on for longer, so that a later time is of a wrong clock
 _MISSING = ("", "nan", "na", "null")
 
 Row = dict[str, str]
@@ -270,7 +271,9 @@ def _span(video: Row, observation: Row) -> tuple[str, str] | None:
         return None
     first, last = (start - begin).total_seconds(), (end - begin).total_seconds()
     # Of a whole file both are usually its timestamp, or those of an event that began before it.
-    return (written(first), written(last)) if 0 <= first <= last and last > 0 else None
+    if not 0 <= first <= last or last == 0 or first > _DAY:
+        return None
+    return written(first), written(min(last, _DAY))
 
 
 def time_of(text: str) -> datetime | None:

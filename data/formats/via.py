@@ -106,7 +106,7 @@ def read_table(path: File, content: bytes) -> Taken:
         row = dict(zip(header, cells, strict=False))
         parsed = {name: _json(row.get(name) or "[]") for name in _JSON}
         if broken := [name for name, value in parsed.items() if value is None]:
-            gathered.wrong(number, f"{broken[0]}: '{row[broken[0]]}' is no JSON")
+            gathered.wrong(number, f"{broken[0]}: '{texts(row[broken[0]])[:60]}' is no JSON")
             continue
         files = parsed["file_list"]
         if not isinstance(files, list) or not files:

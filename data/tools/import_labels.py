@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from data.cells.columns import as_categories
@@ -54,7 +55,7 @@ def told_several(table: pd.DataFrame) -> list[str]:
     """
     if "time_start" in table:
         times = {
-            end: seconds_of(as_categories(table[end]))[0].fillna(0)
+            end: seconds_of(as_categories(table[end]))[0].fillna(np.inf)
             for end in ("time_start", "time_end")
         }
         rows = table[["video", "label"]].assign(**times).sort_values(["video", "time_start"])

@@ -228,6 +228,7 @@ def test_times_within_a_video_are_ranges(tmp_path: Path) -> None:
         "2020-05-30T02:57:30Z 2020-05-30T02:57:42Z",  # of an event that began in another file
         "2020-05-30T02:57:42Z 2020-05-30T02:57:39Z",  # in the wrong order
         "2020-05-30T02:57:42Z ?",
+        "2021-05-30T02:57:42Z 2021-05-30T02:57:44Z",  # of another year
         "2020-05-30T02:57:37Z 2020-05-30T02:57:37Z",
     ],
 )

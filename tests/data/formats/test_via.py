@@ -171,7 +171,7 @@ def test_an_export_without_its_comments(tmp_path: Path) -> None:
 def test_mistakes_in_an_export_are_told_with_their_rows(tmp_path: Path) -> None:
     wrong = [
         ROW.replace("5.31493", "1"),
-        ROW.replace('"[1.124,5.31493]"', "later"),
+        ROW.replace('"[1.124,5.31493]"', '"later,\nor"'),
         ROW.replace('""0""', '""""'),
         ROW.replace('""dive 1.mp4""', ""),
         ROW,
@@ -180,7 +180,7 @@ def test_mistakes_in_an_export_are_told_with_their_rows(tmp_path: Path) -> None:
     assert len(found.table) == 1
     first = BEFORE.count("\n") + 1
     assert [problem.partition(", ")[2] for problem in found.problems] == [
-        f"row {first + 1}: temporal_coordinates: 'later' is no JSON",
+        f"row {first + 1}: temporal_coordinates: 'later, or' is no JSON",
         f"row {first + 3}: file_list: names no video",
         f"row {first}: temporal_coordinates: from 1.124 to 1 is no stretch of a video",
         f"row {first + 2}: metadata: has no class",

@@ -15,7 +15,7 @@ from openpyxl import Workbook
 from data.cells.numbers import parse_time
 from data.errors import DataError
 from data.formats.table import opened
-from data.formats.taken import FRAME, RANGE, VIDEO, Taken
+from data.formats.taken import END, FRAME, RANGE, VIDEO, Taken
 from data.labels.file import read_labels
 from tests.fuzz.judge import Reader, Wrong
 
@@ -36,7 +36,13 @@ BORIS = {
                 [9, "", "rest", "x|None", ""],
             ],
             "media_info": {"length": {"a.mp4": 4.0, "b.mp4": 5.5}, "fps": {"a.mp4": 25.0}},
-        }
+        },
+        "two": {
+            "type": "MEDIA",
+            "file": {"1": ["c.mp4"], "2": ["d.mp4"]},
+            "events": [[2.5, "", "rest", "", ""], [9, "", "rest", "", ""]],
+            "media_info": {"length": {"d.mp4": 5.5}, "offset": {"1": 0.0, "2": 0.0}},
+        },
     },
 }
 VIA = {
@@ -49,6 +55,12 @@ VIA = {
     },
     "view": {"1": {"fid_list": ["1"]}},
 }
+VIA_CSV = """# Exported using VGG Image Annotator (http://www.robots.ox.ac.uk/~vgg/software/via)
+# ATTRIBUTE = {"1":{"aname":"b","type":4,"options":{"0":"rest","1":"call"}}}
+# CSV_HEADER = metadata_id,file_list,flags,temporal_coordinates,spatial_coordinates,metadata
+"1_a","[""a.mp4""]",0,"[1.5,2]","[]","{""1"":""0""}"
+"1_b","[""a.mp4""]",0,"[3]","[]","{""1"":""1""}"
+"""
 ELAN = """<?xml version="1.0" encoding="UTF-8"?>
 <ANNOTATION_DOCUMENT FORMAT="3.0"><HEADER TIME_UNITS="milliseconds">
 <MEDIA_DESCRIPTOR MEDIA_URL="file:///a.mp4" MIME_TYPE="video/mp4" TIME_ORIGIN="40"/></HEADER>
@@ -85,6 +97,7 @@ MEDIA = (
 OBSERVATIONS = (
     "observationID,deploymentID,mediaID,eventStart,eventEnd,observationLevel,observationType,scientificName\n"
     "o1,d1,m1,2020-05-30T04:57:37Z,2020-05-30T04:57:37Z,media,animal,Vulpes vulpes\n"
+    "o3,d1,m1,2020-05-30T04:57:39Z,2020-05-30T04:57:41Z,media,animal,Vulpes vulpes\n"
     "o2,d1,,2020-05-30T04:59:00Z,2020-05-30T05:01:00Z,event,blank,\n"
 )
 PACKAGE = {
@@ -161,9 +174,10 @@ def check(found: Taken) -> None:
         raise Wrong("a cell is no text")
     for end in ("time_start", "time_end"):
         if end in found.table:
-            found.table[end].map(parse_time)
+            found.table.loc[found.table[end] != END, end].map(parse_time)
     if "time_end" in found.table:
-        length = found.table["time_end"].astype(float) - found.table["time_start"].astype(float)
+        ends = found.table["time_end"].replace(END, "inf").astype(float)
+        length = ends - found.table["time_start"].astype(float)
         if (length < 0).any():
             raise Wrong("a range ends before it starts")
     if (found.table["label"] == "").any() or found.table.duplicated().any():
@@ -196,6 +210,7 @@ def _texts() -> list[bytes]:
     texts = [
         json.dumps(BORIS, indent=1),
         json.dumps(VIA),
+        VIA_CSV,
         ELAN,
         CVAT,
         TABULAR,
