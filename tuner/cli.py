@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import gc
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from data.console import report
 from data.errors import DataError
@@ -17,6 +15,7 @@ from data.files.s3 import S3Error
 from data.files.whole import DamagedFile
 from models import WeightsError
 from tuner.config.messages import ConfigError, StoreError, UserError
+from tuner.runtime.signals import stop_as_by_hand
 
 
 def parser(module: str, description: str, examples: str) -> argparse.ArgumentParser:
@@ -57,26 +56,11 @@ def add_overrides(
 
 def run(command: Callable[[], int]) -> None:
     """Run a command, and exit with its status."""
-    _stop_as_by_hand()
+    stop_as_by_hand()
     with mistakes():
         status = command()
     gc.freeze()  # else Python ends by looking for garbage in a million objects, for a second
     sys.exit(status)
-
-
-def _stop_as_by_hand() -> None:
-    """Batch systems, `timeout` and a closed terminal stop a command in the way of Ctrl-C."""
-
-    def stop(number: int, frame: Any) -> None:
-        by_hand = signal.getsignal(signal.SIGINT)
-        if not callable(by_hand):  # Ctrl-C is ignored, as in the background
-            raise KeyboardInterrupt
-        by_hand(number, frame)
-
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
-            signal.signal(number, stop)
 
 
 @contextmanager

@@ -8,13 +8,15 @@ import subprocess
 import sys
 from typing import NoReturn
 
+from tuner.runtime.signals import STOPPING
+
 # It outlives the command by a moment: its input ends when the command does, in whatever way.
 _LISTENER = """
 import signal, sys
-for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-    if hasattr(signal, name):
-        signal.signal(getattr(signal, name), signal.SIG_IGN)
-last, said = sys.argv[1], sys.stdin.buffer.read().decode()
+last, *stopping = sys.argv[1:]
+for name in stopping:
+    signal.signal(signal.Signals[name], signal.SIG_IGN)
+said = sys.stdin.buffer.read().decode()
 if said != "well":
     if sys.stderr.isatty():
         print(end="\\x1b[?25h\\n", file=sys.stderr)  # a progress bar hides the cursor
@@ -22,10 +24,11 @@ if said != "well":
     print(said, last, sep="; ", file=sys.stderr)
 """
 _WELL = b"well"
+STOPPED = 130  # the exit status of a command that Ctrl-C has ended
 
 
 class LastWords:
-    """A context; prints `words` if this process ends without leaving it.
+    """A context; prints `words` if it is stopped, or this process ends without leaving it.
 
     A process that is killed, by hand or because memory is short, can't say what to do next, nor can one
     that a library ends. So another small process waits for its end and does.
@@ -36,14 +39,16 @@ class LastWords:
 
     def __enter__(self) -> LastWords:
         self._listener = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _LISTENER, self._words],
+            [sys.executable, "-I", "-S", "-c", _LISTENER, self._words, "SIGINT", *STOPPING],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
         )
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self._say(_WELL)
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        by_hand = isinstance(error, KeyboardInterrupt)
+        stopped = by_hand or (isinstance(error, SystemExit) and error.code == STOPPED)
+        self._say(b"stopped before its end" if stopped else _WELL)
         self._listener.wait()
 
     def end(self, why: str) -> NoReturn:

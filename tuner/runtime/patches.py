@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
-import signal
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 from models.patches import Private
+from tuner.runtime.signals import release
 
 _VERSION = "2.60"
 _CONTROLLER = "ray.tune.execution.tune_controller:TuneController"
@@ -53,6 +53,12 @@ _PROCESSES = Private(
         f"{_NODE}.start_log_monitor": "self",
         f"{_NODE}.start_monitor": "self",
     },
+)
+_APART = Private(
+    "ray",
+    _VERSION,
+    "a signal to a search's process group, as `timeout` sends it, ends Ray before trials are saved",
+    {"ray._private.services:ConsolePopen": type},
 )
 _LOOPBACK = Private(
     "ray",
@@ -189,6 +195,39 @@ def nothing_else() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def apart() -> Iterator[None]:
+    """Ray starts in process groups of its own: a signal to the search's group is for the search alone.
+
+    `timeout`, a terminal that is closed and some batch systems signal the whole group. On Linux alone,
+    which ends Ray's processes with this one: elsewhere Ray does so by their group. Ray's processes take
+    the signals that this thread holds back.
+    """
+    if os.name != "posix" or not _APART.usable():
+        release()  # or Ray's processes would not take them either, of which one ends them
+        yield
+        return
+    from ray._private import services
+
+    plain = services.ConsolePopen
+
+    class Apart(plain):  # type: ignore[misc, valid-type]
+        def __init__(self, *args: Any, preexec_fn: Any = None, **options: Any) -> None:
+            def begin() -> None:
+                release()
+                if preexec_fn is not None:
+                    preexec_fn()
+
+            group = {"process_group": 0} if sys.platform.startswith("linux") else {}
+            super().__init__(*args, preexec_fn=begin, **group, **options)
+
+    services.ConsolePopen = Apart  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        services.ConsolePopen = plain  # type: ignore[misc]
+
+
+@contextlib.contextmanager
 def loopback() -> Iterator[None]:
     """Ray starts here with all its ports on the loopback interface, as it does on macOS and Windows."""
     if not _LOOPBACK.usable():
@@ -215,25 +254,6 @@ def parts_of_ray() -> Any:
 def ended(parts: Any) -> list[str]:
     """The processes among `parts_of_ray` that have ended, such as ``raylet``."""
     return [name for name, _ in parts.dead_processes()]
-
-
-@contextlib.contextmanager
-def sigterm_kept() -> Iterator[None]:
-    """SIGTERM does what it did before Ray starts, which ends a process with a trace of its C++ code.
-
-    Python sets signals in the main thread alone; Ray starts in another one.
-    """
-    if os.name != "posix":
-        yield
-        return
-    libc = ctypes.CDLL(None)
-    before = ctypes.create_string_buffer(1024)  # more than any system's struct sigaction
-    kept = libc.sigaction(signal.SIGTERM, None, before) == 0
-    try:
-        yield
-    finally:
-        if kept:
-            libc.sigaction(signal.SIGTERM, before, None)
 
 
 def growth() -> list[tuple[int, dict[str, float]]]:

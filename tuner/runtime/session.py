@@ -20,6 +20,7 @@ from typing import Any
 
 from tuner.config.load import Config
 from tuner.config.messages import UserError
+from tuner.runtime.signals import hold, release, sigterm_kept
 
 # Without Tune's own snapshots, loggers and metric checks: the results store does their work.
 _ENVIRONMENT = {
@@ -89,6 +90,7 @@ class RaySession:
             environment()
             import ray  # noqa: F401  here: two threads that import at once can see half of a module
 
+            hold()  # till Ray has started, in its thread and those that come from here
             self._thread = threading.Thread(target=self._start, daemon=True)
             self._thread.start()
 
@@ -100,6 +102,7 @@ class RaySession:
         """
         self.start()
         self._ready.wait()
+        release()
         if self._error is not None:
             raise self._error
 
@@ -108,7 +111,7 @@ class RaySession:
             import ray
 
             if not ray.is_initialized():
-                from tuner.runtime.patches import loopback, nothing_else, sigterm_kept
+                from tuner.runtime.patches import apart, loopback, nothing_else
 
                 quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
                 if self._address:
@@ -119,12 +122,13 @@ class RaySession:
                         os.environ.update(_AHEAD)
                     # Without "local", Ray may try to join what a killed Ray left, and wait for ever.
                     _closed()
-                    with nothing_else(), loopback(), sigterm_kept():
+                    with nothing_else(), apart(), loopback(), sigterm_kept():
                         folder = str(private_folder())
                         ray.init("local", include_dashboard=False, _temp_dir=folder, **quiet)
                     self.started_ray = True
         except BaseException as error:  # `wait` raises it
             self._error = error
+        release()
         self._ready.set()
         if self.started_ray and self._lost:
             self._watch(self._lost)
@@ -146,6 +150,7 @@ class RaySession:
     def __exit__(self, *error: object) -> None:
         if self._thread is not None:
             self._ready.wait()
+            release()
             self._leaving.set()
             if self.started_ray:
                 import ray
