@@ -4,7 +4,7 @@ CONFIG ?= configs/seals.yaml
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: search test test-cluster chaos fuzz benchmarks clean
+.PHONY: search test test-gpu test-cluster chaos fuzz benchmarks clean
 
 # Search, then the best model's test figures and predictions. Run again, it goes on where it stopped.
 search: .venv/installed
@@ -16,9 +16,15 @@ test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not cluster" -rs -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not cluster and not gpu" -rs -n 2 --dist loadfile
 
-# What `make test` leaves out: clusters on hosts of this machine's own, which takes root and ten minutes.
+# What `make test` leaves out: models that are trained and predict on a GPU, and what only a GPU can do.
+test-gpu: .venv/installed
+	@if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; \
+	then $(BIN)/python -m pytest -m gpu -rs --durations=10; \
+	else echo "no CUDA device here: nothing was tested"; fi
+
+# What `make test` leaves out, too: clusters on hosts of this machine's own, which takes root and ten minutes.
 # Two files of them at once, the longest first, as they mostly wait.
 test-cluster: .venv/cluster
 	$(BIN)/python -m pytest -m cluster -rs --durations=20 -n 2 --dist loadfile tests/cluster

@@ -26,7 +26,7 @@ from tuner.training.clips.stored import stored_features
 from tuner.training.run import Run
 from tuner.training.task import Multiclass
 
-pytestmark = pytest.mark.shared_cache
+pytestmark = [pytest.mark.shared_cache, pytest.mark.usefixtures("device")]
 TASK = Multiclass(["noseal", "seal"])
 LOSS = Objective("valid_loss")
 VIDEOS = "video,label,split\na1,seal,train\na2,noseal,train\nb1,seal,valid\nc1,noseal,test\n"
@@ -52,7 +52,7 @@ def trained(
     dataset, found = load_dataset(data, quiet), []
     for number in range(3):
         config = ModelConfig(frame_size=64, layer_1_size=8, **PARAMETERS[unit])
-        settings = TrainingConfig(rounds=1, epochs=1, learning_rate=1e-4)
+        settings = TrainingConfig(rounds=1, epochs=1, learning_rate=1e-4, precision="fp32")
         source = ClipSource(dataset, data)
         run = Run(folder / str(number), config, settings, source, "valid_loss", number, {})
         run.step()

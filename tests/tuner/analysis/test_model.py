@@ -21,7 +21,7 @@ from tuner.preparation.one_machine import load_dataset
 from tuner.training.clips.source import ClipSource
 from tuner.training.run import BEST, Run
 
-pytestmark = pytest.mark.shared_cache
+pytestmark = [pytest.mark.shared_cache, pytest.mark.usefixtures("device")]
 COLUMNS = ["noseal", "seal", "prediction", "video", "frame", "time"]
 
 

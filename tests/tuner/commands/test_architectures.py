@@ -9,6 +9,7 @@ import torch
 import models
 from data.console import output
 from models import ARCHITECTURES, ModelConfig
+from tests.devices import equal
 from tuner.analysis.prediction import PREDICTIONS, predict, steps
 from tuner.config.parameters import TrainingConfig
 from tuner.config.sections import DataConfig
@@ -63,6 +64,7 @@ def test_every_architecture_is_here():
     assert set(SETTINGS) == set(ARCHITECTURES)
 
 
+@pytest.mark.usefixtures("device")
 @pytest.mark.parametrize(  # c3d has 50 M weights, as c3dsmall; a probe has one epoch
     "name", [n for n in ARCHITECTURES if n not in ("c3d", "linear_probe")]
 )
@@ -81,7 +83,7 @@ def test_an_interrupted_training_ends_with_the_same_weights(name, source, tmp_pa
     for each in (whole, first, second):
         each.close()
     restored = models.load(tmp_path / "parts" / BEST).state_dict()
-    assert all(torch.equal(restored[k], second.training.best_weights[k]) for k in restored)
+    assert all(equal(restored[k], second.training.best_weights[k]) for k in restored)
 
 
 @pytest.mark.parametrize("frames", ["stored", "direct"])
@@ -156,6 +158,7 @@ def test_a_warm_start_takes_the_head_of_the_best_frozen_model(source, tmp_path):
     warm.close()
 
 
+@pytest.mark.usefixtures("device")
 @pytest.mark.parametrize("name", [n for n in ARCHITECTURES if n != "c3d"])
 def test_predicting_tells_how_far_it_is_within_a_video(name, source):
     model = models.build(ModelConfig(architecture=name, **SETTINGS[name]), ["one", "other"])

@@ -7,14 +7,16 @@ import pytest
 import torch
 
 import models
-from models import ModelConfig
+from models import ModelConfig, tensors
 from tuner.config.parameters import TrainingConfig
 from tuner.training.clips.batches import FeatureClips
 from tuner.training.clips.source import fit_normalisation
+from tuner.training.device import best_device
 from tuner.training.loop import Diverged, OutOfTime, Training
 from tuner.training.state import trained_state
 from tuner.training.task import Multiclass
 
+pytestmark = pytest.mark.usefixtures("device")
 CONFIG = ModelConfig(
     architecture="video_lrcnn_frozen",
     sequence_model="GRU",
@@ -40,7 +42,7 @@ def training(seed: int = 0, **settings) -> Training:
     train, valid = made_up(70, 1), made_up(40, 2)
     fit_normalisation(model, train)
     config = TrainingConfig(**{"epochs": 4, "patience": 2, **settings})
-    return Training(model, train, valid, config=config, task=TASK, seed=seed)
+    return Training(model, train, valid, config=config, task=TASK, seed=seed, device=best_device())
 
 
 def finish(run: Training) -> Training:
@@ -73,11 +75,9 @@ def test_an_interrupted_training_ends_like_one_that_was_not(stop_after, tmp_path
     first = training()
     for _ in range(stop_after):
         first.step()
-    torch.save(first.state_dict(), tmp_path / "last.pt")
+    tensors.write(first.state_dict(), tmp_path / "last.pt")
     second = training()
-    second.load_state_dict(
-        torch.load(tmp_path / "last.pt", weights_only=True), copy.deepcopy(first.best_weights)
-    )
+    second.load_state_dict(tensors.read(tmp_path / "last.pt"), copy.deepcopy(first.best_weights))
     finish(second)
     assert figures(second) == figures(whole)
     assert same(trained_state(second.model), trained_state(whole.model))

@@ -12,13 +12,14 @@ import models
 from data.console import quiet
 from data.files.patience import telling
 from models import ModelConfig
+from tests.devices import equal
 from tuner.config.parameters import TrainingConfig
 from tuner.preparation.one_machine import load_dataset
 from tuner.training import run as runs
 from tuner.training.clips.source import ClipSource
 from tuner.training.run import BEST, HISTORY, LAST, Run
 
-pytestmark = pytest.mark.shared_cache
+pytestmark = [pytest.mark.shared_cache, pytest.mark.usefixtures("device")]
 MODEL = ModelConfig(
     architecture="video_lrcnn_frozen",
     sequence_model="GRU",
@@ -110,7 +111,7 @@ def test_what_is_kept_is_the_best_epoch(tmp_path: Path, source: ClipSource, sett
     best = models.load(tmp_path / BEST)
     assert best.extra["epoch"] == run.training.best_epoch
     for name, value in run.training.best_weights.items():
-        assert torch.equal(best.state_dict()[name], value), name
+        assert equal(best.state_dict()[name], value), name
 
 
 def test_a_training_that_goes_on_is_one_run_in_tensorboard(tmp_path: Path, source: ClipSource):

@@ -19,7 +19,7 @@ from tuner.training.folds.run import FoldedRun, FoldSources
 from tuner.training.loop import OutOfTime
 from tuner.training.run import BEST, HISTORY, Run
 
-pytestmark = pytest.mark.shared_cache
+pytestmark = [pytest.mark.shared_cache, pytest.mark.usefixtures("device")]
 
 
 def test_each_video_validates_once_and_never_what_was_trained_on_it(sources):

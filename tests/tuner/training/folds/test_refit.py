@@ -16,7 +16,7 @@ from tuner.training.folds.run import FoldSources
 from tuner.training.probe import STRENGTHS
 from tuner.training.run import BEST, Run
 
-pytestmark = pytest.mark.shared_cache
+pytestmark = [pytest.mark.shared_cache, pytest.mark.usefixtures("device")]
 ACCURACY = Objective("valid_accuracy")
 
 

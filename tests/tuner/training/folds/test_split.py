@@ -9,6 +9,7 @@ import torch
 
 import models
 from data.console import quiet
+from tests.devices import equal
 from tests.tuner.training.folds.trial import GRU, PROBE, late_on_all, of_a_trial
 from tuner.config.sections import DataConfig
 from tuner.preparation.one_machine import load_dataset
@@ -16,7 +17,7 @@ from tuner.training import run as runs
 from tuner.training.folds.split import RefitRun, SplitSources
 from tuner.training.run import BEST, Run
 
-pytestmark = pytest.mark.shared_cache
+pytestmark = [pytest.mark.shared_cache, pytest.mark.usefixtures("device")]
 IMAGE = {"architecture": "image_mlp_trainable", "pretrained_model_name": "test_resnet"}
 IMAGE |= {"pretrained": False}
 
@@ -49,7 +50,7 @@ def test_what_answers_has_learnt_from_train_and_valid(tmp_path: Path, split, kin
     assert "temperature" in found.extra and found.refit is not None
     with run.training.at_best():
         for name, value in validated.state_dict().items():
-            assert torch.equal(value, run.model.state_dict()[name]), name
+            assert equal(value, run.model.state_dict()[name]), name
     assert any(
         not torch.equal(value, validated.state_dict()[name])
         for name, value in found.refit.state_dict().items()

@@ -22,7 +22,7 @@ def of_a_trial(folder: Path, kind: dict, **training) -> dict:
     return {
         "folder": folder / "7",
         "config": ModelConfig(layer_1_size=8, frame_size=64, **kind),
-        "training_config": TrainingConfig(rounds=1, **training),
+        "training_config": TrainingConfig(rounds=1, precision="fp32", **training),
         "seed": 3,
         "params": {},
         "storage": Storage(folder),

@@ -1,0 +1,48 @@
+"""Tests on the CPU, and on a GPU where there is one.
+
+What trains or predicts takes the fixture `device`, or is marked to use it, and runs once for each kind
+of device: `best_device` gives the one in turn. ``make test`` leaves out all that needs a GPU, by its
+mark; ``make test-gpu`` runs nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+# Read when a process first uses the GPU's matrix products: the same ones each time.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("no CUDA device here")
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def device(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[torch.device]:
+    """Where models of the test train and predict.
+
+    On a GPU too, the same training gives the same figures, and float32 is not rounded to less: tests of
+    both hold there as they are.
+    """
+    if request.param == "cpu":
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        yield torch.device("cpu")
+        return
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield torch.device("cuda")
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+def equal(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two tensors are the same, on whatever devices they are."""
+    return torch.equal(one.cpu(), other.cpu())
