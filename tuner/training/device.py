@@ -1,11 +1,18 @@
-"""What the hardware offers, and how it says that its memory is full."""
+"""What the hardware offers, and what is done when its memory is full."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import nn
+
+from tuner.config.messages import UserError
+
+T = TypeVar("T")
 
 _SMALL = 250_000  # parameters
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's numbers of these settings
@@ -15,8 +22,55 @@ _MOST_MMAP_THRESHOLD = 32 << 20  # bytes, of a glibc before 2.35
 OF_HEADS, OF_BACKBONES = 64 << 20, 256 << 20
 
 
-class OutOfMemory(Exception):
-    """A batch does not fit, not even one of half the size."""
+# How an allocation's failure reads where it has no type of its own: on the CPU, in cuBLAS and cuDNN.
+_FULL = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
+
+
+class OutOfMemory(UserError):
+    """Not even one clip fits into memory."""
+
+
+class AtOnce:
+    """How many clips are worked on at once: half as many each time that they do not fit into memory.
+
+    Attributes:
+        most: that fit, as far as is known.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+
+    def __call__(self, work: Callable[[int], T], count: int, what: str = "clip") -> T:
+        """Return what `work` does to `count` of them, given how many it may take at once.
+
+        It is begun again with half as many where memory does not do, down to one.
+
+        Raises:
+            OutOfMemory: one does not fit.
+        """
+        size = max(1, min(self.most, count))
+        while True:
+            try:
+                done = work(size)
+            except RuntimeError as error:
+                if not out_of_memory(error):
+                    raise
+                if size == 1:
+                    raise OutOfMemory(
+                        f"one {what} alone does not fit into memory ({str(error).splitlines()[0]}): a "
+                        "smaller frame_size or sequence_length, a smaller network, "
+                        "gradient_checkpointing or fewer trainable_layers may help, or fewer trials at "
+                        "once (resources.gpus, resources.trials_at_once)"
+                    ) from error
+            else:
+                if size < count:  # fewer than there were says nothing of more
+                    self.most = size
+                return done
+            # Only here is the error gone, and with it what its frames held in memory.
+            size = -(-size // 2)
+            if torch.cuda.is_initialized():
+                gc.collect()
+                torch.cuda.empty_cache()
 
 
 def best_device() -> torch.device:
@@ -29,8 +83,10 @@ def gpus_here() -> int:
 
 
 def out_of_memory(error: RuntimeError) -> bool:
-    """Whether an allocation failed, on the GPU or the CPU; the CPU's error has no type of its own."""
-    return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)
+    """Whether an allocation failed, on the GPU or the CPU."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    return any(said in str(error) for said in _FULL)
 
 
 def keep_freed_memory(largest: int) -> None:

@@ -23,7 +23,7 @@ from tuner.training.clips.augment import augmentation
 from tuner.training.clips.batches import Clips, FeatureClips, all_logits
 from tuner.training.device import OF_BACKBONES, OF_HEADS, keep_freed_memory, precision
 from tuner.training.optimisation import Average, make_optimizer, rate_factor
-from tuner.training.state import load_trained_state, trained_state
+from tuner.training.state import load_trained_state, moved, trained_state
 from tuner.training.steps import Step
 from tuner.training.task import Task
 
@@ -206,7 +206,7 @@ class Training:
     def predict(self, clips: Clips) -> tuple[Tensor, Tensor]:
         """Logits ``[M, C]`` and labels ``[M]`` of all clips, in their order."""
         self.model.eval()
-        size = _EVALUATION_BATCH if self.stored else self.config.batch_size
+        size = _EVALUATION_BATCH if self.stored else self.step_over.at_once.most
         with self.step_over.autocast():
             return all_logits(self.model, clips, size, on_batch=self._check_time), clips.labels
 
@@ -285,7 +285,8 @@ class Training:
         }
 
     def load_state_dict(self, state: dict[str, Any], best_weights: dict[str, Tensor]) -> None:
-        """Continue from `state_dict` of a training with the same parameters."""
+        """Continue from `state_dict` of a training with the same parameters, on whatever device."""
+        state, best_weights = moved((state, best_weights), self.device)
         load_trained_state(self.model, state["model"] or best_weights)
         self.round = state["round"]
         if not state["finished"]:

@@ -1,8 +1,10 @@
-"""One step of the optimizer over a batch, in halves if the batch does not fit into memory."""
+"""One step of the optimizer over a batch, in parts if the batch does not fit into memory."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -11,10 +13,13 @@ from models import VideoClassifier
 from models.layers.windows import Windows
 from tuner.config.parameters import TrainingConfig
 from tuner.training.clips.augment import Augmentation
-from tuner.training.device import OutOfMemory, out_of_memory
+from tuner.training.device import AtOnce
 from tuner.training.losses import Loss
 from tuner.training.task import Task
 from tuner.training.tasks.binary import BinaryLoss
+
+# What this process has found to fit: clips at once, of those that do not all fit, by what takes memory.
+_known: dict[Hashable, int] = {}
 
 
 class Step:
@@ -26,7 +31,9 @@ class Step:
         precision: ``fp32`` or ``bf16``.
 
     Attributes:
-        parts: how many parts a batch is split into; 2 once a batch did not fit into memory.
+        at_once: as many clips as fit into memory, a whole batch as long as it does. A batch in parts has
+            the gradients of the whole one, up to rounding. Only batch normalisation whose statistics
+            are those of a batch, as in the 3D networks that start from nothing, sees a part at a time.
     """
 
     def __init__(
@@ -42,7 +49,8 @@ class Step:
         self.model, self.config, self.task = model, config, task
         self.augmentation, self.device, self.precision = augmentation, device, precision
         self.loss = loss.to(device)
-        self.parts = 1
+        self.at_once = AtOnce(config.batch_size)
+        self._shape: Hashable = None  # not known before the first step
 
     def autocast(self) -> torch.autocast:
         """The precision that the model computes in."""
@@ -56,43 +64,61 @@ class Step:
         """Take the step; returns loss times clips, right answers and clips.
 
         Raises:
-            OutOfMemory: the batch did not fit in halves either.
+            OutOfMemory: one clip alone does not fit.
         """
-        optimizer.zero_grad(set_to_none=True)
-        try:
-            total = self._accumulate(clips, labels)
-        except RuntimeError as error:
-            if not out_of_memory(error):
-                raise
-            if self.parts > 1 or self.config.batch_size == 1:
-                raise OutOfMemory(
-                    f"a batch of {math.ceil(self.config.batch_size / self.parts)} clips does not fit "
-                    f"into memory ({str(error).splitlines()[0]}): a smaller batch_size, "
-                    "sequence_length or frame_size may help, or gradient_checkpointing"
-                ) from error
-            self.parts = 2  # the effective batch, and so what is learnt, stays the same
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
-            return self(optimizer, clips, labels)
+        if self._shape is None:
+            self._shape = self._takes(clips)
+            self.at_once.most = min(self.at_once.most, _known.get(self._shape, self.at_once.most))
+        work = partial(self._accumulate, optimizer, clips, labels)
+        total = self.at_once(work, min(len(labels), self.config.batch_size))
+        if self.parts > 1:
+            _known[self._shape] = self.at_once.most
         if self.config.gradient_clip is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
         optimizer.step()
         return total
 
-    def _accumulate(self, clips: Tensor | Windows, labels: Tensor) -> Tensor:
-        """Gradients of the mean loss over all of `clips`, taken a part at a time."""
+    @property
+    def parts(self) -> int:
+        """How many parts a batch is taken in."""
+        return math.ceil(self.config.batch_size / self.at_once.most)
+
+    @parts.setter
+    def parts(self, parts: int) -> None:
+        self.at_once.most = math.ceil(self.config.batch_size / parts)
+
+    def _takes(self, clips: Tensor | Windows) -> Hashable:
+        """What decides how much memory a clip takes: equal for models and clips that take the same."""
+        weights = (
+            (name, tuple(weight.shape), weight.requires_grad)
+            for name, weight in self.model.named_parameters()
+        )
+        frames = clips.features.shape[1:] if isinstance(clips, Windows) else clips.shape[2:]
+        length = (clips.index if isinstance(clips, Windows) else clips).shape[1]
+        saving = self.model.config.gradient_checkpointing
+        return self.device, self.precision, saving, length, tuple(frames), tuple(weights)
+
+    def _accumulate(
+        self,
+        optimizer: torch.optim.Optimizer,
+        clips: Tensor | Windows,
+        labels: Tensor,
+        size: int,
+    ) -> Tensor:
+        """Gradients of the mean loss over all of `clips`, taken `size` at a time."""
+        optimizer.zero_grad(set_to_none=True)
         total = torch.zeros(3, device=self.device)
-        size = math.ceil(self.config.batch_size / self.parts)
         for part, answers in zip(clips.split(size), labels.split(size), strict=True):
             frames = part if isinstance(part, Windows) else self.augmentation.frames(part)
             with self.autocast():
                 logits = self.model(frames)
                 loss = self.loss(logits.float(), answers)
-            whole = len(answers) == len(labels)
-            (loss if whole else loss * self._share(answers, labels)).backward()
+            if len(answers) < len(labels):
+                loss = loss * self._share(answers, labels)
+            loss.backward()
             right = self.task.count_right(logits.detach(), answers)
             count = torch.tensor(len(answers), device=self.device)
-            total += torch.stack([loss.detach() * count, right, count])
+            total += torch.stack([loss.detach() * len(labels), right, count])
         return total
 
     def _share(self, answers: Tensor, labels: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,11 +17,12 @@ from models.backbones.image import Backbone, Output, Pooling, Stage, pooled
 from models.backbones.specs import spec
 from models.config import ModelConfig
 from tuner.training.clips.augment import Augmentation
-from tuner.training.device import OF_BACKBONES, best_device, keep_freed_memory
+from tuner.training.device import OF_BACKBONES, AtOnce, best_device, keep_freed_memory
 
 Advance = Callable[[int], None]
 Run = Callable[[np.ndarray], np.ndarray]
 
+_UNLIMITED = 2**31  # frames at once: as many as are given
 _SAMPLES = 64  # frames of a video, to see what is always at a place
 
 
@@ -77,18 +79,18 @@ class MakeBackbone:
         given += [output for output in wanted if not output.relative]
         quick = folded(network.giving(given).cpu().eval(), self.shape)
         transform = self.augmented.transform(self.view) if self.augmented else None
+        frame, network = torch.zeros(self.shape, dtype=torch.uint8), network.eval()
+        with torch.inference_mode():  # here, as what follows may move the network to a GPU
+            sizes = [network.giving([output])(frame).shape[1] for output in given if stages]
+            shapes = {
+                stage: (network.spec.width(stage), *network.places(frame, stage))
+                for stage in stages
+            }
         run = backbone_callable(
             quick, best_device(), transform, precision=self.precision, on_frames=self.on_frames
         )
         if not stages:
             return run
-        frame, network = torch.zeros(self.shape, dtype=torch.uint8), network.eval()
-        with torch.inference_mode():
-            sizes = [network.giving([output])(frame).shape[1] for output in given]
-            shapes = {
-                stage: (network.spec.width(stage), *network.places(frame, stage))
-                for stage in stages
-            }
         return OverPlaces(run, dict(zip(given, sizes, strict=True)), shapes, wanted)
 
 
@@ -164,8 +166,12 @@ def backbone_callable(
     precision: str = "fp32",
     on_frames: Advance | None = None,
 ) -> Run:
-    """`network` over uint8 frames ``[n, (L,) H, W, 3]``, giving float32 ``[n, F]``."""
+    """`network` over uint8 frames ``[n, (L,) H, W, 3]``, giving float32 ``[n, F]``.
+
+    It raises OutOfMemory where one frame does not fit; as long as it does, frames are taken in parts.
+    """
     network = network.eval().to(device)
+    at_once = AtOnce(_UNLIMITED)
     if device.type == "cpu":
         keep_freed_memory(OF_BACKBONES)
 
@@ -178,9 +184,15 @@ def backbone_callable(
                 shape = images.shape
                 images = transform(images.reshape(-1, *shape[-3:])).view(shape)
             with autocast:
-                features = network(images).float().cpu().numpy()
+                parts = at_once(partial(_outputs, network, images), len(images), "frame")
+            features = parts.float().cpu().numpy()
         if on_frames:
             on_frames(len(frames))
         return features
 
     return run
+
+
+def _outputs(network: torch.nn.Module, images: Tensor, size: int) -> Tensor:
+    parts = [network(part) for part in images.split(size)]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)

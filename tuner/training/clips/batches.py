@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol, Self
 
 import numpy as np
@@ -17,6 +18,7 @@ from data.files.array import StoredArray
 from data.prefetch import prefetched
 from data.stores.crops import Pictures
 from models.layers.windows import Windows
+from tuner.training.device import AtOnce
 
 # From the frame numbers of clips [M, L] to those to train on: time jitter and the like.
 Jitter = Callable[[Tensor], Tensor]
@@ -233,13 +235,17 @@ def all_logits(
 
     Args:
         on_batch: called with the logits of each batch.
+
+    Raises:
+        OutOfMemory: one clip alone does not fit; as long as it does, batches are taken in parts.
     """
+    at_once = AtOnce(size)
     # One array: small pieces that stay between the large arrays of batches fragment the heap, by
     # 5 GB over the clips of an hour of video.
     logits, done = None, 0
     with torch.inference_mode():
         for batch, _ in clips.batches(torch.arange(len(clips)), size):
-            part = model(batch)
+            part = at_once(partial(_logits, model, batch), len(batch))
             if logits is None:
                 logits = part.new_empty(len(clips), part.shape[1], dtype=torch.float32)
             logits[done : done + len(part)] = part
@@ -247,6 +253,10 @@ def all_logits(
             on_batch(part)
     assert logits is not None  # every split has clips
     return logits
+
+
+def _logits(model: Callable[..., Tensor], batch: Tensor | Windows, size: int) -> Tensor:
+    return torch.cat([model(part) for part in batch.split(size)])
 
 
 def _to_device(clips: Tensor, device: torch.device) -> Tensor:

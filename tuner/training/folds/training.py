@@ -14,6 +14,7 @@ from tuner.config.sections import DataConfig
 from tuner.objective import METRICS, Objective
 from tuner.training.clips.source import ClipSource, Held
 from tuner.training.run import Run
+from tuner.training.state import moved
 from tuner.training.task import Task
 
 
@@ -123,6 +124,9 @@ class FoldedTraining:
         return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict` of a trial with the same parameters and folds."""
-        for name, value in state.items():
+        """Go on from `state_dict` of a trial with the same parameters and folds.
+
+        What the folds say of their videos is on the CPU, as `Training.valid_at_best` gives it.
+        """
+        for name, value in moved(state, torch.device("cpu")).items():
             setattr(self, name, value)
