@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from data.files import patience
-from tests.devices import device, pytest_runtest_setup  # noqa: F401  for pytest, which looks here
+from tests.devices import _on_the_cpu, device, pytest_runtest_setup  # noqa: F401  pytest looks here
 
 FOLDER = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 CODECS = {".wmv": "wmv2", ".asf": "wmv2", ".avi": "mpeg4", ".webm": "vp9"}
