@@ -7,12 +7,12 @@ import os
 import models
 from data.console import Output
 from models.config import ModelConfig
-from models.registry import REGISTRY
 from tuner.config.load import Config
 from tuner.preparation.checks import check_models, check_weights
 from tuner.preparation.one_machine import load_dataset
 from tuner.study.costs import say_costs
 from tuner.study.folds import deal, tell
+from tuner.study.sharing.measure import known_shares
 from tuner.study.space.checks import remarks
 from tuner.study.space.probes import networks
 from tuner.study.space.space import Space
@@ -35,21 +35,19 @@ def dry_run(config: Config, output: Output) -> None:
         output.say(reject.told)
     tell(config, dataset, deal(config, dataset), output)
     check_models(searched, config.data)
-    architectures = _say_models(searched, dataset.classes, output)
+    _say_models(searched, dataset.classes, output)
     output.say("weights:")
     for line in check_weights(searched, download=False):
         output.say(f"  {line}")
     asked = _say_space(space, config.search.trials, output)
     resources = config.resources
     here = {"CPU": os.cpu_count() or 1, "GPU": gpus_here()}
-    shares = sorted(
-        {resources.gpus_of(head=REGISTRY[name].frozen, cluster=here) for name in architectures}
-    )
-    workers = resources.workers(here, shares[0])
+    shares = known_shares(config, space, dataset, here, output)
+    workers = resources.workers(here, shares.all[0])
     output.say(
         f"search: {asked} trials, sampler {config.search.sampler}, scheduler "
         f"{config.search.scheduler}, selected by {config.search.metric}\n"
-        f"resources: {resources.cpus:g} CPUs and {' or '.join(f'{share:g}' for share in shares)} "
+        f"resources: {resources.cpus:g} CPUs and {' or '.join(f'{share:g}' for share in shares.all)} "
         f"GPUs a trial; {workers} at once on this machine "
         f"({here['CPU']} CPUs, {here['GPU']} GPUs)\n"
         f"results: {without_password(config.results_url)}\nmodels: {config.folder / 'models'}"
@@ -58,8 +56,8 @@ def dry_run(config: Config, output: Output) -> None:
     output.say("dry run: nothing was trained")
 
 
-def _say_models(networks: list[ModelConfig], classes: list[str], output: Output) -> list[str]:
-    """A line an architecture; returns their names."""
+def _say_models(networks: list[ModelConfig], classes: list[str], output: Output) -> None:
+    """A line an architecture."""
     first: dict[str, ModelConfig] = {}
     for network in networks:
         first.setdefault(network.architecture, network)
@@ -72,7 +70,6 @@ def _say_models(networks: list[ModelConfig], classes: list[str], output: Output)
             f"  {name}: {count:,} parameters to train "
             f"(smallest clip, {network.pretrained_model_name})"
         )
-    return list(first)
 
 
 def _say_space(space: Space, trials: int | None, output: Output) -> int:

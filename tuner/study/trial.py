@@ -70,7 +70,6 @@ class Trial(tune.Trainable):
         except (Diverged, OutOfMemory, torch.cuda.OutOfMemoryError) as error:
             # A retry would end the same way, so this is a result: Tune would retry after an exception.
             reason = str(error).split("\n")[0] or type(error).__name__
-            return {"failed": reason, "done": True}
         except (MemoryError, RuntimeError) as error:
             if not isinstance(error, MemoryError) and not out_of_memory(error):
                 raise
@@ -79,6 +78,10 @@ class Trial(tune.Trainable):
                 f"{socket.gethostname()} had no memory left for this model: run fewer trials at once "
                 "(resources.trials_at_once), or search smaller models"
             ) from error
+        # Now, and not when the next trial begins: what fails here would be that one's failure, and what
+        # this one holds of the card is missed by those that share it.
+        self._close()
+        return {"failed": reason, "done": True}
 
     def _step(self) -> dict[str, Any]:
         start = time.monotonic()
@@ -157,6 +160,7 @@ class Trial(tune.Trainable):
             with contextlib.suppress(OSError):  # the trial's folder may have been deleted meanwhile
                 self.run.close()
             self.run = None
+            torch.cuda.empty_cache()  # others share the card; does nothing without one
 
     def cleanup(self) -> None:
         self._close()

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from data import Dataset
-from models.registry import PROBE, REGISTRY
+from data.console import output_to
 from tuner.config.load import Config
 from tuner.runtime.machines import capacity
 from tuner.runtime.session import RaySession
@@ -111,6 +111,7 @@ def _fit(
     )
     from tuner.study.progress import NoReports, Progress
     from tuner.study.recorder import Recorder
+    from tuner.study.sharing.measure import find_shares
     from tuner.study.time_left import TimeLeft
     from tuner.study.trial import Trial
     from tuner.training.clips.stored import known
@@ -119,9 +120,12 @@ def _fit(
         logging.getLogger(name).setLevel(logging.CRITICAL)
     resources = config.resources
     cluster = capacity()
-    names = [PROBE, *(name for (name,) in space.values("architecture"))]
-    gpus = {name: resources.gpus_of(head=REGISTRY[name].frozen, cluster=cluster) for name in names}
-    workers = resources.workers(cluster, min(gpus[name] for name in names[1:]))
+    shares = find_shares(
+        *(config, space, dataset, cluster, output_to(console)),
+        trials=searcher.remaining,
+        end=end,
+    )
+    workers = resources.workers(cluster, shares.all[0])
     # Enough waiting trials that every worker starts, and not so many that they were proposed
     # long before they run.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(min(workers, searcher.remaining) + 1)
@@ -155,7 +159,7 @@ def _fit(
         trainable = tune.with_resources(
             trainable or tune.with_parameters(Trial, context=context),
             lambda trial: tune.PlacementGroupFactory(
-                [{"CPU": resources.cpus, "GPU": gpus[trial["params"]["architecture"]]}]
+                [{"CPU": resources.cpus, "GPU": shares.of(trial["params"])}]
             ),
         )
         tune.Tuner(

@@ -1,13 +1,17 @@
-"""How fast this machine trains, measured for a moment on clips of noise."""
+"""How fast this machine trains, and what of a card, measured for a moment on clips of noise."""
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd import DeviceType
+from torch.profiler import ProfilerActivity, profile
 
 import models
 from models.config import ModelConfig
@@ -22,6 +26,90 @@ _BATCHES = 16  # of features; a batch of frames takes long enough
 _FEW = 2  # clips of frames, on CPUs
 _EVALUATION = 1 / 3  # of the time that training on a clip takes: there is no backward pass
 _PROBED = 400  # clips that a probe is fitted to, at most
+_FRAME_BATCHES = 4  # whose time on the card is measured
+_CONTEXT = 2 << 30  # bytes of a card that a process takes beside its tensors, at most
+_NO_KERNELS = ("Memcpy", "Memset")  # copies, which go on beside what is computed
+
+
+class Card(NamedTuple):
+    """A kind of GPU: what it is called, and its memory in bytes."""
+
+    name: str
+    memory: int
+
+    @classmethod
+    def here(cls) -> Card | None:
+        """This process's first; None if it has none."""
+        if not torch.cuda.is_available():
+            return None
+        about = torch.cuda.get_device_properties(0)
+        return cls(about.name, about.total_memory)
+
+
+class Load(NamedTuple):
+    """What one training takes of a card.
+
+    Attributes:
+        memory: bytes, with all that its process needs beside tensors.
+        busy: share of the time in which the card computes, from 0 to 1.
+    """
+
+    memory: int
+    busy: float
+
+
+def load_on_card(model: ModelConfig, settings: TrainingConfig, classes: Sequence[str]) -> Load:
+    """What training a model takes of this process's card, from three short epochs.
+
+    Nothing else of this process may be on the card, nor anything of others, to be exact.
+
+    Raises:
+        OutOfMemory, Diverged: as of `Training.step`.
+        RuntimeError: there is no card, or it does not tell when it computes.
+    """
+    if not torch.cuda.is_available():
+        raise RuntimeError("no CUDA device is usable here")
+    gc.collect()
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    stored = models.uses_stored_features(model)
+    count = settings.batch_size * settings.accumulate * (_BATCHES if stored else _FRAME_BATCHES)
+    count = max(count, _FEW * len(classes))
+    whole = {"clips_per_epoch": None, "epochs": 100, "patience": 100}
+    settings = settings.model_copy(update=whole)
+    training = _training(Training, model, settings, classes, count, settings.batch_size)
+    training.step()  # takes the memory, and chooses how to compute
+    torch.cuda.synchronize()
+    start = time.perf_counter()
+    training.step()
+    torch.cuda.synchronize()
+    seconds = time.perf_counter() - start
+    # A step of its own: being watched takes time of the CPU, and none of the card.
+    with profile(activities=[ProfilerActivity.CUDA]) as watched:
+        training.step()
+        torch.cuda.synchronize()
+    spans = [
+        (event.time_range.start, event.time_range.end)
+        for event in watched.events() or ()
+        if event.device_type == DeviceType.CUDA
+        and not event.is_user_annotation
+        and not event.name.startswith(_NO_KERNELS)
+    ]
+    if not spans:
+        raise RuntimeError("PyTorch's profiler does not tell when the card computes")
+    free, total = torch.cuda.mem_get_info()
+    beside = max(0, min(total - free - torch.cuda.memory_reserved(), _CONTEXT))
+    memory = torch.cuda.max_memory_reserved() + beside
+    return Load(memory, min(1.0, covered(spans) * 1e-6 / seconds))
+
+
+def covered(spans: Iterable[tuple[float, float]]) -> float:
+    """The time that spans from start to end cover together; where several run at once it counts once."""
+    total, until = 0.0, float("-inf")
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total
 
 
 def epoch_seconds(
