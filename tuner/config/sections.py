@@ -245,7 +245,7 @@ class ResourcesConfig(Section):
     trials_at_once: int | None = Field(default=None, ge=1)
 
     def gpus_of(self, *, head: bool, cluster: Mapping[str, float]) -> float:
-        """How many GPUs, or which share of one, a trial gets.
+        """How many GPUs, or which share of one, a trial gets where it is not measured.
 
         Args:
             head: whether it trains a head over stored features, and not a whole network.
