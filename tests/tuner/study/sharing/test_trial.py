@@ -47,5 +47,5 @@ def test_a_trial_that_fails_is_over_at_once_and_its_worker_takes_the_next(
 
     assert trial.reset_config({})
     trial.config = {"model_id": 2, "params": {**params, "learning_rate": 1e-3}}
-    assert trial.step()["epoch"] == 1
+    assert trial.step()["epoch"] >= 1
     trial.cleanup()
