@@ -5,9 +5,12 @@ An image backbone is given the frame, and a video backbone the clip that ends at
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +195,8 @@ def ensure(
     stores: Iterable[FeatureStore],
     videos: Iterable[Video],
     on_video: Callable[[Video], None] | None = None,
+    *,
+    at_once: int = 1,
 ) -> None:
     """Compute what is missing in `stores`; those of the same source in one pass of its backbone.
 
@@ -200,20 +205,47 @@ def ensure(
 
     Args:
         on_video: told each video for each source, once its features are stored.
+        at_once: videos that are read side by side, so that a backbone on a GPU need not wait for frames.
     """
-    videos = list(videos)
-    backbones: dict[tuple[Any, ...], Backbone | OfVideo] = {}  # each is made once
+    videos, backbones = list(videos), _Backbones()
     for group in together(stores):
-        busy = []
-        for video in videos:
-            if not _ensure_one(group, video, backbones, wait=False):
-                busy.append(video)
-            elif on_video:
-                on_video(video)
-        for video in busy:
-            _ensure_one(group, video, backbones, wait=True)
-            if on_video:
-                on_video(video)
+        left = videos
+        for wait in (False, True):
+            one = partial(_ensure_one, group, backbones=backbones, wait=wait)
+            busy = []
+            for video, done in zip(left, _each(one, left, at_once), strict=True):
+                if not done:
+                    busy.append(video)
+                elif on_video:
+                    on_video(video)
+            left = busy
+
+
+def _each(action: Callable[[Video], bool], videos: Sequence[Video], at_once: int) -> Iterator[bool]:
+    """What `action` returns of each; after an exception no further one is begun."""
+    if at_once == 1:
+        yield from map(action, videos)
+        return
+    pool = ThreadPoolExecutor(at_once)
+    try:
+        yield from pool.map(action, videos)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class _Backbones:
+    """Backbones that are each made once, whichever thread asks first."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[Any, ...], Backbone | OfVideo] = {}
+        self._lock = threading.Lock()
+
+    def of(self, stores: Sequence[FeatureStore]) -> Backbone | OfVideo:
+        make, wanted = stores[0].make_backbone, [store.output for store in stores]
+        with self._lock:
+            if (key := (make, *wanted)) not in self._made:
+                self._made[key] = make(wanted)
+            return self._made[key]
 
 
 def together(stores: Iterable[FeatureStore]) -> list[list[FeatureStore]]:
@@ -225,11 +257,7 @@ def together(stores: Iterable[FeatureStore]) -> list[list[FeatureStore]]:
 
 
 def _ensure_one(
-    group: Sequence[FeatureStore],
-    video: Video,
-    backbones: dict[tuple[Any, ...], Backbone | OfVideo],
-    *,
-    wait: bool,
+    group: Sequence[FeatureStore], video: Video, *, backbones: _Backbones, wait: bool
 ) -> bool:
     """Whether the features are stored now; False only without `wait`, if another computes them."""
     if all(store.has(video) for store in group):
@@ -243,11 +271,8 @@ def _ensure_one(
                 return False
             locks.callback(lock.release)
         if missing := [store for store in group if not store.has(video)]:
-            make, wanted = missing[0].make_backbone, [store.output for store in missing]
-            made_by = (make, *wanted)
-            if made_by not in backbones:
-                backbones[made_by] = make(wanted)
-            again(lambda: _compute(missing, video, backbones[made_by]))
+            backbone = backbones.of(missing)
+            again(lambda: _compute(missing, video, backbone))
     return True
 
 

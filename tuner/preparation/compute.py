@@ -14,7 +14,7 @@ from models import ModelConfig
 from tuner.config.sections import DataConfig
 from tuner.training.clips.augment import Augmentation
 from tuner.training.clips.stored import open_stores
-from tuner.training.device import return_freed_memory
+from tuner.training.device import best_device, return_freed_memory, videos_at_once
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,10 @@ def features(
         (group, [v for v in some if not all(store.has(v) for store in group)])
         for group, some in jobs
     ]
+    at_once = videos_at_once(best_device())
     with output.bar("computing features", sum(len(missing) for _, missing in wanted)) as advance:
         for group, missing in wanted:
-            ensure(group, missing, on_video=lambda _: advance())
+            ensure(group, missing, on_video=lambda _: advance(), at_once=at_once)
     return_freed_memory()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -18,6 +19,8 @@ _SMALL = 250_000  # parameters
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's numbers of these settings
 _MOST_MMAP_THRESHOLD = 32 << 20  # bytes, of a glibc before 2.35
 
+_FRAMES, _MOST_FRAMES, _PIXELS = 32, 512, 512 * 224 * 224
+_MOST_VIDEOS = 16  # each has a batch of frames in memory
 # The largest arrays of a step, in bytes.
 OF_HEADS, OF_BACKBONES = 64 << 20, 256 << 20
 
@@ -80,6 +83,21 @@ def best_device() -> torch.device:
 def gpus_here() -> int:
     """How many GPUs this machine has."""
     return torch.cuda.device_count()
+
+
+def frames_at_once(device: torch.device, size: tuple[int, int]) -> int:
+    """How many frames of this height and width a frozen backbone is given at a time.
+
+    A GPU is busy with some hundreds of small ones; of larger frames as many as have as many pixels.
+    """
+    if device.type == "cpu":
+        return _FRAMES
+    return max(_FRAMES, min(_MOST_FRAMES, _PIXELS // (size[0] * size[1])))
+
+
+def videos_at_once(device: torch.device) -> int:
+    """How many videos are read side by side for a frozen backbone."""
+    return 1 if device.type == "cpu" else min(os.cpu_count() or 1, _MOST_VIDEOS)
 
 
 def out_of_memory(error: RuntimeError) -> bool:

@@ -70,6 +70,41 @@ def test_one_backbone_serves_all_videos(tmp_path: Path, make_video: MakeVideo) -
     assert told == ["0", "1", "2"]
 
 
+def test_videos_side_by_side_have_the_features_of_each_alone(
+    tmp_path: Path, make_video: MakeVideo
+) -> None:
+    videos = [
+        open_video(str(n), make_video(tmp_path / f"{n}.mp4", numbers=[n, n + 9]), None)
+        for n in range(6)
+    ]
+    counting, told = Counting(), []
+    store = feature_store(counting)
+    ensure([store], videos, on_video=lambda video: told.append(video.name), at_once=4)
+    assert (counting.made, told) == (1, list("012345"))
+    for video in videos:
+        expected = describe(np.asarray(FrameStore().open(video, SIZE)))
+        assert np.array_equal(store.read(video), expected.astype(np.float16))
+
+
+def test_side_by_side_a_failure_is_told_and_no_other_video_begun(
+    tmp_path: Path, make_video: MakeVideo
+) -> None:
+    videos = [
+        open_video(str(n), make_video(tmp_path / f"{n}.mp4", numbers=[n]), None) for n in range(9)
+    ]
+    asked = []
+
+    def failing(frames: np.ndarray) -> np.ndarray:
+        asked.append(len(frames))
+        raise RuntimeError("no more memory")
+
+    store = feature_store(backbone=lambda outputs: failing)
+    with pytest.raises(RuntimeError, match="no more memory"):
+        ensure([store], videos, at_once=2)
+    assert len(asked) < 9
+    assert not files_of(store)
+
+
 @pytest.mark.parametrize("option", [{"backbone_key": "other"}, {"size": (16, 64)}])
 def test_another_backbone_or_size_has_features_of_its_own(
     option: dict[str, object], video: Video

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from models.backbones.image import Output
 from tuner.training.clips.backbone import OverPlaces
@@ -19,7 +20,8 @@ def test_what_is_always_at_a_place_is_gone_and_what_comes_by_stays(count):
     def run(numbers):
         taken.append(len(numbers))
         of_network = maps[numbers].max(axis=2)
-        return np.concatenate([maps[numbers].reshape(len(numbers), 6), of_network], axis=1)
+        flat = maps[numbers].reshape(len(numbers), 6)
+        return torch.from_numpy(np.concatenate([flat, of_network], axis=1))
 
     wanted = [
         Output("last", "max"),

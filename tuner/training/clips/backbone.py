@@ -20,7 +20,9 @@ from tuner.training.clips.augment import Augmentation
 from tuner.training.device import OF_BACKBONES, AtOnce, best_device, keep_freed_memory
 
 Advance = Callable[[int], None]
+# From uint8 frames [n, (L,) H, W, 3] to features [n, F]: on the CPU, and where they are computed.
 Run = Callable[[np.ndarray], np.ndarray]
+RunThere = Callable[[np.ndarray], Tensor]
 
 _UNLIMITED = 2**31  # frames at once: as many as are given
 _SAMPLES = 64  # frames of a video, to see what is always at a place
@@ -86,12 +88,12 @@ class MakeBackbone:
                 stage: (network.spec.width(stage), *network.places(frame, stage))
                 for stage in stages
             }
-        run = backbone_callable(
+        there = backbone_there(
             quick, best_device(), transform, precision=self.precision, on_frames=self.on_frames
         )
         if not stages:
-            return run
-        return OverPlaces(run, dict(zip(given, sizes, strict=True)), shapes, wanted)
+            return lambda frames: there(frames).cpu().numpy()
+        return OverPlaces(there, dict(zip(given, sizes, strict=True)), shapes, wanted)
 
 
 class OverPlaces(OfVideo):
@@ -102,6 +104,7 @@ class OverPlaces(OfVideo):
 
     Args:
         run: gives the outputs of `sizes` of frames, one after the other: maps, and what is not relative.
+            They are pooled where it gives them.
         sizes: of each; a map's is F times its places.
         shapes: of each map, F and its places.
         wanted: what to yield.
@@ -109,7 +112,7 @@ class OverPlaces(OfVideo):
 
     def __init__(
         self,
-        run: Run,
+        run: RunThere,
         sizes: dict[Output, int],
         shapes: dict[Stage, tuple[int, ...]],
         wanted: Sequence[Output],
@@ -125,7 +128,7 @@ class OverPlaces(OfVideo):
         for frames in inputs():
             here = picks[(picks >= begin) & (picks < begin + len(frames))] - begin
             if len(here):
-                seen.append(torch.from_numpy(self.run(frames[here])))
+                seen.append(self.run(frames[here]))
             begin += len(frames)
         picked = torch.cat(seen)
         still = picked.T.contiguous().median(dim=1).values
@@ -133,7 +136,7 @@ class OverPlaces(OfVideo):
             yield self._pooled(picked, still)
             return
         for frames in inputs():
-            yield self._pooled(torch.from_numpy(self.run(frames)), still)
+            yield self._pooled(self.run(frames), still)
 
     def _pooled(self, given: Tensor, still: Tensor) -> np.ndarray:
         widths = list(self.sizes.values())
@@ -148,7 +151,7 @@ class OverPlaces(OfVideo):
                 result.append(pooled(places, output.pooling))
             else:
                 result.append(plain[output])
-        return torch.cat(result, dim=1).numpy()
+        return torch.cat(result, dim=1).cpu().numpy()
 
 
 def input_shape(config: ModelConfig) -> tuple[int, ...]:
@@ -170,14 +173,30 @@ def backbone_callable(
 
     It raises OutOfMemory where one frame does not fit; as long as it does, frames are taken in parts.
     """
+    there = backbone_there(network, device, transform, precision=precision, on_frames=on_frames)
+    return lambda frames: there(frames).cpu().numpy()
+
+
+def backbone_there(
+    network: torch.nn.Module,
+    device: torch.device,
+    transform: Callable[[Tensor], Tensor] | None = None,
+    *,
+    precision: str = "fp32",
+    on_frames: Advance | None = None,
+) -> RunThere:
+    """`backbone_callable` whose features stay on `device`. Several threads may call it at once."""
     network = network.eval().to(device)
     at_once = AtOnce(_UNLIMITED)
     if device.type == "cpu":
         keep_freed_memory(OF_BACKBONES)
 
-    def run(frames: np.ndarray) -> np.ndarray:
+    def run(frames: np.ndarray) -> Tensor:
+        pictures = torch.from_numpy(frames.copy())
+        if device.type == "cuda":  # the copy goes on while this thread reads the next frames
+            pictures = pictures.pin_memory()
         # The transposed view of [n, H, W, 3] is channels_last as it stands: nothing is copied.
-        images = torch.from_numpy(frames.copy()).movedim(-1, -3).to(device)
+        images = pictures.to(device, non_blocking=True).movedim(-1, -3)
         autocast = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
         with torch.inference_mode():
             if transform:
@@ -185,7 +204,7 @@ def backbone_callable(
                 images = transform(images.reshape(-1, *shape[-3:])).view(shape)
             with autocast:
                 parts = at_once(partial(_outputs, network, images), len(images), "frame")
-            features = parts.float().cpu().numpy()
+            features = parts.float()
         if on_frames:
             on_frames(len(frames))
         return features

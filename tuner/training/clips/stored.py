@@ -26,7 +26,7 @@ from models.seen import Stream
 from tuner.config.sections import DataConfig
 from tuner.training.clips.augment import Augmentation
 from tuner.training.clips.backbone import Advance, MakeBackbone, backbone_callable, input_shape
-from tuner.training.device import backbone_precision, best_device
+from tuner.training.device import backbone_precision, best_device, frames_at_once
 
 _weights_keys: dict[tuple[str, bool, str | None], str] = {}
 Known = tuple[dict[str, BackboneSpec], dict[tuple[str, bool, str | None], str]]
@@ -111,6 +111,7 @@ def open_stores(
             num_features=known_as.width(stage),
             backbone=make,
             output=output,
+            batch_size=frames_at_once(best_device(), models.frame_size(config)),
             window=_window(config) if known_as.video else None,
             places=config.frames_per_video if known_as.video else None,
             motion=_motion(stream),
