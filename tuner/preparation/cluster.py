@@ -23,6 +23,7 @@ from tuner.preparation.one_machine import prepare
 from tuner.runtime.machines import capacity, check_machines, may_grow
 from tuner.runtime.notices import Notices
 from tuner.runtime.session import RaySession
+from tuner.training.device import gpus_here
 
 _TRIES = 3  # processes that may die while they decode a video; then it is left out
 
@@ -69,12 +70,18 @@ def prepare_all(
         stores = feature_stores(searched, config.data)
         of_views = [store for store, _ in stores_of_views(searched, config.data, views)]
 
+        def of(video: Video) -> list[FeatureStore]:
+            if video.name not in names:
+                return []
+            return [*stores, *(of_views if video.name in learnt else [])]
+
         def complete(video: Video) -> bool:
-            needed = [*stores, *(of_views if video.name in learnt else [])]
-            return video.name in names and _complete(video, searched, needed)
+            return video.name in names and _complete(video, searched, of(video))
 
         missing = [video for video in videos if not complete(video)]
-        return decode(missing, frame_stores(searched, config.data), config.data, output)
+        # A GPU computes while the CPUs decode; else both would wait for the same CPUs.
+        then = (lambda video: ensure(of(video), [video])) if gpus_here() else None
+        return decode(missing, frame_stores(searched, config.data), config.data, output, then)
 
     dataset = prepare(
         config.data,

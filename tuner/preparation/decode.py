@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -29,19 +29,31 @@ Found = Reject | VideoInfo
 
 
 def decode(
-    videos: Iterable[Video], stores: Stores, config: DataConfig, output: Output
+    videos: Iterable[Video],
+    stores: Stores,
+    config: DataConfig,
+    output: Output,
+    then: Callable[[Video], object] | None = None,
 ) -> list[Found]:
-    """`decode_one` of all videos, several at a time; a bar shows how many are done."""
+    """`decode_one` of all videos, several at a time; a bar shows how many are done.
+
+    Args:
+        then: done with each that decodes, while others are decoded.
+    """
     videos = list(videos)
 
     def attempt(video: Video) -> Found | None:
         try:
-            return decode_one(video, stores, config)
+            found = decode_one(video, stores, config)
+            if found is None and then is not None:
+                then(video)
+            return found
         finally:
             advance()
 
+    text = "decoding videos" if then is None else "decoding videos and computing features"
     with (
-        output.bar("decoding videos", len(videos)) as advance,
+        output.bar(text, len(videos)) as advance,
         ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
         return [found for found in pool.map(attempt, videos) if found]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +26,7 @@ Run = Callable[[np.ndarray], np.ndarray]
 RunThere = Callable[[np.ndarray], Tensor]
 
 _UNLIMITED = 2**31  # frames at once: as many as are given
+_making = threading.Lock()
 _SAMPLES = 64  # frames of a video, to see what is always at a place
 
 
@@ -55,9 +57,10 @@ class MakeBackbone:
     def __call__(self, wanted: Sequence[Output]) -> Run | OverPlaces:
         """Return what gives these outputs of frames, one after the other."""
         outputs = tuple(wanted)
-        if outputs not in self.made:
-            self.made[outputs] = self._make(outputs)
-        return self.made[outputs]
+        with _making:  # several threads may want the same
+            if outputs not in self.made:
+                self.made[outputs] = self._make(outputs)
+            return self.made[outputs]
 
     def _make(self, wanted: Sequence[Output]) -> Run | OverPlaces:
         from models.backbones.folding import folded
