@@ -22,7 +22,8 @@ from tuner.objective import Objective
 from tuner.training.clips.augment import augmentation
 from tuner.training.clips.batches import Clips, FeatureClips, all_logits
 from tuner.training.device import OF_BACKBONES, OF_HEADS, keep_freed_memory, precision
-from tuner.training.optimisation import Average, make_optimizer, rate_factor
+from tuner.training.graph import GraphedStep
+from tuner.training.optimisation import Average, load_optimizer, make_optimizer, rate_factor
 from tuner.training.state import load_trained_state, moved, trained_state
 from tuner.training.steps import Step
 from tuner.training.task import Task
@@ -74,14 +75,10 @@ class Training:
             keep_freed_memory(OF_HEADS if self.stored else OF_BACKBONES)
         self.precision = precision(config.precision, self.device, self.model, stored=self.stored)
         self.augmentation = augmentation(config)
-        self.step_over = Step(
-            self.model,
-            config,
-            task,
-            task.loss(config, train.labels),
-            self.augmentation,
-            self.device,
-            self.precision,
+        kind = GraphedStep if self.device.type == "cuda" else Step
+        loss = task.loss(config, train.labels)
+        self.step_over = kind(
+            *(self.model, config, task, loss, self.augmentation, self.device, self.precision)
         )
         self.history: list[dict[str, Any]] = []
         self.best_weights: dict[str, Tensor] = {}
@@ -290,7 +287,7 @@ class Training:
         load_trained_state(self.model, state["model"] or best_weights)
         self.round = state["round"]
         if not state["finished"]:
-            self.optimizer.load_state_dict(state["optimizer"])
+            load_optimizer(self.optimizer, state["optimizer"])
             if self.average:
                 self.average.load_state_dict(state["average"])
         self.history, self.best_epoch = state["history"], state["best_epoch"]

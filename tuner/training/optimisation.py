@@ -35,7 +35,18 @@ def make_optimizer(model: VideoClassifier, config: TrainingConfig) -> torch.opti
     if config.optimizer == "sgd":
         return uncompiled(torch.optim.SGD)(groups, momentum=_MOMENTUM, nesterov=True, fused=True)
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-    return uncompiled(kind)(groups, fused=True)
+    # In a CUDA graph the number of steps has to be counted on the card.
+    capturable = any(weight.is_cuda for weight in model.parameters())
+    return uncompiled(kind)(groups, fused=True, capturable=capturable)
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Continue from an optimizer's ``state_dict``, which may be one of another device."""
+    own = [group.get("capturable") for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, capturable in zip(optimizer.param_groups, own, strict=True):
+        if capturable is not None:
+            group["capturable"] = capturable
 
 
 def rate_factor(config: TrainingConfig, *, epoch: float, number: int) -> float:

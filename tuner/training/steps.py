@@ -73,10 +73,14 @@ class Step:
         total = self.at_once(work, min(len(labels), self.config.batch_size))
         if self.parts > 1:
             _known[self._shape] = self.at_once.most
+        self.finish(optimizer)
+        return total
+
+    def finish(self, optimizer: torch.optim.Optimizer) -> None:
+        """Change the weights, once the gradients are there."""
         if self.config.gradient_clip is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
         optimizer.step()
-        return total
 
     @property
     def parts(self) -> int:
@@ -109,17 +113,33 @@ class Step:
         optimizer.zero_grad(set_to_none=True)
         total = torch.zeros(3, device=self.device)
         for part, answers in zip(clips.split(size), labels.split(size), strict=True):
-            frames = part if isinstance(part, Windows) else self.augmentation.frames(part)
-            with self.autocast():
-                logits = self.model(frames)
-                loss = self.loss(logits.float(), answers)
-            if len(answers) < len(labels):
-                loss = loss * self._share(answers, labels)
-            loss.backward()
-            right = self.task.count_right(logits.detach(), answers)
-            count = torch.tensor(len(answers), device=self.device)
-            total += torch.stack([loss.detach() * len(labels), right, count])
+            total += self.gradients(self.shown(part), answers, labels)
         return total
+
+    def shown(self, clips: Tensor | Windows) -> Tensor | Windows:
+        """What the model is given of clips: pictures are changed, features are as they are."""
+        if isinstance(clips, Tensor) and clips.ndim == 5:
+            return self.augmentation.frames(clips)
+        return clips
+
+    def gradients(self, clips: Tensor | Windows, answers: Tensor, labels: Tensor) -> Tensor:
+        """Add the gradients of some clips' share in the mean loss over a batch.
+
+        Args:
+            answers: their labels, of all `labels` of the batch.
+
+        Returns:
+            loss times clips, right answers and clips.
+        """
+        with self.autocast():
+            logits = self.model(clips)
+            loss = self.loss(logits.float(), answers)
+        if len(answers) < len(labels):
+            loss = loss * self._share(answers, labels)
+        loss.backward()
+        right = self.task.count_right(logits.detach(), answers)
+        whole = loss.detach() * len(labels)
+        return torch.stack([whole, right, torch.full_like(whole, len(answers))])
 
     def _share(self, answers: Tensor, labels: Tensor) -> Tensor:
         """The share of some of a batch's clips in the loss over all of them."""

@@ -90,18 +90,25 @@ class FeatureClips:
 
     def batches(
         self, order: Tensor, size: int, *, windows: Jitter | None = None
-    ) -> Iterator[tuple[Windows, Tensor]]:
+    ) -> Iterator[tuple[Tensor | Windows, Tensor]]:
         for which in order.to(self.labels.device).split(size):
             yield self.batch(which, windows=windows)
 
-    def batch(self, which: Tensor, *, windows: Jitter | None = None) -> tuple[Windows, Tensor]:
-        """Clips and labels ``[B]``; a frame that several clips share is there once."""
+    def batch(
+        self, which: Tensor, *, windows: Jitter | None = None
+    ) -> tuple[Tensor | Windows, Tensor]:
+        """Clips and labels ``[B]``; a frame that several clips share is there once.
+
+        On a GPU they are gathered, ``[B, L, F]``: to look for what they share would mean to wait for it.
+        """
         index = self.index[which]
         if windows:
             index = windows(index)
         if self.views > 1:
             view = torch.randint(self.views, (len(which), 1)).to(index.device)
             index = index + view * (len(self.features) // self.views)
+        if index.is_cuda:
+            return self.features[index].float(), self.labels[which]
         frames, place = torch.unique(index, return_inverse=True)
         return Windows(self.features[frames].float(), place), self.labels[which]
 
