@@ -22,10 +22,10 @@ from tuner.objective import Objective
 from tuner.training.clips.augment import augmentation
 from tuner.training.clips.batches import Clips, FeatureClips, all_logits
 from tuner.training.device import OF_BACKBONES, OF_HEADS, keep_freed_memory, precision
-from tuner.training.graph import GraphedStep
 from tuner.training.optimisation import Average, load_optimizer, make_optimizer, rate_factor
 from tuner.training.state import load_trained_state, moved, trained_state
-from tuner.training.steps import Step
+from tuner.training.steps.graph import GraphedStep
+from tuner.training.steps.plain import Step
 from tuner.training.task import Task
 
 _EVALUATION_BATCH = 512  # of features; frames come in batches as large as in training

@@ -14,9 +14,9 @@ from models import ModelConfig
 from tests.devices import equal
 from tests.tuner.training.test_optimisation import Small, training, weights
 from tuner.study.store.results import ResultsStore
-from tuner.training import steps
 from tuner.training.device import OutOfMemory
 from tuner.training.speed import noise_clips
+from tuner.training.steps import plain as steps
 
 pytestmark = pytest.mark.gpu
 CUDA = torch.device("cuda")

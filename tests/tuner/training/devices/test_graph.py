@@ -11,10 +11,10 @@ from models import ModelConfig
 from tests.tuner.training.test_optimisation import training, weights
 from tuner.config.parameters import TrainingConfig
 from tuner.training import loop
-from tuner.training.graph import GraphedStep, take, unchanged
 from tuner.training.loop import Training
 from tuner.training.speed import noise_clips
-from tuner.training.steps import Step
+from tuner.training.steps.graph import GraphedStep, take, unchanged
+from tuner.training.steps.plain import Step
 from tuner.training.task import task_of
 
 CUDA = torch.device("cuda")

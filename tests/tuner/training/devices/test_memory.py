@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 from tests.tuner.training.test_optimisation import Small, training, weights
-from tuner.training import steps
 from tuner.training.clips.backbone import backbone_callable
 from tuner.training.device import AtOnce, OutOfMemory, out_of_memory
+from tuner.training.steps import plain as steps
 
 pytestmark = pytest.mark.usefixtures("device")
 

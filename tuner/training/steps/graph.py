@@ -15,7 +15,7 @@ from torch import Tensor
 
 from data.files.patience import say
 from models.layers.windows import Windows
-from tuner.training.steps import Step
+from tuner.training.steps.plain import Step
 
 _WARM_UP = 3  # steps before the recording, in which libraries choose their kernels
 
