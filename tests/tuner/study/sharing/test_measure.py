@@ -174,13 +174,16 @@ def test_ray_is_asked_for_the_measured_shares(monkeypatch, tmp_path):
         assert asked == tune.PlacementGroupFactory([{"CPU": 1, "GPU": share}])
 
 
-def test_a_cluster_whose_card_pytorch_can_not_use(tmp_path):
-    """Really asked for: the search goes on with the fixed shares. And Ray fits the parts of a card."""
+def test_where_measuring_fails_a_search_goes_on_with_the_fixed_shares():
+    """A real Ray: PyTorch can't use the card, the process crashes, it takes too long.
+
+    And Ray fits as many parts of a card as there are to be.
+    """
     program = """
-        import logging, sys
+        import logging, os, sys
         import ray
         sys.path.insert(0, {here!r})
-        from test_measure import CLUSTER, DATASET, config_of, found
+        from test_measure import CARD, config_of, found, measure
         from tuner.runtime.session import environment
         from tuner.study.sharing.share import part
 
@@ -192,6 +195,18 @@ def test_a_cluster_whose_card_pytorch_can_not_use(tmp_path):
             assert all(group.wait(20) for group in groups), count
             for group in groups:
                 ray.util.remove_placement_group(group)
+        shares, said = found(config_of())
+        print(shares.all, said)
+
+        class Crashing:
+            def __init__(self, *_): ...
+            def card(self): return CARD
+            def load(self, params): os._exit(1)
+
+        measure.Gauge = Crashing
+        shares, said = found(config_of())
+        print(shares.all, said)
+        measure._SECONDS = 0.0
         shares, said = found(config_of())
         print(shares.all, said)
     """
@@ -206,5 +221,9 @@ def test_a_cluster_whose_card_pytorch_can_not_use(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("[1.0]"), done.stdout
-    assert "PyTorch can't use the card" in done.stdout and "they have 1 of one" in done.stdout
+    answers = [line for line in done.stdout.splitlines() if line.startswith("[")]
+    assert len(answers) == 3 and all(line.startswith("[1.0]") for line in answers), done.stdout
+    unusable, crashed, late = answers
+    assert "PyTorch can't use the card" in unusable and "they have 1 of one" in unusable
+    assert "c3d and what follows is not measured: its process ended" in crashed
+    assert "it takes too long" in late
