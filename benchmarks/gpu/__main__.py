@@ -22,9 +22,9 @@ import numpy as np
 import torch
 
 import models
+from benchmarks.gpu.loops import Busy, head_epoch, rate, tuning
 from benchmarks.input_pipeline import encode
 from benchmarks.report import report
-from benchmarks.scripts.gpu_loops import Busy, head_epoch, rate, tuning
 from data.stores.features import ensure
 from data.videos.decode import read_frames
 from data.videos.video import open_video
