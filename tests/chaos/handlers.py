@@ -66,7 +66,7 @@ HANDLERS = {
         "                pass",
     ),
     "checkpoints are checked": Handler(
-        ("power is cut and bits of a checkpoint flip",) * 4,
+        ("power is cut and bits of a checkpoint flip",) * 2,
         "models/tensors.py",
         "_checksum(file, length) != checksum:",
         "False:",
@@ -78,7 +78,7 @@ HANDLERS = {
         "            pass\n        raise",
     ),
     "faults of the world do not count": Handler(
-        ("worker is killed",) * 8,
+        ("worker is killed",) * 5,
         "tuner/runtime/failures.py",
         "        if not of_the_world(trial):\n            return False\n        if not machine",
         "        if True:\n            return False\n        if not machine",

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import xxhash
 
-_PATIENCE = 30.0  # seconds, for a first checkpoint
+_PATIENCE = 120.0  # seconds, for a checkpoint, after a start too
 
 # Whether a fault has met anything, asked once the search has ended: one that meets nothing says nothing.
 Met = Callable[[], bool]
