@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 NAME = "chaos"
 TRIALS, EPOCHS = 4, 240
 _DISK = "150m"
-_PATIENCE = 600.0  # seconds, for a search with its faults
+_PATIENCE = 1200.0  # seconds, for a search with its faults
 _MOST_RUNS = 6  # of the command, after the last fault
 
 Values = dict[int, tuple[str, float | None, dict[int, float]]]
@@ -150,34 +150,37 @@ def disturbed(
 ) -> Outcome:
     """Run a search to its end, with faults of these kinds at moments that `seed` determines.
 
-    Each comes when some more epochs have been reported than when the one before came, so that
-    something is under way then.
+    Each comes when some more epochs have been reported than when the one before came, and a trial is
+    under way.
     """
     draw, search, start = random.Random(seed), Search(videos, folder, root), time.monotonic()
     family: list[psutil.Process] = []
     met: list[Met] = []
     process, runs = search.start(), 1
+
+    def harmed() -> Harmed:
+        folders = search.storage, search.cache, search.results
+        return Harmed(process, *folders, videos, search.start, draw)
+
     whole = sum(len(epochs) for _, _, epochs in expected.values())
     for number, kind in enumerate(kinds):
         wanted = (number + draw.uniform(0.2, 0.9)) * whole / (len(kinds) + 1)
-        while search.epochs() < wanted:
+        while True:
             if time.monotonic() - start > _PATIENCE:
                 process.kill()
                 return Outcome([*kinds], runs, _PATIENCE, ["it does not get on"])
-            if process.poll() is not None:
+            if process.poll() is not None:  # as after the fault before
                 if _ended(search, expected):
                     break
                 if runs > number + _MOST_RUNS:
                     said = search.log.read_text()[-2000:]
                     return Outcome([*kinds], runs, time.monotonic() - start, [f"it ends: {said}"])
                 process, runs = search.start(), runs + 1
+            elif search.epochs() >= wanted and harmed().workers():
+                break
             time.sleep(0.1)
-        harmed = Harmed(
-            *(process, search.storage, search.cache, search.results),
-            *(videos, search.start, draw),
-        )
-        family += harmed.family()
-        met.append(FAULTS[kind](harmed))
+        family += harmed().family()
+        met.append(FAULTS[kind](harmed()))
     for _ in range(_MOST_RUNS):
         if process.wait(_PATIENCE) == 0:
             break
