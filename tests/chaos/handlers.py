@@ -71,12 +71,6 @@ HANDLERS = {
         "_checksum(file, length) != checksum:",
         "False:",
     ),
-    "a damaged checkpoint is left": Handler(
-        ("power is cut and a checkpoint is empty",) * 2,
-        "tuner/training/run.py",
-        "            (folder / name).unlink(missing_ok=True)\n        return None",
-        "            pass\n        raise",
-    ),
     "faults of the world do not count": Handler(
         ("worker is killed",) * 5,
         "tuner/runtime/failures.py",
