@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -53,6 +54,21 @@ def release() -> None:
     """Take these signals again in this thread, first of all those that have waited."""
     if os.name == "posix":
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.Signals[name] for name in STOPPING})
+
+
+@contextlib.contextmanager
+def handlers_kept() -> Iterator[None]:
+    """Ctrl-C and USR1 do afterwards what they did before: Ray Tune leaves its own handlers behind."""
+    if threading.current_thread() is not threading.main_thread():  # Tune sets none there
+        yield
+        return
+    names = [name for name in ("SIGINT", "SIGUSR1") if hasattr(signal, name)]
+    before = {signal.Signals[name]: signal.getsignal(signal.Signals[name]) for name in names}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

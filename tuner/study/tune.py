@@ -101,6 +101,7 @@ def _fit(
 ) -> None:
     from ray import tune
 
+    from tuner.runtime.signals import handlers_kept
     from tuner.study.context import SearchContext
     from tuner.study.halving.rungs import most_epochs, usual
     from tuner.study.halving.schedule import (
@@ -148,14 +149,17 @@ def _fit(
         factor=config.search.reduction_factor,
         first_guess=usual(config) + (most_epochs(config) if config.search.refit else 0),
     )
-    with Progress(
-        store,
-        left,
-        console=console,
-        notices=context.notices,
-        waiting=rungs.waiting,
-        end=end,
-    ) as progress:
+    with (
+        handlers_kept(),
+        Progress(
+            store,
+            left,
+            console=console,
+            notices=context.notices,
+            waiting=rungs.waiting,
+            end=end,
+        ) as progress,
+    ):
         trainable = tune.with_resources(
             trainable or tune.with_parameters(Trial, context=context),
             lambda trial: tune.PlacementGroupFactory(

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tuner.runtime.signals import STOPPING, hold, release, stop_as_by_hand
+from tuner.runtime.signals import STOPPING, handlers_kept, hold, release, stop_as_by_hand
 
 
 @pytest.fixture(autouse=True)
 def _handlers_kept() -> Iterator[None]:
     before = {name: signal.getsignal(signal.Signals[name]) for name in (*STOPPING, "SIGINT")}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     for name, handler in before.items():
         signal.signal(signal.Signals[name], handler)
@@ -47,3 +48,13 @@ def test_a_signal_that_is_held_back_comes_later():
     os.kill(os.getpid(), signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt):
         release()
+
+
+def test_what_another_program_leaves_behind_is_undone():
+    stop_as_by_hand()
+    before = signal.getsignal(signal.SIGUSR1)
+    with handlers_kept():
+        for number in (signal.SIGINT, signal.SIGUSR1):
+            signal.signal(number, lambda *_: None)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGUSR1) is before
