@@ -99,7 +99,8 @@ class _Recording:
                         take(step, optimizer, self._clips, self._labels)
                 torch.cuda.current_stream().wait_stream(beside)
                 optimizer.zero_grad(set_to_none=True)
-                with torch.cuda.graph(self._graph):
+                # Threads that read the next batches may use the card meanwhile.
+                with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
                     self._total = take(step, optimizer, self._clips, self._labels)
             finally:
                 for group, rate in zip(optimizer.param_groups, rates, strict=True):
