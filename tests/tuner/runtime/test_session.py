@@ -30,11 +30,15 @@ def test_workers_import_ahead_where_each_cpu_has_one(settings, wanted, monkeypat
     assert every_cpu_trains(parse({"name": "a", **space, **settings}, "a")) is wanted
 
 
-def test_gpus_limit_the_workers(monkeypatch):
+@pytest.mark.parametrize(("cpus", "gpus", "wanted"), [(64, 1, False), (16, 1, True), (64, 4, True)])
+def test_gpus_limit_the_workers(cpus, gpus, wanted, monkeypatch):
     """With 64 CPUs and one GPU, most workers would import for nothing."""
-    monkeypatch.setattr("pathlib.Path.glob", lambda *_: iter([Path("/dev/nvidia0")]))
+    cards = [Path(f"/dev/nvidia{number}") for number in range(gpus)]
+    monkeypatch.setattr("os.cpu_count", lambda: cpus)
+    monkeypatch.setattr("pathlib.Path.glob", lambda *_: iter(cards))
     config = parse({"name": "a", "space": {"architecture": ["image_mlp_frozen"]}}, "a")
-    assert not every_cpu_trains(config)
+    config = config.model_copy(update={"search": config.search.model_copy(update={"trials": 99})})
+    assert every_cpu_trains(config) is wanted
 
 
 def test_trials_run_on_the_workers_that_ray_started_ahead():
