@@ -55,7 +55,8 @@ def main() -> int:
                 shutil.copytree(here / "a", folder / f"{number}.wrong")
         outcomes.append(outcome)
         console.print(
-            f"{number}: {', '.join(some)}: {outcome.runs} runs, {outcome.seconds:.0f} s; "
+            f"{number}: {', '.join(some)}: {outcome.runs} runs, {outcome.seconds:.0f} s, "
+            f"{sum(outcome.met)} of {len(some)} met; "
             f"{'; '.join(outcome.wrong) or 'as undisturbed'}"
         )
         shutil.rmtree(here)
