@@ -83,12 +83,6 @@ HANDLERS = {
         "            self.store.leave(number, reason_of(trial))",
         "            self.store.fail(number, reason_of(trial))",
     ),
-    "results are written anew": Handler(
-        ("results are deleted",) * 2,
-        "tuner/study/store/mirror.py",
-        "in self.get_all_trials(study, deepcopy=False):\n                database.create",
-        "in ():\n                database.create",
-    ),
     "a results file that is away is noticed": Handler(
         ("results are deleted",) * 2,
         "tuner/study/store/mirror.py",
