@@ -24,7 +24,7 @@ from tuner.study.store.results import ResultsStore
 
 ROOT = Path(__file__).parents[2]
 NAME = "chaos"
-TRIALS, EPOCHS = 4, 240
+TRIALS, EPOCHS = 4, 400
 _DISK = "150m"
 _PATIENCE = 1200.0  # seconds, for a search with its faults
 _MOST_RUNS = 6  # of the command, after the last fault
