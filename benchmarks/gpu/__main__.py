@@ -33,7 +33,7 @@ from models.backbones.load import load_backbone
 from tuner.config.parameters import TrainingConfig
 from tuner.config.sections import DataConfig
 from tuner.preparation.compute import feature_stores
-from tuner.training.clips.backbone import backbone_callable
+from tuner.training.clips.backbone import backbone_callable, on_cpu
 from tuner.training.device import best_device, frames_at_once, videos_at_once
 from tuner.training.loop import Training
 from tuner.training.speed import noise_clips
@@ -62,8 +62,8 @@ def difference(device: torch.device) -> float:
     """The usual difference of features between the card and the CPU in float32, of their deviation."""
     network = load_backbone("efficientnet_lite0", pooling="max", pretrained=False)
     frames = np.random.default_rng(0).integers(0, 256, (8, SIZE, SIZE, 3), np.uint8)
-    exact = backbone_callable(network, torch.device("cpu"))(frames)
-    found = backbone_callable(network, device, precision="bf16")(frames)
+    exact = on_cpu(backbone_callable(network, torch.device("cpu")))(frames)
+    found = on_cpu(backbone_callable(network, device, precision="bf16"))(frames)
     return float(np.sqrt(np.square(found - exact).mean()) / exact.std())
 
 
@@ -72,7 +72,7 @@ def features(name: str, device: torch.device) -> tuple[float, float]:
     network = load_backbone(name, pooling="max", pretrained=False)
     size = frames_at_once(device, (SIZE, SIZE))
     frames = np.random.default_rng(0).integers(0, 256, (size, SIZE, SIZE, 3), np.uint8)
-    run = backbone_callable(network, device, precision="bf16")
+    run = on_cpu(backbone_callable(network, device, precision="bf16"))
     at_once = videos_at_once(device)
     with ThreadPoolExecutor(at_once) as pool:
 

@@ -106,7 +106,7 @@ class Busy:
         while not self._ended.wait(0.2):
             try:
                 self._seen.append(torch.cuda.utilization())
-            except Exception:  # no NVML for Python here
+            except Exception:  # NVML is not there for Python, or raises errors of its own
                 return
 
     def __exit__(self, *_: object) -> None:

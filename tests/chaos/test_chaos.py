@@ -11,8 +11,11 @@ from tests.chaos.suite import ROOT, disturbed, undisturbed
 
 @pytest.fixture(scope="module")
 def expected(drawn, tmp_path_factory):
-    suite.EPOCHS = 100  # too short for checkpoints, which `make chaos` harms too
-    return undisturbed(drawn, tmp_path_factory.mktemp("chaos") / "undisturbed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            suite, "EPOCHS", 100
+        )  # too short for checkpoints, which `make chaos` harms too
+        yield undisturbed(drawn, tmp_path_factory.mktemp("chaos") / "undisturbed")
 
 
 def test_a_search_with_faults_ends_as_one_without(expected, drawn, tmp_path):

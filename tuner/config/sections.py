@@ -16,6 +16,7 @@ from tuner.objective import METRICS, Objective
 
 DROP = "drop"  # of data.background
 _GPU_OF_A_HEAD = 0.25  # a head over stored features is small, and leaves most of a GPU idle
+MOST_ON_A_GPU = 16  # trials
 
 
 class SplitsConfig(Section):

@@ -20,6 +20,7 @@ from typing import Any
 
 from tuner.config.load import Config
 from tuner.config.messages import UserError
+from tuner.config.sections import MOST_ON_A_GPU
 from tuner.runtime.signals import hold, release, sigterm_kept
 
 # Without Tune's own snapshots, loggers and metric checks: the results store does their work.
@@ -53,7 +54,6 @@ _LONGEST, _SOCKET = (
     107,
     len("/tuner-1000000/ray/session_2026-01-01_00-00-00_000000_1000000/sockets/plasma_store"),
 )
-_MOST_ON_A_GPU = 16  # trials
 _LOOK = 0.1  # seconds between two looks at Ray's processes
 _PATIENCE = 15.0  # seconds, for a cluster that is just being started
 
@@ -220,7 +220,7 @@ def every_cpu_trains(config: Config) -> bool:
     cpus = os.cpu_count() or 1
     wanted = min(config.resources.trials_at_once or cpus, config.search.trials or cpus)
     gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))  # with few of them most CPUs have no trial
-    limited = bool(gpus) and cpus > gpus * _MOST_ON_A_GPU
+    limited = bool(gpus) and cpus > gpus * MOST_ON_A_GPU
     return config.resources.cpus <= 1 and wanted >= cpus and not limited
 
 

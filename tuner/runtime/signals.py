@@ -68,7 +68,8 @@ def handlers_kept() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if handler is not None:  # one that Python has not set can't be set again
+                signal.signal(number, handler)
 
 
 @contextlib.contextmanager

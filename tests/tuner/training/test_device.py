@@ -12,7 +12,7 @@ FAULTS = textwrap.dedent(
     import resource
     import numpy as np
     import torch
-    from tuner.training.clips.backbone import backbone_callable
+    from tuner.training.clips.backbone import backbone_callable, on_cpu
     from tuner.training.device import return_freed_memory
 
     def used():
@@ -26,7 +26,7 @@ FAULTS = textwrap.dedent(
             large = images.float().repeat(1, 16, 1, 1)  # 50 MB
             return (large * 2 + 1).mean((2, 3))
 
-    run = backbone_callable(Wide(), torch.device("cpu"))
+    run = on_cpu(backbone_callable(Wide(), torch.device("cpu")))
     frames = np.zeros((16, 128, 128, 3), np.uint8)
     for _ in range(3):
         run(frames)

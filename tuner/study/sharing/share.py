@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models.registry import PROBE, REGISTRY
+from tuner.config.sections import MOST_ON_A_GPU
 from tuner.training.speed import Load
 
-MARGIN = (
-    0.1  # of a card's memory is left free: allocators fragment, and validation has its own peaks
-)
-MOST = 16  # trials a card
+MARGIN = 0.1  # of its memory is left free: allocators fragment, and validation has peaks of its own
 _FULL = 0.9  # of its time: a card that computes so much is full
 _UNITS = 10_000  # Ray counts parts of a card in these
 
@@ -71,8 +69,8 @@ def trials_a_card(load: Load, memory: int, *, least: int = 1) -> int:
         least: so many where they fit, however busy one keeps the card.
     """
     fit = int((1 - MARGIN) * memory / max(1, load.memory))
-    useful = math.ceil(_FULL / max(load.busy, _FULL / MOST))
-    return max(1, min(fit, max(useful, least), MOST))
+    useful = math.ceil(_FULL / max(load.busy, _FULL / MOST_ON_A_GPU))
+    return max(1, min(fit, max(useful, least), MOST_ON_A_GPU))
 
 
 def alike(counts: Mapping[Kind, int]) -> dict[Kind, int]:

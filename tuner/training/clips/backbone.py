@@ -91,11 +91,11 @@ class MakeBackbone:
                 stage: (network.spec.width(stage), *network.places(frame, stage))
                 for stage in stages
             }
-        there = backbone_there(
+        there = backbone_callable(
             quick, best_device(), transform, precision=self.precision, on_frames=self.on_frames
         )
         if not stages:
-            return lambda frames: there(frames).cpu().numpy()
+            return on_cpu(there)
         return OverPlaces(there, dict(zip(given, sizes, strict=True)), shapes, wanted)
 
 
@@ -164,6 +164,11 @@ def input_shape(config: ModelConfig) -> tuple[int, ...]:
     return 1, *clip, 3, *models.frame_size(config)
 
 
+def on_cpu(there: RunThere) -> Run:
+    """The same, whose features come to the CPU."""
+    return lambda frames: there(frames).cpu().numpy()
+
+
 def backbone_callable(
     network: torch.nn.Module,
     device: torch.device,
@@ -171,24 +176,12 @@ def backbone_callable(
     *,
     precision: str = "fp32",
     on_frames: Advance | None = None,
-) -> Run:
-    """`network` over uint8 frames ``[n, (L,) H, W, 3]``, giving float32 ``[n, F]``.
-
-    It raises OutOfMemory where one frame does not fit; as long as it does, frames are taken in parts.
-    """
-    there = backbone_there(network, device, transform, precision=precision, on_frames=on_frames)
-    return lambda frames: there(frames).cpu().numpy()
-
-
-def backbone_there(
-    network: torch.nn.Module,
-    device: torch.device,
-    transform: Callable[[Tensor], Tensor] | None = None,
-    *,
-    precision: str = "fp32",
-    on_frames: Advance | None = None,
 ) -> RunThere:
-    """`backbone_callable` whose features stay on `device`. Several threads may call it at once."""
+    """`network` over uint8 frames ``[n, (L,) H, W, 3]``, giving float32 ``[n, F]`` on `device`.
+
+    Several threads may call it at once. Frames that do not fit into memory are taken in parts; it raises
+    OutOfMemory where a single one does not fit.
+    """
     network = network.eval().to(device)
     at_once = AtOnce(_UNLIMITED)
     if device.type == "cpu":

@@ -261,7 +261,7 @@ def extractor(
 
 
 def _computed_features(
-    run: Callable[[np.ndarray], np.ndarray],
+    run: Callable[[np.ndarray], Tensor],
     config: ModelConfig,
     data: DataConfig,
     video: Video,
@@ -271,14 +271,14 @@ def _computed_features(
     size = models.frame_size(config)
     if data.frames == "direct":
         chunks = (chunk for (chunk,) in sampled_frames(video, [size], at_once=at_once))
-        return torch.from_numpy(np.concatenate([run(chunk) for chunk in prefetched(chunks)]))
+        return torch.cat([run(chunk).cpu() for chunk in prefetched(chunks)])
     parts = [
-        np.concatenate(
-            [run(np.asarray(frames[i : i + at_once])) for i in range(0, len(frames), at_once)]
+        torch.cat(
+            [run(np.asarray(seen[i : i + at_once])).cpu() for i in range(0, len(seen), at_once)]
         )
-        for frames in pictures(config, data, video)
+        for seen in pictures(config, data, video)
     ]
-    return torch.from_numpy(np.concatenate(parts, axis=1))
+    return torch.cat(parts, dim=1)
 
 
 def pictures(config: ModelConfig, data: DataConfig, video: Video) -> list[Pictures]:

@@ -7,7 +7,9 @@ PyTorch's documentation, CUDA semantics, "Whole-network capture".
 
 from __future__ import annotations
 
+import contextlib
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -126,32 +128,23 @@ class _Recording:
         self._labels.copy_(labels)
 
 
-class unchanged:
+@contextlib.contextmanager
+def unchanged(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[None]:
     """Model, optimizer and generators are afterwards as they were before, in the same memory."""
-
-    def __init__(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        self.model, self.optimizer = model, optimizer
-
-    def __enter__(self) -> None:
-        self._tensors = [
-            (tensor, tensor.detach().clone())
-            for tensor in (*self.model.parameters(), *self.model.buffers())
-        ]
-        self._state = {
-            parameter: copy.deepcopy(state) for parameter, state in self.optimizer.state.items()
-        }
-        self._cpu = torch.get_rng_state()
-        self._gpu = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
-
-    def __exit__(self, *_: object) -> None:
-        with torch.no_grad():
-            for tensor, before in self._tensors:
-                tensor.copy_(before)
-            for parameter, state in self.optimizer.state.items():
-                _restore(state, self._state.get(parameter, {}))
-        torch.set_rng_state(self._cpu)
-        if self._gpu is not None:
-            torch.cuda.set_rng_state(self._gpu)
+    tensors = [
+        (tensor, tensor.detach().clone()) for tensor in (*model.parameters(), *model.buffers())
+    ]
+    states = {parameter: copy.deepcopy(state) for parameter, state in optimizer.state.items()}
+    cards = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    with torch.random.fork_rng(cards):
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for tensor, before in tensors:
+                    tensor.copy_(before)
+                for parameter, state in optimizer.state.items():
+                    _restore(state, states.get(parameter, {}))
 
 
 def _restore(state: dict[str, Any], before: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from tests.tuner.training.test_optimisation import Small, training, weights
-from tuner.training.clips.backbone import backbone_callable
+from tuner.training.clips.backbone import backbone_callable, on_cpu
 from tuner.training.device import AtOnce, OutOfMemory, out_of_memory
 from tuner.training.steps import plain as steps
 
@@ -130,7 +130,7 @@ class HungryBackbone(nn.Module):
 
 def test_frames_go_through_a_backbone_in_parts(device):
     frames = np.random.default_rng(0).integers(0, 255, (10, 8, 8, 3), np.uint8)
-    run = backbone_callable(HungryBackbone(), device)
+    run = on_cpu(backbone_callable(HungryBackbone(), device))
     np.testing.assert_allclose(run(frames), frames.mean(axis=(1, 2)), rtol=1e-5)
     np.testing.assert_allclose(run(frames[:2]), frames[:2].mean(axis=(1, 2)), rtol=1e-5)
 
