@@ -11,12 +11,12 @@ search: .venv/installed
 	$(BIN)/python -m tuner.search $(CONFIG) --resume $(ARGS)
 	$(BIN)/python -m tuner.best --predict
 
-# Two files of tests at once, each with a Ray of its own.
+# Two files of tests at once, each with a Ray of its own, in the order of tests/conftest.py.
 test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not cluster and not gpu" -rs -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not cluster and not gpu" -rs -n 2 --dist loadfile --no-loadscope-reorder
 
 # What `make test` leaves out: models that are trained and predict on a GPU, and what only a GPU can do.
 test-gpu: .venv/installed

@@ -1,4 +1,4 @@
-"""A few faults in whole searches; ``make chaos`` has many more."""
+"""A few faults in whole searches; ``make chaos`` has more, and takes out what there is against them."""
 
 from __future__ import annotations
 
@@ -19,22 +19,10 @@ def expected(drawn, tmp_path_factory):
 
 
 def test_a_search_with_faults_ends_as_one_without(expected, drawn, tmp_path):
-    kinds = [
-        "features are those of another video",
-        "results are deleted",
-        "power is cut",
-    ]
+    kinds = ["features are those of another video", "power is cut"]
     outcome = disturbed(drawn, tmp_path / "disturbed", expected, kinds, seed=0)
     assert outcome.wrong == [], (tmp_path / "disturbed" / "log").read_text()
     assert outcome.met == [True] * len(kinds)
-
-
-def test_without_checks_it_does_not(expected, drawn, tmp_path):
-    root = HANDLERS["rows of stored arrays are checked"].taken_out(tmp_path / "product")
-    outcome = disturbed(
-        drawn, tmp_path / "a", expected, ["bits of features flip"], seed=0, root=root
-    )
-    assert outcome.wrong or not all(outcome.met)
 
 
 @pytest.mark.parametrize("handler", HANDLERS.values(), ids=HANDLERS)

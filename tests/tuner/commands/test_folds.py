@@ -170,7 +170,7 @@ def test_what_a_search_trains_once_more_on_train_and_valid_answers_for_new_video
 
 def test_a_killed_search_goes_on_with_its_folds(folded: Path, tmp_path: Path) -> None:
     more = {"search.trials": 2, "search.probes": 0, "search.scheduler": "none"}
-    more |= {"training.epochs": 300, "training.patience": 300, "name": "killed"}
+    more |= {"training.epochs": 150, "training.patience": 150, "name": "killed"}
     line = [sys.executable, "-m", "tuner.search", str(folded), "--resume"]
     line += [word for key, value in more.items() for word in ("--set", f"{key}={value}")]
     first = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.DEVNULL)

@@ -273,7 +273,7 @@ def test_failing_trials_are_recorded_and_do_not_end_the_search(write_config, com
 
 
 def test_a_time_budget_ends_a_search_with_what_it_has(write_config, command, ray_session):
-    path = write_config(search={"trials": 5000, "time_budget": "30s", "scheduler": "none"})
+    path = write_config(search={"trials": 5000, "time_budget": "15s", "scheduler": "none"})
     start = time.monotonic()
     status, out, err = command("search", path)
     assert status == 0, out + err
