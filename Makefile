@@ -11,7 +11,7 @@ search: .venv/installed
 	$(BIN)/python -m tuner.search $(CONFIG) --resume $(ARGS)
 	$(BIN)/python -m tuner.best --predict
 
-# Two files of tests at once, each with a Ray of its own, in the order of tests/conftest.py.
+# Two files of tests at once, each with a Ray of its own, in the order of tests/order.py.
 test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

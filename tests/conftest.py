@@ -19,10 +19,9 @@ import yaml
 
 from data.files import patience
 from tests.devices import _on_the_cpu, device, pytest_runtest_setup  # noqa: F401  pytest looks here
+from tests.order import pytest_collection_modifyitems  # noqa: F401
 
-HERE = Path(__file__).resolve().parent
-FOLDER = HERE.parent / ".." / "shared" / "data"
-LONG = ("chaos", "tuner/runtime", "tuner/commands", "tuner/python", "tuner/study", "data/tools")
+FOLDER = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 CODECS = {".wmv": "wmv2", ".asf": "wmv2", ".avi": "mpeg4", ".webm": "vp9"}
 CODECS |= {".mpg": "mpeg1video", ".vob": "mpeg2video"}
 BITS = 16  # of a frame's number, as two rows of eight black or white squares
@@ -42,12 +41,6 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = Path("/tmp") / f"r{os.getpid()}"  # short, for the sockets in it
         folder.mkdir(exist_ok=True)
         os.environ["RAY_TMPDIR"] = str(folder)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole searches first: of two lines of tests, none is left alone with a long one at the end."""
-    items.sort(key=lambda item: not item.path.is_relative_to(HERE / "chaos"))  # the longest of all
-    items.sort(key=lambda item: not any(item.path.is_relative_to(HERE / name) for name in LONG))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -223,14 +223,15 @@ def _normalisations(network: nn.Module) -> int:
 
 @pytest.mark.parametrize("name", ["mobilenetv2_1.00_224", "resnet50", "resnetv2_50", "r3d_18"])
 def test_folded_backbones_compute_the_same_with_fewer_layers(name: str) -> None:
-    backbone = _spread(load_backbone(name, pooling="avg", pretrained=False))
+    # In doubles, as chance weights make much of what single ones round away.
+    backbone = _spread(load_backbone(name, pooling="avg", pretrained=False)).double()
     clip = (4,) if spec(name).video else ()
     images = torch.randint(256, (2, *clip, 3, 112, 112), dtype=torch.uint8)
     wanted, before = backbone(images), _normalisations(backbone)
     quick = folded(backbone, (1, *clip, 3, 112, 112))
     assert _normalisations(quick) < before / 2
     assert _normalisations(backbone) == before  # it is not changed itself
-    assert torch.allclose(quick(images), wanted, atol=1e-4 * wanted.abs().max().item())
+    assert torch.allclose(quick(images), wanted, atol=1e-9 * wanted.abs().max().item())
 
 
 def test_nothing_is_folded_where_the_convolution_is_used_besides() -> None:

@@ -52,7 +52,7 @@ def test_a_search_is_resumed_and_extended(write_config, command, ray_session):
 def test_a_killed_search_is_resumed_without_loss(write_config, tmp_path):
     # Epochs enough that a trial is still running when it is looked at, on any machine.
     path = write_config(
-        training={"epochs": 80, "patience": 80, "rounds": 3, "batch_size": 2},
+        training={"epochs": 60, "patience": 60, "rounds": 2, "batch_size": 2},
         search={"trials": 2, "scheduler": "none"},
     )
     line = [sys.executable, "-m", "tuner.search", str(path), "--resume"]

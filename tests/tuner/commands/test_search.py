@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import re
 import time
@@ -17,11 +19,14 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import models
 from data.console import output
+from tests.conftest import small_search
 from tests.damage import spoil
+from tuner import cli
 from tuner.analysis.evaluation import MODEL
 from tuner.analysis.prediction import PREDICTIONS
 from tuner.config.load import load
 from tuner.preparation.one_machine import load_dataset
+from tuner.search import main
 from tuner.study.space.space import resolve
 from tuner.training.clips.source import ClipSource
 from tuner.training.clips.stored import open_stores
@@ -56,13 +61,19 @@ def study_of(path: Path) -> optuna.Study:
     return optuna.load_study(study_name="small", storage=url_of(path))
 
 
-@pytest.fixture
-def searched(write_config, command, ray_session):
-    """A search that ran to its end, and what it printed."""
-    path = write_config()
-    status, out, err = command("search", path)
-    assert status == 0, out + err
-    return path, out
+@pytest.fixture(scope="module")
+def searched(drawn, ray_session, tmp_path_factory):
+    """A search that ran to its end, in a folder of its own, and what it printed."""
+    folder = tmp_path_factory.mktemp("searched")
+    path = folder / "small.yaml"
+    path.write_text(yaml.safe_dump(small_search(drawn, folder / "runs")))
+    out = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
+        patch.setattr("sys.argv", ["search", str(path)])
+        with pytest.raises(SystemExit) as ended:
+            cli.run(main)
+    assert not ended.value.code, out.getvalue()
+    return path, out.getvalue()
 
 
 def test_a_search_from_videos_to_predictions(searched, command, drawn, tmp_path):
@@ -83,7 +94,7 @@ def test_a_search_from_videos_to_predictions(searched, command, drawn, tmp_path)
     best = ranking[0].number
     assert f"model {best} (" in out and "test accuracy" in out
 
-    folder = tmp_path / "runs" / "small" / "models" / str(best)
+    folder = path.parent / "runs" / "small" / "models" / str(best)
     results = json.loads((folder / "results.json").read_text(), parse_constant=pytest.fail)
     assert set(results) >= RESULTS_KEYS
     assert results["model_id"] == best and results["class_names"] == ["noseal", "seal"]
@@ -143,7 +154,7 @@ def test_a_search_from_videos_to_predictions(searched, command, drawn, tmp_path)
     assert "note.mp4" in (out_folder / "rejects.csv").read_text()
 
 
-def test_an_ensemble_averages_the_best_models(searched, command, drawn, tmp_path):
+def test_an_ensemble_averages_the_best_models(searched, command, drawn):
     path, _ = searched
     words = ("best", "--results", url_of(path), "--predict")
     trials = study_of(path).trials
@@ -153,13 +164,13 @@ def test_an_ensemble_averages_the_best_models(searched, command, drawn, tmp_path
     of_models = {}
     for number in numbers:
         assert command(*words, "--model", number)[0] == 0
-        of_models[number], _, results = written(tmp_path / "runs/small/models" / str(number))
+        of_models[number], _, results = written(path.parent / "runs/small/models" / str(number))
         assert results["ensemble_weights"] == [1]
     status, out, err = command(*words, "--ensemble", 3)
     assert status == 0, err
     assert f"ensemble: models {', '.join(map(str, numbers))}; valid_f1 " in out
     assert "test accuracy" in out
-    raw, table, results = written(tmp_path / "runs/small/ensemble")
+    raw, table, results = written(path.parent / "runs/small/ensemble")
     mean = sum(of_models.values()) / 3
     assert np.allclose(raw, mean, atol=1e-5)
     assert (table["prediction"] == np.where(mean > 0.5, "seal", "noseal")).all()
@@ -167,7 +178,7 @@ def test_an_ensemble_averages_the_best_models(searched, command, drawn, tmp_path
     assert results["ensemble_weights"] == [1, 1, 1]
     status, out, err = command(*words, "--ensemble", 3, "--videos", drawn / "c1.mp4")
     assert status == 0, err
-    new = pd.read_csv(tmp_path / "runs/small/ensemble/new_videos" / PREDICTIONS)
+    new = pd.read_csv(path.parent / "runs/small/ensemble/new_videos" / PREDICTIONS)
     assert np.allclose(new["seal"], table[table["video"] == "c1"]["seal"], atol=1e-5)
 
     status, out, err = command(*words, "--ensemble", "auto")
@@ -181,7 +192,7 @@ def test_an_ensemble_averages_the_best_models(searched, command, drawn, tmp_path
     assert results["fit_val_f1"] == pytest.approx(float(line[1]), abs=1e-3)
     for number in set(chosen) - set(of_models):
         assert command(*words, "--model", number)[0] == 0
-        of_models[number], _, _ = written(tmp_path / "runs/small/models" / str(number))
+        of_models[number], _, _ = written(path.parent / "runs/small/models" / str(number))
     mean = np.average([of_models[n] for n in chosen], axis=0, weights=weights)
     assert np.allclose(raw, mean, atol=1e-5)
 
@@ -213,10 +224,10 @@ def test_the_search_never_looks_at_test(searched, tmp_path, monkeypatch):
     assert in_store == {"a1", "a2", "b1"}
 
 
-def test_tensorboard_holds_every_trial(searched, tmp_path):
+def test_tensorboard_holds_every_trial(searched):
     path, _ = searched
     for trial in study_of(path).trials:
-        (folder,) = (tmp_path / "runs" / "small").glob(f"{trial.number:03} *")
+        (folder,) = (path.parent / "runs" / "small").glob(f"{trial.number:03} *")
         params = trial.user_attrs["parameters"]
         kind = "lrcnn GRU" if params["architecture"] == "video_lrcnn_frozen" else "mlp"
         assert folder.name == f"{trial.number:03} {kind} {params['layer_1_size']}"
