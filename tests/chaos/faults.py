@@ -32,6 +32,7 @@ FAULTS: dict[str, Fault] = {
         files.features_are_those_of_another_video,
         files.bits_of_frames_flip,
         files.cache_is_deleted,
+        files.power_is_cut_and_a_checkpoint_is_there,
         files.power_is_cut_and_bits_of_a_checkpoint_flip,
         files.power_is_cut_and_a_checkpoint_is_cut,
         files.power_is_cut_and_a_checkpoint_is_empty,
@@ -54,3 +55,18 @@ FAULTS: dict[str, Fault] = {
         files.power_is_cut_and_a_trials_folder_is_gone,
     )
 }
+
+# After these the command is to be run again; after any other one it goes on by itself.
+ENDING = frozenset(
+    kind
+    for kind in FAULTS
+    if kind.startswith("power is cut")
+    or kind
+    in (
+        "search is killed",
+        "search is told to end",
+        "terminal is closed",
+        "raylet is killed",
+        "gcs is killed",
+    )
+)

@@ -63,6 +63,10 @@ def cache_is_deleted(search: Harmed) -> Met:
     return met
 
 
+def power_is_cut_and_a_checkpoint_is_there(search: Harmed) -> Met:
+    return _checkpoint(search, lambda path: None)
+
+
 def power_is_cut_and_bits_of_a_checkpoint_flip(search: Harmed) -> Met:
     return _checkpoint(search, lambda path: flip(path, search.draw))
 

@@ -77,12 +77,6 @@ HANDLERS = {
         "        if not of_the_world(trial):\n            return False\n        if not machine",
         "        if True:\n            return False\n        if not machine",
     ),
-    "a trial that the world ended is gone on with": Handler(
-        ("all workers are killed",) * 12,
-        "tuner/study/recorder.py",
-        "            self.store.leave(number, reason_of(trial))",
-        "            self.store.fail(number, reason_of(trial))",
-    ),
     "a results file that is away is noticed": Handler(
         ("results are deleted",) * 2,
         "tuner/study/store/mirror.py",
@@ -108,7 +102,7 @@ HANDLERS = {
         "    if True:",
     ),
     "training goes on where it was": Handler(
-        ("power is cut", "all workers are killed"),
+        ("power is cut and a checkpoint is there",) * 2,
         "tuner/training/run.py",
         "        self.training.load_state_dict(state, trained_state(best))",
         "        self.training.epoch = state['epoch']",

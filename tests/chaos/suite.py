@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import yaml
 
-from tests.chaos.faults import FAULTS
+from tests.chaos.faults import ENDING, FAULTS
 from tests.chaos.harm import Harmed, Met
 from tuner.config.messages import StoreError
 from tuner.study.store.results import ResultsStore
@@ -156,7 +156,14 @@ def disturbed(
     draw, search, start = random.Random(seed), Search(videos, folder, root), time.monotonic()
     family: list[psutil.Process] = []
     met: list[Met] = []
-    process, runs = search.start(), 1
+    alone: list[str] = []  # kinds after which it ended by itself
+    process, runs, last = search.start(), 1, ""
+
+    def restart() -> None:
+        nonlocal process, runs, last
+        if last not in ENDING:
+            alone.append(last or "its start")
+        process, runs, last = search.start(), runs + 1, ""
 
     def harmed() -> Harmed:
         folders = search.storage, search.cache, search.results
@@ -175,18 +182,20 @@ def disturbed(
                 if runs > number + _MOST_RUNS:
                     said = search.log.read_text()[-2000:]
                     return Outcome([*kinds], runs, time.monotonic() - start, [f"it ends: {said}"])
-                process, runs = search.start(), runs + 1
+                restart()
             elif search.epochs() >= wanted and harmed().workers():
                 break
             time.sleep(0.1)
         family += harmed().family()
         met.append(FAULTS[kind](harmed()))
+        last = kind
     for _ in range(_MOST_RUNS):
         if process.wait(_PATIENCE) == 0:
             break
-        process, runs = search.start(), runs + 1
+        restart()
     outcome = Outcome([*kinds], runs, time.monotonic() - start)
-    outcome.wrong = compare(search, expected) + leftovers(search, family)
+    outcome.wrong = [f"it ended by itself after '{kind}'" for kind in alone]
+    outcome.wrong += compare(search, expected) + leftovers(search, family)
     outcome.met = [one() for one in met]
     return outcome
 
