@@ -30,7 +30,7 @@ class Harmed:
         cache: the folder of frames and features.
         results: the SQLite file.
         videos: their folder.
-        again: the command once more.
+        again: the command once more, with more words.
         draw: all choices are made with it.
     """
 
@@ -39,7 +39,7 @@ class Harmed:
     cache: Path
     results: Path
     videos: Path
-    again: Callable[[], psutil.Popen]
+    again: Callable[..., psutil.Popen]
     draw: random.Random
 
     def checkpoint(self) -> Path | None:

@@ -67,6 +67,14 @@ def worker_crashes(search: Harmed) -> Met:
 
 
 def search_is_started_twice(search: Harmed) -> Met:
-    """It is met where the second one is refused, and the first one runs on."""
-    met = search.process.poll() is None
-    return done(search.again().wait(120) == 2 and met)
+    """From another storage, over the same results; it is met where the second one is refused."""
+    if search.process.poll() is not None:
+        return done(False)
+    other = search.results.with_name("other")
+    results = f"results=sqlite:///{search.results}"
+    second = search.again("--set", f"storage={other}", "--set", results)
+    try:
+        return done(second.wait(120) == 2)
+    except psutil.TimeoutExpired:
+        kill(second, *second.children(recursive=True))
+        return done(False)

@@ -24,7 +24,7 @@ from tuner.study.store.results import ResultsStore
 
 ROOT = Path(__file__).parents[2]
 NAME = "chaos"
-TRIALS, EPOCHS = 4, 400
+TRIALS, EPOCHS = 4, 700
 _DISK = "150m"
 _PATIENCE = 1200.0  # seconds, for a search with its faults
 _MOST_RUNS = 6  # of the command, after the last fault
@@ -104,8 +104,8 @@ class Search:
         self.storage, self.cache = folder / "runs" / NAME, folder / "cache"
         self.results, self.log = folder / "runs" / "results.db", folder / "log"
 
-    def start(self) -> psutil.Popen:
-        line = [sys.executable, "-m", "tuner.search", str(self.config), "--resume"]
+    def start(self, *words: str) -> psutil.Popen:
+        line = [sys.executable, "-m", "tuner.search", str(self.config), "--resume", *words]
         with self.log.open("a") as log:
             return psutil.Popen(
                 line,
