@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.console import console
+from tests.chaos import suite
 from tests.chaos.faults import FAULTS
 from tests.chaos.handlers import HANDLERS
-from tests.chaos.suite import Outcome, disturbed, met_of, small_disk, table, undisturbed
+from tests.chaos.suite import Outcome, disturbed, met_of, small_disk, table
 from tests.conftest import draw_videos
 
 
@@ -45,7 +46,7 @@ def main() -> int:
     draw.shuffle(wanted)
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     videos = draw_videos(folder / "videos")
-    expected = undisturbed(videos, folder / "undisturbed")
+    expected = _expected(videos, folder)
     outcomes = []
     for number, start in enumerate(range(0, len(wanted), args.at_once)):
         here, some = folder / str(number), wanted[start : start + args.at_once]
@@ -68,6 +69,12 @@ def main() -> int:
     return int(wrong or bool(unmet))
 
 
+def _expected(videos: Path, folder: Path) -> suite.Values:
+    suite.EPOCHS = suite.epochs_with_checkpoints(videos, folder / "measured")
+    console.print(f"trials of {suite.EPOCHS} epochs")
+    return suite.undisturbed(videos, folder / "undisturbed")
+
+
 def without_handlers(seed: int, names: Sequence[str]) -> int:
     """Searches with faults, with and without some of `HANDLERS`; says which are not noticed.
 
@@ -76,7 +83,7 @@ def without_handlers(seed: int, names: Sequence[str]) -> int:
     """
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     videos = draw_videos(folder / "videos")
-    expected = undisturbed(videos, folder / "undisturbed")
+    expected = _expected(videos, folder)
     missed = 0
     with_all: dict[tuple[str, ...], str] = {}
     for number, name in enumerate(names):

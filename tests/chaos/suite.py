@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 import random
 import subprocess
@@ -24,9 +25,10 @@ from tuner.study.store.results import ResultsStore
 
 ROOT = Path(__file__).parents[2]
 NAME = "chaos"
-TRIALS, EPOCHS = 4, 700
+TRIALS, EPOCHS = 4, 200
 _DISK = "150m"
 _PATIENCE = 1200.0  # seconds, for a search with its faults
+_LONG = 30.0  # seconds, for a trial that is to have checkpoints
 _MOST_RUNS = 6  # of the command, after the last fault
 
 Values = dict[int, tuple[str, float | None, dict[int, float]]]
@@ -134,10 +136,21 @@ class Search:
 
 def undisturbed(videos: Path, folder: Path) -> Values:
     """The values of a search that nothing befalls."""
+    return _whole(videos, folder).values()
+
+
+def epochs_with_checkpoints(videos: Path, folder: Path) -> int:
+    """How many epochs a trial needs on this machine, so that there are checkpoints to harm."""
+    store = ResultsStore.open(f"sqlite:///{_whole(videos, folder).results}", NAME)
+    seconds = min(r.results["seconds"] for r in store.records())
+    return math.ceil(EPOCHS * _LONG / seconds)
+
+
+def _whole(videos: Path, folder: Path) -> Search:
     search = Search(videos, folder)
     status = search.start().wait(_PATIENCE)
     assert status == 0, search.log.read_text()
-    return search.values()
+    return search
 
 
 def disturbed(
