@@ -68,5 +68,7 @@ ENDING = frozenset(
         "terminal is closed",
         "raylet is killed",
         "gcs is killed",
+        "results are deleted",  # a new file is in their place then, and that is said
+        "results are damaged",
     )
 )
