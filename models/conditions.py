@@ -140,11 +140,11 @@ NO_STORED_FEATURES = Unused(
     ),
 )
 HAS_PLACES = Limit(
-    allows=lambda value, params: value != "place" or not not_over_images(params),
+    allows=lambda value, params: value in ("none", "video") or not not_over_images(params),
     reads=("architecture",),
     broken=lambda params: (
-        f"relative (place) is for networks over images, and {params['architecture']} has one over"
-        " clips: give video"
+        f"relative ({params['relative']}) is for networks over images, and {params['architecture']}"
+        " has one over clips: give video"
     ),
     none_left=lambda params: f"{params['architecture']} has no places; add none or video",
 )

@@ -127,9 +127,10 @@ class ModelParameters(BaseModel):
         Literal["none", "motion", "all"],
         Row(limits=(CUTS_WHAT_IS_SEEN,), brought_by="appearance", shapes="features"),
     ] = "none"
-    # features less their median over the video; place: before, each place of the map less its own
+    # video: features less their median over the video; map: before they are pooled, each place of the
+    # feature map less its own; place: both
     relative: Annotated[
-        Literal["none", "video", "place"],
+        Literal["none", "video", "map", "place"],
         Row(unused=(NO_STORED_FEATURES,), limits=(HAS_PLACES,), shapes="features"),
     ] = "none"
     # what a feature is divided by before a head takes it: its own deviation over the training frames, or

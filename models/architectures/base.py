@@ -183,7 +183,7 @@ class VideoClassifier(nn.Module, ABC):
             )
         if clips.ndim == 5 and self.config.relative != "none":
             raise ValueError(
-                f"with relative: {self.config.relative}, a model takes features less their median"
+                f"with relative: {self.config.relative}, a model takes features less a median"
                 " over the video, which is not known from a clip's frames"
             )
         features = self.extract(clips) if clips.ndim == 5 else clips

@@ -29,7 +29,7 @@ class Output(NamedTuple):
 
 def outputs(stage: Stage, pooling: Pooling, relative: str = "none") -> tuple[Output, ...]:
     """Return what a model is given of a feature map, in the order of its features."""
-    of_places = relative == "place"
+    of_places = relative in ("map", "place")
     if pooling == "both":
         return Output(stage, "max", of_places), Output(stage, "avg", of_places)
     return (Output(stage, pooling, of_places),)

@@ -51,8 +51,9 @@ def test_only_stored_features_are_relative(name: str) -> None:
     found = errors(architecture=name, relative="video")
     assert set(found) == {"relative"} and f"(video) must be none for {name}" in found["relative"]
     assert ModelConfig(architecture="video_3d_frozen", relative="video").relative == "video"
-    found = errors(architecture="video_3d_frozen", relative="place")
-    assert "one over clips: give video" in found["relative"]
+    for over_places in ("map", "place"):
+        found = errors(architecture="video_3d_frozen", relative=over_places)
+        assert "one over clips: give video" in found["relative"]
 
 
 @pytest.mark.parametrize("name", ["image_mlp_trainable", "video_lrcnn_frozen"])

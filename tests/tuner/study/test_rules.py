@@ -33,7 +33,7 @@ VALUES: dict[str, list[Any]] = {
     "motion": ["none", "background", "both"],
     "appearance": [True, False],
     "crop": ["none", "motion", "all"],
-    "relative": ["none", "video", "place"],
+    "relative": ["none", "video", "map", "place"],
     "trainable_layers": ["all", 2],
     "gradient_checkpointing": [False, True],
     "sequence_model": [*SEQUENCE_MODELS, None],

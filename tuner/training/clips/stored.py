@@ -166,7 +166,7 @@ def stored_features(
         for store, part in zip(stores, columns, strict=True):
             for video, begin, end in zip(videos, begins, ends, strict=True):
                 part.numpy()[begin:end] = store.read(video)
-        if config.relative != "none":
+        if config.relative in ("video", "place"):
             _subtract_medians(rows, begins)
     return features, {video.name: begin for video, begin in zip(videos, begins, strict=True)}
 
