@@ -29,7 +29,7 @@ test-gpu: .venv/installed
 test-cluster: .venv/cluster
 	$(BIN)/python -m pytest -m cluster -rs --durations=20 -n 2 --dist loadfile tests/cluster
 
-# Two hundred faults in real searches, compared with one that nothing disturbed: an hour and more.
+# Two hundred faults in real searches, compared with one that nothing disturbed: two hours.
 chaos: .venv/installed
 	$(BIN)/python -m tests.chaos $(ARGS)
 

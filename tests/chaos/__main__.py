@@ -22,7 +22,7 @@ from tests.conftest import draw_videos
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--faults", type=int, default=200)
-    parser.add_argument("--at-once", type=int, default=4, help="faults in one search")
+    parser.add_argument("--at-once", type=int, default=9, help="faults in one search")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kind", action="append", choices=list(FAULTS), help="these kinds alone")
     parser.add_argument(

@@ -57,18 +57,12 @@ FAULTS: dict[str, Fault] = {
 }
 
 # After these the command is to be run again; after any other one it goes on by itself.
-ENDING = frozenset(
-    kind
-    for kind in FAULTS
-    if kind.startswith("power is cut")
-    or kind
-    in (
-        "search is killed",
-        "search is told to end",
-        "terminal is closed",
-        "raylet is killed",
-        "gcs is killed",
-        "results are deleted",  # a new file is in their place then, and that is said
-        "results are damaged",
-    )
-)
+ENDING = frozenset(kind for kind in FAULTS if kind.startswith("power is cut")) | {
+    "search is killed",
+    "search is told to end",
+    "terminal is closed",
+    "raylet is killed",
+    "gcs is killed",
+    "results are deleted",  # a new file is in their place then, and that is said
+    "results are damaged",
+}

@@ -1,7 +1,7 @@
 """What the product does against faults, and how to take each of it out: then the suite has to notice.
 
-A suite in which nothing goes wrong proves something only where it would have noticed. What has a second
-one behind it is not here: without the first one work is lost, and no value differs.
+A suite in which nothing goes wrong proves something only where it would have noticed. Code that has a
+second guard behind it is not here: without it work is lost, and no value differs.
 """
 
 from __future__ import annotations
