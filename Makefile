@@ -16,7 +16,7 @@ test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not cluster and not gpu" -rs -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not cluster and not gpu" -rs --durations=12 -n 2 --dist loadfile --no-loadscope-reorder
 
 # What `make test` leaves out: models that are trained and predict on a GPU, and what only a GPU can do.
 test-gpu: .venv/installed
@@ -27,7 +27,7 @@ test-gpu: .venv/installed
 # What `make test` leaves out, too: clusters on hosts of this machine's own, which takes root and ten minutes.
 # Two files of them at once, the longest first, as they mostly wait.
 test-cluster: .venv/cluster
-	$(BIN)/python -m pytest -m cluster -rs --durations=20 -n 2 --dist loadfile tests/cluster
+	$(BIN)/python -m pytest -m cluster -rs --timeout=900 --durations=20 -n 2 --dist loadfile tests/cluster
 
 # Two hundred faults in real searches, compared with one that nothing disturbed: two hours.
 chaos: .venv/installed
