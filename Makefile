@@ -4,7 +4,7 @@ CONFIG ?= configs/seals.yaml
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: search test test-gpu test-cluster chaos fuzz benchmarks clean
+.PHONY: search test test-long test-gpu test-cluster chaos fuzz benchmarks clean
 
 # Search, then the best model's test figures and predictions. Run again, it goes on where it stopped.
 search: .venv/installed
@@ -16,9 +16,13 @@ test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not cluster and not gpu" -rs --durations=12 -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not long and not cluster and not gpu" -rs --durations=12 -n 2 --dist loadfile --no-loadscope-reorder
 
-# What `make test` leaves out: models that are trained and predict on a GPU, and what only a GPU can do.
+# What `make test` leaves out: whole runs that its own cover in part.
+test-long: .venv/installed
+	$(BIN)/python -m pytest -m "long and not cluster and not gpu" -rs --durations=12 -n 2 --dist loadfile --no-loadscope-reorder
+
+# What `make test` leaves out, too: models that are trained and predict on a GPU, and what only a GPU can do.
 test-gpu: .venv/installed
 	@if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; \
 	then $(BIN)/python -m pytest -m gpu -rs --durations=10; \

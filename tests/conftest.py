@@ -18,8 +18,8 @@ import pytest
 import yaml
 
 from data.files import patience
-from tests.devices import _on_the_cpu, device, pytest_runtest_setup  # noqa: F401  pytest looks here
-from tests.order import pytest_collection_modifyitems  # noqa: F401
+from tests.devices import _on_the_cpu, device  # noqa: F401  pytest looks here
+from tests.order import pytest_collection_modifyitems, pytest_runtest_setup  # noqa: F401
 
 FOLDER = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 CODECS = {".wmv": "wmv2", ".asf": "wmv2", ".avi": "mpeg4", ".webm": "vp9"}
@@ -31,12 +31,10 @@ FrameNumber = Callable[[np.ndarray], int]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "shared_cache: use one cache folder for the session, not a new one for the test"
-    )
     # A shell that runs the tests in the background has Ctrl-C ignored, in all that they start too.
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGHUP):  # this one: `nohup`
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     if hasattr(config, "workerinput"):  # one of several lines of tests, each with a Ray of its own
         folder = Path("/tmp") / f"r{os.getpid()}"  # short, for the sockets in it
         folder.mkdir(exist_ok=True)
@@ -238,6 +236,8 @@ def small_search(videos: Path, storage: Path | str) -> dict[str, Any]:
             "dropout": {"low": 0.0, "high": 0.4},
         },
         "search": {"trials": 5, "probes": 0, "grace_period": 1, "startup_trials": 3},
+        # A second worker takes both CPUs for seconds, to import what trials need.
+        "resources": {"trials_at_once": 1},
         "storage": str(storage),
     }
 

@@ -1,10 +1,15 @@
-"""Which tests come first."""
+"""Which tests run, and which of them first."""
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
+import torch
+
+_START = time.monotonic()
 
 _HERE = Path(__file__).resolve().parent
 # Folders with whole searches, the longest first.
@@ -20,3 +25,14 @@ def _place(item: pytest.Item) -> int:
     """The place of the test's folder; those of one folder stay in their order."""
     inside = [item.path.is_relative_to(_HERE / folder) for folder in _LONG]
     return inside.index(True) if True in inside else len(_LONG)
+
+
+@pytest.hookimpl(tryfirst=True)  # before fixtures start the hosts of a cluster
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Begin no more long tests after TUNER_TEST_MINUTES, if somebody waits for the end."""
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("no CUDA device here")
+    minutes = float(os.environ.get("TUNER_TEST_MINUTES", "inf"))
+    long = item.get_closest_marker("long") or item.get_closest_marker("cluster")
+    if long and time.monotonic() - _START > minutes * 60:
+        pytest.skip(f"its turn did not come within {minutes:g} minutes (TUNER_TEST_MINUTES)")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 _HOSTS = {"cluster", "network", "slurm"}  # fixtures that take minutes, and root
-_START = time.monotonic()
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
@@ -19,14 +17,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _HOSTS & set(getattr(item, "fixturenames", ())):
             item.add_marker("cluster")
-
-
-@pytest.hookimpl(tryfirst=True)  # before fixtures start hosts
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Begin no more tests after TUNER_CLUSTER_MINUTES, if somebody waits for the end."""
-    minutes = float(os.environ.get("TUNER_CLUSTER_MINUTES", "inf"))
-    if item.get_closest_marker("cluster") and time.monotonic() - _START > minutes * 60:
-        pytest.skip(f"its turn did not come within {minutes:g} minutes (TUNER_CLUSTER_MINUTES)")
 
 
 _HARNESS = {"hosts.py", "cloud.py", "machine.py", "endpoint.py", "conftest.py", "contextlib.py"}

@@ -212,6 +212,7 @@ def test_a_clip_has_all_of_its_pictures():
         assert sum(1 for _ in container.decode(video=0)) == 20
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not FOLDER.is_dir(), reason="the shared real videos are absent")
 @pytest.mark.parametrize("labels", ["labels.csv", "labels_intervals.csv"])
 def test_the_real_seals(tool, seals: Path, tmp_path: Path, labels: str):

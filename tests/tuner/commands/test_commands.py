@@ -73,6 +73,7 @@ def test_own_modules_that_are_imported_already_are_told(tmp_path):
     assert "import tuner first, or give yours another name" in done.stderr
 
 
+@pytest.mark.long
 def test_a_dry_run_of_the_published_grid_counts_its_models(command, drawn, tmp_path):
     status, out, err = command(
         *("search", GRID, "--dry-run", "--set", f"data.videos={drawn}"),

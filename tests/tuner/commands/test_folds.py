@@ -168,6 +168,7 @@ def test_what_a_search_trains_once_more_on_train_and_valid_answers_for_new_video
     assert status == 0 and "ensemble: model" in out, out + err
 
 
+@pytest.mark.long
 def test_a_killed_search_goes_on_with_its_folds(folded: Path, tmp_path: Path) -> None:
     more = {"search.trials": 2, "search.probes": 0, "search.scheduler": "none"}
     more |= {"training.epochs": 150, "training.patience": 150, "name": "killed"}

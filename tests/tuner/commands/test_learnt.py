@@ -134,6 +134,7 @@ def test_a_search_of_an_earlier_version_keeps_the_splits_that_it_noted(project):
     assert project.splits()["a1"] == "train"
 
 
+@pytest.mark.long
 def test_each_single_training_has_a_table_of_its_own(project):
     words = ("train", "small.yaml", "--set", "model.architecture=image_mlp_frozen")
     project.run(*words)

@@ -36,6 +36,7 @@ def test_a_moved_project_goes_on(own_project, monkeypatch):
     assert not own_project.folder.exists()
 
 
+@pytest.mark.long
 def test_a_copied_project_goes_on_for_itself(project, monkeypatch):
     there = project.folder.with_name("copy") / "deep"
     shutil.copytree(project.folder, there)
@@ -54,6 +55,7 @@ def test_models_that_are_moved_alone_find_the_videos_where_they_were(project, mo
     assert "test accuracy" in said and str(there / "runs/small/models/0") in said
 
 
+@pytest.mark.long
 def test_a_project_of_an_earlier_version_that_is_moved_is_found(own_project, monkeypatch):
     with sqlite3.connect(own_project.folder / "runs/results.db") as database:
         database.execute("DELETE FROM study_user_attributes WHERE key IN ('place', 'data')")
@@ -97,6 +99,7 @@ def test_only_places_of_a_trained_model_can_be_set(project):
     assert "only places can be set: data.videos" in said
 
 
+@pytest.mark.long
 def test_a_file_of_weights_is_found_where_the_project_is_now(project, monkeypatch):
     import timm
 
@@ -117,6 +120,7 @@ def test_a_file_of_weights_is_found_where_the_project_is_now(project, monkeypatc
     assert "test accuracy" in project.run("best", "--predict", "--search", "weights")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["runs_läufe {0}?x", "runs%C3%A4 100%"])
 def test_the_printed_next_command_finds_the_results(project, name, monkeypatch):
     import shlex

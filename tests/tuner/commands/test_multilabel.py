@@ -123,6 +123,7 @@ def test_both_behaviours_are_told_and_predicted(config, behaviours, command, tmp
     np.testing.assert_allclose(table["dive"], of_test["dive"], atol=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_session")
 def test_several_models_and_folds_tell_them_together(config, behaviours, command, tmp_path) -> None:
     words = ["--set", "search.validation={folds: 3, by: video}", "--set", "name=folded"]

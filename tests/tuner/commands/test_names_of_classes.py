@@ -25,6 +25,7 @@ def named(project):
     return project
 
 
+@pytest.mark.long
 def test_classes_called_like_columns_are_predicted(named):
     for words in (("--model", "0"), ("--ensemble", "2")):
         said = named.best("--search", "named", *words)

@@ -245,6 +245,7 @@ def test_tensorboard_holds_every_trial(searched):
         assert events.Tags()["images"] == ["confusion_matrix/valid"]
 
 
+@pytest.mark.long
 def test_only_the_best_models_keep_their_weights(write_config, command, ray_session, tmp_path):
     path = write_config(search={"trials": 4, "keep_models": 2, "scheduler": "none"})
     assert command("search", path)[0] == 0

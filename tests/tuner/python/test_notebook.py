@@ -30,6 +30,7 @@ def text(cell: nbformat.NotebookNode) -> str:
     return "\n".join(shown)
 
 
+@pytest.mark.long
 @pytest.mark.shared_cache
 def test_a_search_in_a_notebook_shows_progress_and_its_model_predicts(write_config, drawn):
     path = write_config(search={"trials": 2})

@@ -99,6 +99,7 @@ class Fragile(spread.Preparer):
         return super().prepare(video, wanted, learnt)
 
 
+@pytest.mark.long
 @pytest.mark.shared_cache
 def test_a_video_that_ends_its_process_is_left_out_and_no_other(
     ray_session, write_config, monkeypatch, tmp_path, drawn
@@ -137,6 +138,7 @@ def test_what_a_worker_waits_for_is_said_here(ray_session, write_config, monkeyp
     assert said.count(f"{host}: waiting for the shared cache: 503") == len(dataset.videos)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives a process a file system of its own")
 @pytest.mark.parametrize("what", ["runs", "videos"])
 def test_what_one_machine_does_not_see_is_told_before_the_first_trial(
@@ -156,6 +158,7 @@ def test_what_one_machine_does_not_see_is_told_before_the_first_trial(
     assert "trials to run" not in out and "Traceback" not in err
 
 
+@pytest.mark.long
 def test_videos_on_s3_that_one_machine_is_not_given_are_told_before_the_first_trial(
     command, write_config, second_machine, drawn, s3
 ):
@@ -181,6 +184,7 @@ def test_a_cluster_that_was_killed_is_not_joined(tmp_path, monkeypatch):
     assert session.running_cluster() == "10.0.0.1:6379"
 
 
+@pytest.mark.long
 def test_a_search_joins_the_cluster_that_its_machine_is_part_of(write_config, tmp_path):
     """It also ships its own code, runs its trials there, and leaves the cluster running."""
     ray = str(Path(sys.executable).parent / "ray")
@@ -246,6 +250,7 @@ def test_machines_that_a_cluster_can_start_count(growth):
     assert may_grow() and capacity() == {"CPU": 16, "GPU": 2}
 
 
+@pytest.mark.long
 def test_a_worker_that_went_with_its_machine_is_told_from_one_that_crashed(second_machine):
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy

@@ -174,6 +174,7 @@ def test_notices_stay_in_the_logs_without_the_store_of_rays_head(name, monkeypat
     assert f"_internal_kv_{name}" in caplog.text and len(caplog.messages) == 1
 
 
+@pytest.mark.long
 def test_a_search_ends_right_without_any_of_them(write_config, tmp_path):
     """In the search's process and in Ray's workers, all these names are changed."""
     (tmp_path / "sitecustomize.py").write_text(

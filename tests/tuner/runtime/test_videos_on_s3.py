@@ -68,6 +68,7 @@ def test_a_data_set_is_the_same_as_of_the_folder(s3, videos, brought):
     assert sorted(brought) == ["same/a1.mp4", "same/a2.avi", "same/b1.mov", "same/c1.mp4"]
 
 
+@pytest.mark.long
 def test_a_search_brings_each_video_once(
     s3, ray_session, command, write_config, videos, brought, tmp_path, monkeypatch
 ):

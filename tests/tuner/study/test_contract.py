@@ -6,7 +6,6 @@ import io
 import signal
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import optuna
@@ -14,6 +13,7 @@ import pytest
 from ray import tune
 from rich.console import Console
 
+from tests.tuner.study.toy import DIVERGES, EPOCHS, RAISES, Toy, value
 from tuner.config.load import Config, parse
 from tuner.runtime.session import RaySession
 from tuner.study.sampler import StudySearcher
@@ -25,57 +25,9 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:BruteForceSampler:optuna.exceptions.ExperimentalWarning"
 )
 
-EPOCHS, TRIALS = 9, 8
-BEST = 7  # the epoch; the last one is not the best
-DIVERGES, RAISES = 2, 4  # numbers of trials
+TRIALS = 8
 STOP_AFTER = 10  # results
 SIZES, DROPOUTS = [8, 16, 32, 64], [0.0, 0.3]
-
-
-def value(params: dict[str, Any], epoch: int) -> float:
-    """The toy's value: it rises until the best epoch, and depends on both parameters."""
-    quality = 1 - (params["dropout"] - 0.2) ** 2 - params["layer_1_size"] / 1000
-    return quality * (1 - abs(BEST - epoch) / 10)
-
-
-class Toy(tune.Trainable):
-    """A training that takes no time. It goes on from its own file, as a trial does, and keeps a log."""
-
-    def setup(self, config: dict[str, Any], folder: Path, raises: bool) -> None:
-        self.folder, self.raises = folder, raises
-        self.reset_config(config)
-
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self.number, self.params = new_config["model_id"], new_config["params"]
-        self.file, self.reported = self.folder / f"{self.number}.epoch", 0
-        return True
-
-    def step(self) -> dict[str, Any]:
-        if self.number == RAISES and self.raises:
-            raise RuntimeError("the toy broke")
-        if self.number == DIVERGES:
-            return {"failed": "loss is nan", "done": True}
-        epoch = 1 + (int(self.file.read_text()) if self.file.exists() else 0)
-        with (self.folder / "log").open("a") as log:
-            log.write(f"{self.number} {epoch}\n")
-        self.file.write_text(str(epoch))
-        epochs = {e: value(self.params, e) for e in range(1, epoch + 1)}
-        new = {e: v for e, v in epochs.items() if e > self.reported}
-        self.reported, best = epoch, max(epochs.values())
-        return {
-            "epoch": epoch,
-            "valid_f1": epochs[epoch],
-            "best_value": best,
-            "score": (best, 0.0),
-            "finished": epoch == EPOCHS,
-            "done": epoch == EPOCHS,
-            "report": SimpleNamespace(epochs=new, summary={"epochs": epoch}),
-        }
-
-    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
-        return {}
-
-    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None: ...
 
 
 class Interrupt(tune.Callback):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from models.registry import PROBE, REGISTRY
 from tuner.config.sections import MOST_ON_A_GPU
-from tuner.training.speed import Load
+
+if TYPE_CHECKING:
+    from tuner.training.speed import Load
 
 MARGIN = 0.1  # of its memory is left free: allocators fragment, and validation has peaks of its own
 _FULL = 0.9  # of its time: a card that computes so much is full

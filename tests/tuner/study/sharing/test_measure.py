@@ -174,6 +174,7 @@ def test_ray_is_asked_for_the_measured_shares(monkeypatch, tmp_path):
         assert asked == tune.PlacementGroupFactory([{"CPU": 1, "GPU": share}])
 
 
+@pytest.mark.long
 def test_where_measuring_fails_a_search_goes_on_with_the_fixed_shares():
     """A real Ray: PyTorch can't use the card, the process crashes, it takes too long.
 
