@@ -26,6 +26,7 @@ from tuner.study.store.results import ResultsStore
 ROOT = Path(__file__).parents[2]
 NAME = "chaos"
 TRIALS, EPOCHS = 4, 200
+AT_ONCE: int | None = None  # trials; None: as many as there are CPUs
 _DISK = "150m"
 _PATIENCE = 1200.0  # seconds, for a search with its faults
 _LONG = 30.0  # seconds, for a trial that is to have checkpoints
@@ -54,6 +55,7 @@ def configuration(videos: Path, folder: Path) -> Path:
             "probes": 0,
             "metric": "valid_loss",  # which differs where anything does
         },
+        "resources": {"trials_at_once": AT_ONCE},
         "storage": str(folder / "runs"),
     }
     path = folder / "chaos.yaml"

@@ -87,7 +87,10 @@ def test_an_interrupted_training_ends_with_the_same_weights(name, source, tmp_pa
 
 
 @pytest.mark.parametrize("frames", ["stored", "direct"])
-@pytest.mark.parametrize("name", ["image_mlp_trainable", "c3d", "video_3d_frozen"])
+@pytest.mark.parametrize(
+    "name",
+    ["image_mlp_trainable", pytest.param("c3d", marks=pytest.mark.long), "video_3d_frozen"],
+)
 def test_train_makes_a_model_that_predicts(name, frames, command, write_config, tmp_path):
     if name == "c3d" and frames == "direct":
         pytest.skip("as stored: c3d is large")

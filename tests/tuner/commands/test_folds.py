@@ -123,6 +123,7 @@ def test_a_search_by_folds(sites: Path, folded: Path, tmp_path: Path, command, r
     assert status == 0 and f"{len(pruned.epochs)} of 3 folds" in out
 
 
+@pytest.mark.long
 def test_what_a_search_trains_once_more_on_train_and_valid_answers_for_new_videos(
     sites: Path, folded: Path, tmp_path: Path, command, ray_session
 ) -> None:

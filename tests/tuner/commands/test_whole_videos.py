@@ -87,7 +87,9 @@ def source(folder: Path, most: int | None) -> ClipSource:
     return ClipSource(load_dataset(data, quiet), data)
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize(  # c3d has 50 M weights
+    "name", [pytest.param(n, marks=pytest.mark.long if n == "c3d" else ()) for n in ARCHITECTURES]
+)
 def test_every_architecture_answers_once_a_video(passing: Path, tmp_path: Path, name: str) -> None:
     config = ModelConfig(architecture=name, **{"frames_per_video": 6, **KINDS[name]})
     clips = source(passing, 6 if config.sequence_length == 1 else None)
