@@ -16,6 +16,7 @@ from data.labels.splits import SPLITS, named_splits
 
 Said = tuple[list[str], list[str]]  # problems, warnings
 _FEW = 3
+_SHARE = 0.15  # of valid, and of test
 
 
 def with_splits(
@@ -31,7 +32,8 @@ def with_splits(
     """`table` with its column ``split``; problems; warnings.
 
     Args:
-        valid, test: names of videos or groups, or shares of the labelled frames.
+        valid, test: names of videos or groups, or shares of the labelled frames. Where videos are named
+            for train and test alone, those to validate on are drawn from train.
         listed: a list of splits, in place of these two.
         task: ``multilabel``: each class of a label counts by itself when splits are drawn.
     """
@@ -40,11 +42,12 @@ def with_splits(
         if given or listed is not None:
             note = f"{file.path} has a column 'split' and data.splits is set too; set one of them"
             return table, [note], []
+        if file.problems:
+            return table, [], []
         once = table.drop_duplicates("video", keep="last")
         splits = dict(zip(once["video"], once["split"], strict=True))
-        said: Said = ([], []) if file.problems else _parted(groups, splits)
-        return table, *said
-    if listed is not None:
+        said = _parted(groups, splits)
+    elif listed is not None:
         splits, said = _listed(file, table, groups, listed)
         if not said[0]:
             problems, warnings = _parted(
@@ -59,9 +62,20 @@ def with_splits(
         splits, problems = named_splits(groups.of, *named, groups.by)
         said = (problems, []) if problems else _parted(groups, splits)
     else:
-        shares = (0.15, 0.15) if not given else (float(valid or 0), float(test or 0))  # type: ignore[arg-type]
+        shares: tuple[float, float] = (
+            (_SHARE, _SHARE) if not given else (float(valid or 0), float(test or 0))
+        )  # type: ignore[arg-type]
         shown = by_class(table) if task == "multilabel" else table
         splits, said = _drawn(file, shown, groups, shares, seed)
+        return table.assign(split=mapped(table["video"], splits.get)), *said
+    if not (file.problems or said[0]) and "valid" not in splits.values():
+        learnt = table[mapped(table["video"], splits.get) == "train"]
+        if len(learnt):
+            shown = by_class(learnt) if task == "multilabel" else learnt
+            share = min(_SHARE * len(table) / len(learnt), 0.5)
+            validated, more = _drawn(file, shown, groups, (share, 0.0), seed, of_train=True)
+            splits |= validated
+            said = more[0], [*said[1], *more[1]]
     return table.assign(split=mapped(table["video"], splits.get)), *said
 
 
@@ -134,6 +148,8 @@ def _drawn(
     groups: Groups,
     shares: tuple[float, float],
     seed: int,
+    *,
+    of_train: bool = False,
 ) -> tuple[dict[str, str], Said]:
     by, videos = groups.by, list(table["video"].unique())
     trained = dict.fromkeys(videos, "train")
@@ -163,10 +179,14 @@ def _drawn(
         split: sorted({of[video] for video in videos if splits[video] == split})
         for split in ("valid", "test")
     }
-    note = (
-        f"splits were drawn by {by} (data.splits): valid {some(drawn['valid'])}; "
-        f"test {some(drawn['test']) or 'none'}"
-    )
+    note = f"splits were drawn by {by} (data.splits): valid {some(drawn['valid'])}"
+    if of_train:
+        note = (
+            f"no video is named for valid, so a part of train was drawn for it, by {by}: "
+            f"{some(drawn['valid'])}"
+        )
+    else:
+        note += f"; test {some(drawn['test']) or 'none'}"
     if shares[1] and not drawn["test"]:
         note += f", as train needs the others for all classes, or there are too few of a {by}"
     if by != "video" and not groups.asked:

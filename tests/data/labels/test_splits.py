@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
 from data.labels.splits import check_splits, named_splits
+from tests.data.labels.reading import load_text, splits_of
 
 VIDEOS = {video: video for video in "abcd"}
 
@@ -85,3 +89,51 @@ def test_all_problems_at_once() -> None:
     assert len(problems) == 2
     for words in ("split 'valid'", "class 'y'"):
         assert sum(words in problem for problem in problems) == 1, words
+
+
+# Named for train and test alone
+
+SITES = {name: f"s{number // 2}" for number, name in enumerate("abcdefgh")}
+TESTED = {name: "test" if name in "ab" else "train" for name in SITES}
+
+
+@pytest.fixture
+def eight(videos: Path, make_video: Callable[..., Path]) -> Path:
+    """Videos a to h, of four sites of two videos."""
+    for name in "defgh":
+        make_video(videos / f"{name}.mp4", frames=2)
+    return videos
+
+
+def rows(header: str, ends: dict[str, str]) -> str:
+    """Labels of two frames a video, and a column more."""
+    lines = [f"{video},{frame},{'xy'[frame]},{ends[video]}" for video in SITES for frame in (0, 1)]
+    return "\n".join([f"video,frame,label,{header}", *lines])
+
+
+@pytest.mark.parametrize("how", ["column", "names", "list"])
+def test_valid_is_drawn_from_train_where_test_alone_is_named(how, eight, tmp_path):
+    text = rows("site", SITES)
+    options: dict[str, object] = {"test": ["s0"]}
+    if how == "column":
+        text = rows("site,split", {video: f"{SITES[video]},{TESTED[video]}" for video in SITES})
+        options = {}
+    elif how == "list":
+        (tmp_path / "list.csv").write_text(
+            "\n".join(["video,split", *map(",".join, TESTED.items())])
+        )
+        options = {"splits": tmp_path / "list.csv"}
+    dataset = load_text(eight, text, **options)
+    splits = splits_of(dataset)
+    assert {video for video, split in splits.items() if split == "test"} == {"a", "b"}
+    held = sorted(video for video, split in splits.items() if split == "valid")
+    assert held in (["c", "d"], ["e", "f"], ["g", "h"])  # a site, whole
+    drawn = "no video is named for valid, so a part of train was drawn for it, by site"
+    assert f"{drawn}: {SITES[held[0]]}" in " ".join(dataset.warnings)
+
+
+def test_what_was_drawn_from_train_is_the_same_again(eight):
+    text = rows("split", TESTED)
+    first, again = (splits_of(load_text(eight, text, seed=3)) for _ in "12")
+    assert first == again and set(first.values()) == {"train", "valid", "test"}
+    assert {video for video, split in first.items() if split == "test"} == {"a", "b"}
