@@ -13,6 +13,7 @@ from torch import Tensor
 
 from data import Video
 from data.errors import VideoError
+from data.stores.features import ensure
 from data.videos.rejects import Reject
 from models import VideoClassifier, answering, streams
 from tuner.analysis.videos import decided, video_table, with_errors
@@ -101,12 +102,15 @@ def predict(
     extractors = [extractor(model, config, tell) for model in members]
     members = [model.eval().to(best_device()) for model in members]
     alike = _alike(one and one.kind for one in extractors)
+    stores = {store.kind: store for one in extractors if one for store in one.stores}
     waiting = deque(videos)
     while waiting:
         video = waiting.popleft()
         told = 0
         try:
             seen: dict[int, _Seen] = {}
+            # Different features of one network in one pass.
+            ensure(stores.values(), [video])
             for numbers in alike:
                 extract = extractors[numbers[0]]
                 features = extract(video) if extract else None

@@ -20,7 +20,7 @@ from tuner.config.parameters import TrainingConfig
 from tuner.config.sections import DataConfig
 from tuner.objective import Objective
 from tuner.preparation.one_machine import load_dataset
-from tuner.training.clips import stored
+from tuner.training.clips import backbone, stored
 from tuner.training.clips.source import ClipSource
 from tuner.training.clips.stored import stored_features
 from tuner.training.run import Run
@@ -178,6 +178,31 @@ def test_models_that_see_the_same_share_what_is_read_and_say_what_each_says_alon
     for answer, alone in zip(answers(members, videos, data), each, strict=True):
         np.testing.assert_allclose(answer, alone.videos[TASK.classes].to_numpy(), atol=1e-6)
     assert len(read) == 3 * len(videos) + 3  # many videos at a time
+
+
+@pytest.mark.parametrize("complete", [False, True], ids=["by name", "in their files"])
+def test_a_frame_goes_once_through_a_network_whatever_models_take_of_it(
+    complete, drawn, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path))  # nothing is stored
+    data = DataConfig(videos=str(drawn), labels=str(drawn / "labels.csv"), unit="frame")
+    video = load_dataset(data, quiet).videos["a1"]
+    members = []
+    for more in ({}, {"pooling": "avg"}, {"relative": "map"}, {"relative": "map"}):
+        config = ModelConfig(
+            architecture="image_mlp_frozen", frame_size=64, frames_per_video=5, **more
+        )
+        members.append(build(config, TASK.classes, with_backbone=complete))
+    gone = []
+
+    def counted(network, images, size):
+        gone.append(len(images))
+        return outputs(network, images, size)
+
+    outputs = backbone._outputs
+    monkeypatch.setattr(backbone, "_outputs", counted)
+    predict(members, [video], data)
+    assert sum(gone) == len(video)
 
 
 def test_weights_count_as_often_as_a_model_is_named(trained):

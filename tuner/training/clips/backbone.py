@@ -37,6 +37,7 @@ class MakeBackbone:
     Attributes:
         shape: of what it is given at a time, ``(1, [L,] 3, H, W)``.
         network: that of a model's file; None is loaded by its name.
+        weights: equal for equal weights of it.
         on_frames: told the number of frames that have gone through it.
         made: what it has made, by its outputs: videos come one by one.
     """
@@ -48,7 +49,8 @@ class MakeBackbone:
     precision: str
     augmented: Augmentation | None
     view: int
-    network: Backbone | None
+    network: Backbone | None = field(compare=False)
+    weights: str
     on_frames: Advance | None
     made: dict[tuple[Output, ...], Run | OverPlaces] = field(
         default_factory=dict, compare=False, repr=False

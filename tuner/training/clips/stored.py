@@ -94,6 +94,7 @@ def open_stores(
         augmented=shown,
         view=view if shown else 0,
         network=backbone,
+        weights=weights,
         on_frames=on_frames,
     )
     ending = "folded" if precision == "fp32" else f"folded:{precision}"
@@ -228,10 +229,12 @@ class Extractor:
 
     Attributes:
         kind: equal for models that are given equal features.
+        stores: that keep them; none, if they are computed each time.
     """
 
     kind: Hashable
     of: Callable[[Video], Tensor]
+    stores: Sequence[FeatureStore] = ()
 
     def __call__(self, video: Video) -> Tensor:
         return self.of(video)
@@ -249,7 +252,7 @@ def extractor(
         None for a model that has no features of frames.
     """
     if read := reader(model, data, on_frames):
-        return Extractor(read.kind, lambda video: read([video])[0])
+        return Extractor(read.kind, lambda video: read([video])[0], read.stores)
     if REGISTRY[model.config.architecture].backbone != "image":
         return None
     assert model.backbone is not None

@@ -81,6 +81,7 @@ def test_a_network_that_can_not_be_folded_is_measured_before_it_moves(monkeypatc
         augmented=None,
         view=0,
         network=None,
+        weights="random",
         on_frames=None,
     )
     over_places = make([Output("last", "max", relative=True)])
