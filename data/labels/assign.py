@@ -62,9 +62,9 @@ def with_splits(
         splits, problems = named_splits(groups.of, *named, groups.by)
         said = (problems, []) if problems else _parted(groups, splits)
     else:
-        shares: tuple[float, float] = (
-            (_SHARE, _SHARE) if not given else (float(valid or 0), float(test or 0))
-        )  # type: ignore[arg-type]
+        shares = (_SHARE, _SHARE)
+        if given:
+            shares = float(valid or 0), float(test or 0)  # type: ignore[arg-type]
         shown = by_class(table) if task == "multilabel" else table
         splits, said = _drawn(file, shown, groups, shares, seed)
         return table.assign(split=mapped(table["video"], splits.get)), *said

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Sequence, Sized
+from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,14 +13,14 @@ from torch import Tensor
 
 from data import Video
 from data.errors import VideoError
-from data.stores.features import ensure
 from data.videos.rejects import Reject
 from models import VideoClassifier, answering, streams
 from tuner.analysis.videos import decided, video_table, with_errors
 from tuner.config.sections import DataConfig
 from tuner.training.clips.batches import Clips, FeatureClips, all_logits
+from tuner.training.clips.extractor import alike, extractor, store
 from tuner.training.clips.source import frame_clips, frame_numbers
-from tuner.training.clips.stored import Reader, extractor, reader
+from tuner.training.clips.stored import Reader, reader
 from tuner.training.device import best_device
 from tuner.training.task import Task, task_of
 
@@ -101,17 +101,15 @@ def predict(
 
     extractors = [extractor(model, config, tell) for model in members]
     members = [model.eval().to(best_device()) for model in members]
-    alike = _alike(one and one.kind for one in extractors)
-    stores = {store.kind: store for one in extractors if one for store in one.stores}
+    groups = alike(one and one.kind for one in extractors)
     waiting = deque(videos)
     while waiting:
         video = waiting.popleft()
         told = 0
         try:
             seen: dict[int, _Seen] = {}
-            # Different features of one network in one pass.
-            ensure(stores.values(), [video])
-            for numbers in alike:
+            store(extractors, video)
+            for numbers in groups:
                 extract = extractors[numbers[0]]
                 features = extract(video) if extract else None
                 for number in numbers:
@@ -146,14 +144,6 @@ def predict(
     return Predictions(frames, video_table(frames, task, decided(task, of_videos)), whole)
 
 
-def _alike(kinds: Iterable[Hashable]) -> list[list[int]]:
-    """The numbers of equal kinds together; None, of a model without features, is equal to no other."""
-    of: dict[Hashable, list[int]] = {}
-    for number, kind in enumerate(kinds):
-        of.setdefault(number if kind is None else (kind,), []).append(number)
-    return list(of.values())
-
-
 def answers(
     members: Sequence[VideoClassifier],
     videos: Sequence[Video],
@@ -168,7 +158,7 @@ def answers(
     task = task_of(members[0].config.task, members[0].classes)
     found = np.empty((len(members), len(videos), len(task.classes)))
     readers = [reader(model, config) for model in members]
-    for numbers in _alike(read and read.kind for read in readers):
+    for numbers in alike(read and read.kind for read in readers):
         read, some = readers[numbers[0]], [members[number] for number in numbers]
         if read is None:
             table = predict(some, videos, config, on_frames=on_frames).videos

@@ -22,8 +22,9 @@ from tuner.config.sections import DataConfig
 from tuner.preparation.checks import check_models
 from tuner.preparation.one_machine import load_dataset
 from tuner.training.clips.batches import all_logits
+from tuner.training.clips.extractor import extractor
 from tuner.training.clips.source import ClipSource, fit_normalisation
-from tuner.training.clips.stored import extractor, open_stores
+from tuner.training.clips.stored import open_stores
 from tuner.training.clips.stored import pictures as pictures_of
 from tuner.training.device import backbone_precision, best_device
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,19 +13,16 @@ from torch import Tensor
 import models
 from data import FeatureStore, FrameStore, Video
 from data.files.shared import shared
-from data.prefetch import prefetched
 from data.stores.crops import CroppedStore, Pictures, open_pictures
 from data.stores.features import ensure
-from data.stores.frames import sampled_frames
 from data.stores.motion import Reference
 from models.backbones.image import Backbone, Output, outputs
 from models.backbones.specs import BackboneSpec, known_specs, remember_specs, spec
 from models.config import ModelConfig
-from models.registry import REGISTRY
 from models.seen import Stream
 from tuner.config.sections import DataConfig
 from tuner.training.clips.augment import Augmentation
-from tuner.training.clips.backbone import Advance, MakeBackbone, backbone_callable, input_shape
+from tuner.training.clips.backbone import Advance, MakeBackbone, input_shape
 from tuner.training.device import backbone_precision, best_device, frames_at_once
 
 _weights_keys: dict[tuple[str, bool, str | None], str] = {}
@@ -221,67 +218,6 @@ def reader(
         model.config, data, precision=precision, backbone=model.backbone, on_frames=on_frames
     )
     return Reader(stores, model.config)
-
-
-@dataclass(frozen=True)
-class Extractor:
-    """Gives a model's features of every frame of a video, ``[N, F]``: ``extractor(video)``.
-
-    Attributes:
-        kind: equal for models that are given equal features.
-        stores: that keep them; none, if they are computed each time.
-    """
-
-    kind: Hashable
-    of: Callable[[Video], Tensor]
-    stores: Sequence[FeatureStore] = ()
-
-    def __call__(self, video: Video) -> Tensor:
-        return self.of(video)
-
-
-def extractor(
-    model: models.VideoClassifier, data: DataConfig, on_frames: Advance | None = None
-) -> Extractor | None:
-    """What gives a model's features of every frame of a video.
-
-    They are stored, or computed with the model's own backbone over images: a frame goes through it
-    once, however many clips it is part of.
-
-    Returns:
-        None for a model that has no features of frames.
-    """
-    if read := reader(model, data, on_frames):
-        return Extractor(read.kind, lambda video: read([video])[0], read.stores)
-    if REGISTRY[model.config.architecture].backbone != "image":
-        return None
-    assert model.backbone is not None
-    from models.backbones.folding import folded
-
-    backbone = folded(model.backbone.cpu().eval(), input_shape(model.config))
-    run = backbone_callable(backbone, best_device(), on_frames=on_frames)
-    return Extractor(run, lambda video: _computed_features(run, model.config, data, video))
-
-
-def _computed_features(
-    run: Callable[[np.ndarray], Tensor],
-    config: ModelConfig,
-    data: DataConfig,
-    video: Video,
-    at_once: int = 32,
-) -> Tensor:
-    """Features of every frame of `video`, float32 ``[N, F]``, from the backbone `run`."""
-    size = models.frame_size(config)
-    if data.frames == "direct":
-        chunks = (chunk for (chunk,) in sampled_frames(video, [size], at_once=at_once))
-        return torch.cat([run(chunk).cpu() for chunk in prefetched(chunks)])
-    parts = [
-        torch.cat(
-            [run(np.asarray(seen[i : i + at_once])).cpu() for i in range(0, len(seen), at_once)]
-        )
-        for seen in pictures(config, data, video)
-    ]
-    return torch.cat(parts, dim=1)
 
 
 def pictures(config: ModelConfig, data: DataConfig, video: Video) -> list[Pictures]:

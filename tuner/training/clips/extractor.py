@@ -1,0 +1,97 @@
+"""Features of every frame of videos, for models that predict: stored, or computed each time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import models
+from data import FeatureStore, Video
+from data.prefetch import prefetched
+from data.stores.features import ensure
+from data.stores.frames import sampled_frames
+from models.config import ModelConfig
+from models.registry import REGISTRY
+from tuner.config.sections import DataConfig
+from tuner.training.clips.backbone import Advance, backbone_callable, input_shape
+from tuner.training.clips.stored import pictures, reader
+from tuner.training.device import best_device
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """Gives a model's features of every frame of a video, ``[N, F]``: ``extractor(video)``.
+
+    Attributes:
+        kind: equal for models that are given equal features.
+        stores: that keep them; none, if they are computed each time.
+    """
+
+    kind: Hashable
+    of: Callable[[Video], Tensor]
+    stores: Sequence[FeatureStore] = ()
+
+    def __call__(self, video: Video) -> Tensor:
+        return self.of(video)
+
+
+def extractor(
+    model: models.VideoClassifier, data: DataConfig, on_frames: Advance | None = None
+) -> Extractor | None:
+    """What gives a model's features of every frame of a video.
+
+    They are stored, or computed with the model's own backbone over images: a frame goes through it
+    once, however many clips it is part of.
+
+    Returns:
+        None for a model that has no features of frames.
+    """
+    if read := reader(model, data, on_frames):
+        return Extractor(read.kind, lambda video: read([video])[0], read.stores)
+    if REGISTRY[model.config.architecture].backbone != "image":
+        return None
+    assert model.backbone is not None
+    from models.backbones.folding import folded
+
+    backbone = folded(model.backbone.cpu().eval(), input_shape(model.config))
+    run = backbone_callable(backbone, best_device(), on_frames=on_frames)
+    return Extractor(run, lambda video: _computed_features(run, model.config, data, video))
+
+
+def _computed_features(
+    run: Callable[[np.ndarray], Tensor],
+    config: ModelConfig,
+    data: DataConfig,
+    video: Video,
+    at_once: int = 32,
+) -> Tensor:
+    """Features of every frame of `video`, float32 ``[N, F]``, from the backbone `run`."""
+    size = models.frame_size(config)
+    if data.frames == "direct":
+        chunks = (chunk for (chunk,) in sampled_frames(video, [size], at_once=at_once))
+        return torch.cat([run(chunk).cpu() for chunk in prefetched(chunks)])
+    parts = [
+        torch.cat(
+            [run(np.asarray(seen[i : i + at_once])).cpu() for i in range(0, len(seen), at_once)]
+        )
+        for seen in pictures(config, data, video)
+    ]
+    return torch.cat(parts, dim=1)
+
+
+def store(extractors: Iterable[Extractor | None], video: Video) -> None:
+    """Store what is missing of a video's features; a network gives all that is wanted of it at once."""
+    stores = {store.kind: store for one in extractors if one for store in one.stores}
+    ensure(stores.values(), [video])
+
+
+def alike(kinds: Iterable[Hashable]) -> list[list[int]]:
+    """The numbers of equal kinds together; None, of a model without features, is equal to no other."""
+    of: dict[Hashable, list[int]] = {}
+    for number, kind in enumerate(kinds):
+        of.setdefault(number if kind is None else (kind,), []).append(number)
+    return list(of.values())
