@@ -66,6 +66,7 @@ def second_machine(ray_session) -> Iterator[Join]:
     reset_ray_address()  # or the next Ray of this machine looks for the node that was
 
 
+@pytest.mark.long
 def test_all_machines_of_a_cluster_prepare(
     command, write_config, second_machine, monkeypatch, tmp_path, drawn
 ):
