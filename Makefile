@@ -18,7 +18,7 @@ test: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -m "not long and not cluster and not gpu" -rs --durations=12 -n 2 --dist loadfile --no-loadscope-reorder
 
-# What `make test` leaves out: whole runs that its own cover in part.
+# What `make test` leaves out to be quick: whole searches, of which others test the most part.
 test-long: .venv/installed
 	$(BIN)/python -m pytest -m "long and not cluster and not gpu" -rs --durations=12 -n 2 --dist loadfile --no-loadscope-reorder
 

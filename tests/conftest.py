@@ -31,8 +31,8 @@ FrameNumber = Callable[[np.ndarray], int]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A shell that runs the tests in the background has Ctrl-C ignored, in all that they start too.
-    for number in (signal.SIGINT, signal.SIGHUP):  # this one: `nohup`
+    # A shell in the background ignores Ctrl-C, and `nohup` ignores SIGHUP, for all that the tests start.
+    for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
     if hasattr(config, "workerinput"):  # one of several lines of tests, each with a Ray of its own

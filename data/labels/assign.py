@@ -46,8 +46,9 @@ def with_splits(
             return table, [], []
         once = table.drop_duplicates("video", keep="last")
         splits = dict(zip(once["video"], once["split"], strict=True))
-        said = _parted(groups, splits)
+        said, validated = _parted(groups, splits), "valid" in set(file.rows["split"])
     elif listed is not None:
+        validated = "valid" in set(listed.rows["split"])
         splits, said = _listed(file, table, groups, listed)
         if not said[0]:
             problems, warnings = _parted(
@@ -58,7 +59,7 @@ def with_splits(
         if isinstance(valid, float) or isinstance(test, float):
             problem = "data.splits: valid and test must both be names or both be shares"
             return table.assign(split=mapped(table["video"], lambda _: "train")), [problem], []
-        named = list(valid or []), list(test or [])
+        named, validated = (list(valid or []), list(test or [])), bool(valid)
         splits, problems = named_splits(groups.of, *named, groups.by)
         said = (problems, []) if problems else _parted(groups, splits)
     else:
@@ -68,14 +69,13 @@ def with_splits(
         shown = by_class(table) if task == "multilabel" else table
         splits, said = _drawn(file, shown, groups, shares, seed)
         return table.assign(split=mapped(table["video"], splits.get)), *said
-    if not (file.problems or said[0]) and "valid" not in splits.values():
-        learnt = table[mapped(table["video"], splits.get) == "train"]
-        if len(learnt):
-            shown = by_class(learnt) if task == "multilabel" else learnt
-            share = min(_SHARE * len(table) / len(learnt), 0.5)
-            validated, more = _drawn(file, shown, groups, (share, 0.0), seed, of_train=True)
-            splits |= validated
-            said = more[0], [*said[1], *more[1]]
+    learnt = table[mapped(table["video"], splits.get) == "train"]
+    if len(learnt) and not (validated or file.problems or said[0]):
+        shown = by_class(learnt) if task == "multilabel" else learnt
+        share = min(_SHARE * len(table) / len(learnt), 0.5)
+        parted, more = _drawn(file, shown, groups, (share, 0.0), seed, of_train=True)
+        splits |= parted
+        said = more[0], [*said[1], *more[1]]
     return table.assign(split=mapped(table["video"], splits.get)), *said
 
 
@@ -179,14 +179,11 @@ def _drawn(
         split: sorted({of[video] for video in videos if splits[video] == split})
         for split in ("valid", "test")
     }
-    note = f"splits were drawn by {by} (data.splits): valid {some(drawn['valid'])}"
+    valid, test = some(drawn["valid"]), some(drawn["test"]) or "none"
     if of_train:
-        note = (
-            f"no video is named for valid, so a part of train was drawn for it, by {by}: "
-            f"{some(drawn['valid'])}"
-        )
+        note = f"no video is named for valid, so a part of train was drawn for it, by {by}: {valid}"
     else:
-        note += f"; test {some(drawn['test']) or 'none'}"
+        note = f"splits were drawn by {by} (data.splits): valid {valid}; test {test}"
     if shares[1] and not drawn["test"]:
         note += f", as train needs the others for all classes, or there are too few of a {by}"
     if by != "video" and not groups.asked:

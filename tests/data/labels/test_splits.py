@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from data.labels.splits import check_splits, named_splits
-from tests.data.labels.reading import load_text, splits_of
+from tests.data.labels.reading import load_text, problems_of, splits_of
 
 VIDEOS = {video: video for video in "abcd"}
 
@@ -137,3 +137,14 @@ def test_what_was_drawn_from_train_is_the_same_again(eight):
     first, again = (splits_of(load_text(eight, text, seed=3)) for _ in "12")
     assert first == again and set(first.values()) == {"train", "valid", "test"}
     assert {video for video, split in first.items() if split == "test"} == {"a", "b"}
+
+
+@pytest.mark.parametrize("how", ["column", "names"])
+def test_a_valid_split_that_does_not_decode_is_not_drawn_anew(how, eight):
+    (eight / "h.mp4").write_text("no video")
+    options: dict[str, object] = {"valid": ["h"], "test": ["a", "b"]}
+    text = rows("place", SITES)
+    if how == "column":
+        text, options = rows("split", TESTED | {"h": "valid"}), {}
+    problems = problems_of(eight, text, **options)
+    assert "no labelled video is in split 'valid'" in problems[0] and "h (it can't" in problems[-1]

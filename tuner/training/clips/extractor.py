@@ -85,8 +85,8 @@ def _computed_features(
 
 def store(extractors: Iterable[Extractor | None], video: Video) -> None:
     """Store what is missing of a video's features; a network gives all that is wanted of it at once."""
-    stores = {store.kind: store for one in extractors if one for store in one.stores}
-    ensure(stores.values(), [video])
+    wanted = {each.kind: each for one in extractors if one for each in one.stores}
+    ensure(wanted.values(), [video])
 
 
 def alike(kinds: Iterable[Hashable]) -> list[list[int]]:
