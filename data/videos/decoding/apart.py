@@ -255,11 +255,11 @@ def _read(
         ring.share(decoder.connection)
         while True:
             kind, *values = decoder.answer(_PATIENCE, on_wait)
-            if kind == "frame":
-                number, slot, shape = values
-                yield number, ring.frame(slot, shape)
-                while ring.free:
-                    decoder.send("free", ring.free.popleft())
+            if kind == "frames":
+                for number, slot, shape in values[0]:
+                    yield number, ring.frame(slot, shape)
+                if free := ring.take_free():
+                    decoder.send("free", free)
             elif kind == "large":  # than the others: it came whole
                 yield tuple(values)
             elif kind != "reached":

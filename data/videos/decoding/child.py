@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from data.errors import VideoError
+from data.prefetch import prefetched
 from data.videos.decoding.measure import frames, look, measure
 from data.videos.decoding.pictures import Pictures
 from data.videos.decoding.stream import OnShare, reason
@@ -25,6 +25,8 @@ from data.videos.info import VideoInfo
 
 _LOOKS = 2.0  # seconds between two looks at whether anybody is there
 _SIGNS = 0.2  # seconds between two signs of life
+_SHARE = 6  # one in so many of the frames on their way are handed over at a time
+_LONGEST = 0.05  # seconds that a frame waits to be handed over
 
 
 def _survey(*values: Any) -> Any:
@@ -118,12 +120,15 @@ def _read(
         end = ("failed", VideoError(reason(error)))
     else:
         end = ("done",)
+    ring.hand_over()
     connection.send(end)
 
 
 def _send(ring: _Slots, info: VideoInfo, path: Path, needed: np.ndarray, sign: OnShare) -> None:
     picture = Pictures()
-    for number, frame in enumerate(frames(info, path)):
+    # A thread decodes the next ones while this one makes pictures: both leave Python's lock for it.
+    ahead = prefetched(frames(info, path), depth=1, at_once=ring.at_once)
+    for number, frame in enumerate(ahead):
         ring.listen()
         sign(number / len(info))
         if needed[number]:
@@ -131,39 +136,59 @@ def _send(ring: _Slots, info: VideoInfo, path: Path, needed: np.ndarray, sign: O
 
 
 class _Slots:
-    """The memory that both sides see, on this side: which places of it are free."""
+    """The memory that both sides see, on this side: which places of it are free.
+
+    Attributes:
+        at_once: how many frames are handed over at a time, as waking the other side takes a while.
+    """
 
     def __init__(self, connection: Connection, memory: mmap.mmap, size: int, slots: int) -> None:
         self._connection, self._memory, self._size = connection, memory, size
-        self._free = deque(range(slots))
+        self._free = list(range(slots))
+        self._put: list[tuple[int, int, tuple[int, ...]]] = []
+        self._since = 0.0
+        self.at_once = max(slots // _SHARE, 1)
 
     def listen(self) -> None:
-        """Hear what the other side has said.
+        """Hear what the other side has said, and hand over what has waited for long.
 
         Raises:
             _Stop: it wants no more.
         """
+        if self._put and time.monotonic() - self._since > _LONGEST:
+            self.hand_over()
         while self._connection.poll():
             self._hear()
 
     def put(self, number: int, image: np.ndarray) -> None:
-        """Hand a frame over.
+        """Have a frame handed over.
 
         Raises:
             _Stop: the other side wants no more.
         """
+        if not self._free:
+            self.hand_over()
         while not self._free:
             self._hear()
         if image.nbytes > self._size:
+            self.hand_over()
             self._connection.send(("large", number, np.ascontiguousarray(image)))
             return
-        slot = self._free.popleft()
+        slot = self._free.pop()  # the one that was free last, which the processor's cache still has
         place = np.frombuffer(self._memory, np.uint8, image.size, slot * self._size)
         np.copyto(place.reshape(image.shape), image)
-        self._connection.send(("frame", number, slot, image.shape))
+        self._since = self._since if self._put else time.monotonic()
+        self._put.append((number, slot, image.shape))
+        if len(self._put) == self.at_once:
+            self.hand_over()
+
+    def hand_over(self) -> None:
+        if self._put:
+            self._connection.send(("frames", self._put))
+            self._put = []
 
     def _hear(self) -> None:
         what, *values = self._connection.recv()
         if what == "stop":
             raise _Stop
-        self._free.append(values[0])
+        self._free += values[0]

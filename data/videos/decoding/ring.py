@@ -23,7 +23,7 @@ class Ring:
         page = mmap.PAGESIZE
         self.slot_bytes = max(-(-frame_bytes // page) * page, page)
         self.slots = min(max(_RING // self.slot_bytes, _FEWEST), _MOST)
-        self.free: deque[int] = deque()
+        self._free: deque[int] = deque()
         self._held: set[int] = set()  # slots of frames that somebody holds
         if hasattr(os, "memfd_create"):
             self._file = os.memfd_create("frames")
@@ -43,13 +43,17 @@ class Ring:
         flat = np.frombuffer(self._memory, np.uint8, count, slot * self.slot_bytes)
         if len(self._held) >= self.slots // 2:  # the decoder needs some to go on
             frame = flat.reshape(shape).copy()
-            self.free.append(slot)
+            self._free.append(slot)
             return frame
         self._held.add(slot)
         # Views of it keep `flat` alive: NumPy's do, and PyTorch's.
         weakref.finalize(flat, self._release, slot).atexit = False
         return flat.reshape(shape)
 
+    def take_free(self) -> list[int]:
+        """The slots that have become free since this was last called."""
+        return [self._free.popleft() for _ in range(len(self._free))]
+
     def _release(self, slot: int) -> None:
         self._held.discard(slot)
-        self.free.append(slot)
+        self._free.append(slot)
