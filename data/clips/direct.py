@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from data.videos.video import Video
 
 def read_clips(
     video: Video, windows: np.ndarray, *, size: tuple[int, int]
-) -> Generator[tuple[int, np.ndarray], None, None]:
+) -> Generator[tuple[int, list[np.ndarray]], None, None]:
     """Clips of one video by frame numbers, each yielded as soon as its latest frame is decoded.
 
     The file is read once, in order, up to the latest frame that is needed. Only the frame just
@@ -27,8 +27,9 @@ def read_clips(
         size: height and width.
 
     Returns:
-        Pairs of a row's number and its clip, uint8 ``[L, H, W, 3]``, in increasing order of the rows'
-        latest frames. Rows with the same latest frame keep their order.
+        Pairs of a row's number and its clip, L frames, uint8 ``[H, W, 3]`` and not to be written to, as
+        clips that overlap share them. They come in increasing order of the rows' latest frames; rows
+        with the same latest frame keep their order.
 
     Raises:
         ValueError: the video has no frame of such a number; raised at once.
@@ -39,6 +40,12 @@ def read_clips(
     return _decode(video, windows, size)
 
 
+def stacked(clips: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
+    """Clips of L frames ``[H, W, 3]`` as ``[N, L, H, W, 3]``, each frame copied once."""
+    frames = np.stack([frame for clip in clips for frame in clip])
+    return frames.reshape(len(clips), -1, *frames.shape[1:])
+
+
 def _check(video: Video, numbers: np.ndarray) -> None:
     wrong = numbers[(numbers < 0) | (numbers >= len(video))]
     if wrong.size:
@@ -47,7 +54,7 @@ def _check(video: Video, numbers: np.ndarray) -> None:
 
 def _decode(
     video: Video, windows: np.ndarray, size: tuple[int, int]
-) -> Generator[tuple[int, np.ndarray], None, None]:
+) -> Generator[tuple[int, list[np.ndarray]], None, None]:
     if not windows.size:
         return
     sources = video.indices[windows]  # frame numbers in the file; several samples may share one
@@ -62,9 +69,10 @@ def _decode(
     with contextlib.closing(read_frames(video.info, wanted)) as frames:
         for number, frame in zip(np.flatnonzero(wanted).tolist(), frames, strict=True):
             live[number] = resize(frame[None], size)[0]
+            live[number].flags.writeable = False
             while ready[rows[done]] == number:
                 row = int(rows[done])
-                yield row, np.stack([live[source] for source in sources[row].tolist()])
+                yield row, [live[source] for source in sources[row].tolist()]
                 done += 1
                 if done == len(rows):
                     video.check()

@@ -17,7 +17,7 @@ from typing import Any
 import filelock
 import numpy as np
 
-from data.clips.direct import read_clips
+from data.clips.direct import read_clips, stacked
 from data.clips.index import clip_indices
 from data.files.array import StoredArray
 from data.files.shared import Shared
@@ -169,14 +169,14 @@ class FeatureStore:
                 yield frames
             return
         windows = self._clips(self._ends(video), len(video))
-        batch: list[np.ndarray] = []
+        batch: list[list[np.ndarray]] = []
         for _, clip in read_clips(video, windows, size=self.size):
             batch.append(clip)
             if len(batch) == self._step():
-                yield np.stack(batch)
+                yield stacked(batch)
                 batch = []
         if batch:
-            yield np.stack(batch)
+            yield stacked(batch)
 
     def _clips(self, frames: np.ndarray, count: int) -> np.ndarray:
         assert self.window is not None

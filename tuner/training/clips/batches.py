@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from data import Video
-from data.clips.direct import read_clips
+from data.clips.direct import read_clips, stacked
 from data.files.array import StoredArray
 from data.prefetch import prefetched
 from data.stores.crops import Pictures
@@ -208,7 +208,7 @@ class DirectClips(_Numbered):
         self, order: Tensor, index: Tensor, size: int, seed: int | None
     ) -> Iterator[tuple[Tensor, Tensor]]:
         draw = random.Random(seed)
-        pool: list[tuple[int, np.ndarray]] = []
+        pool: list[tuple[int, list[np.ndarray]]] = []
         for number in dict.fromkeys(self.video[order].tolist()):
             rows = (self.video[order] == number).nonzero().flatten()
             for row, clip in read_clips(self.videos[number], index[rows].numpy(), size=self.size):
@@ -225,10 +225,10 @@ class DirectClips(_Numbered):
         for start in range(0, len(pool), size):
             yield self._batch(pool[start : start + size])
 
-    def _batch(self, clips: list[tuple[int, np.ndarray]]) -> tuple[Tensor, Tensor]:
+    def _batch(self, clips: list[tuple[int, list[np.ndarray]]]) -> tuple[Tensor, Tensor]:
         which = torch.tensor([number for number, _ in clips], device=self.device)
-        stacked = torch.from_numpy(np.stack([clip for _, clip in clips]))
-        return _to_device(stacked, self.device), self.labels[which]
+        frames = torch.from_numpy(stacked([clip for _, clip in clips]))
+        return _to_device(frames, self.device), self.labels[which]
 
 
 def all_logits(
