@@ -22,6 +22,7 @@ import numpy as np
 
 from data.errors import VideoError
 from data.files.image_folder import size_of
+from data.videos.decoding.planes import Planes, Received, bytes_of
 from data.videos.decoding.ring import Ring
 from data.videos.decoding.stream import OnShare, silent
 from data.videos.info import VideoInfo
@@ -248,6 +249,7 @@ def _read(
     info: VideoInfo, path: Path, wanted: np.ndarray, start: int, on_wait: OnWait
 ) -> Iterator[tuple[int, np.ndarray]]:
     ring = Ring(info.height * info.width * 3)
+    picture = Received()
     decoder = _idle.take()
     whole = False
     try:
@@ -256,12 +258,18 @@ def _read(
         while True:
             kind, *values = decoder.answer(_PATIENCE, on_wait)
             if kind == "frames":
-                for number, slot, shape in values[0]:
-                    yield number, ring.frame(slot, shape)
+                for number, slot, what in values[0]:
+                    if isinstance(what, Planes):
+                        image = picture(what, ring.flat(slot, bytes_of(what)))
+                        ring.give_back(slot)
+                    else:
+                        image = ring.frame(slot, what)
+                    yield number, image
                 if free := ring.take_free():
                     decoder.send("free", free)
             elif kind == "large":  # than the others: it came whole
-                yield tuple(values)
+                number, what, place = values
+                yield number, picture(what, place)
             elif kind != "reached":
                 whole = True
                 if kind == "failed":

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from pathlib import Path
@@ -17,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from data.errors import VideoError
-from data.prefetch import prefetched
 from data.videos.decoding.measure import frames, look, measure
 from data.videos.decoding.pictures import Pictures
+from data.videos.decoding.planes import What, bytes_of, copy_planes, planes_of
 from data.videos.decoding.stream import OnShare, reason
 from data.videos.info import VideoInfo
 
@@ -126,28 +127,34 @@ def _read(
 
 def _send(ring: _Slots, info: VideoInfo, path: Path, needed: np.ndarray, sign: OnShare) -> None:
     picture = Pictures()
-    # A thread decodes the next ones while this one makes pictures: both leave Python's lock for it.
-    ahead = prefetched(frames(info, path), depth=1, at_once=ring.at_once)
-    for number, frame in enumerate(ahead):
+    for number, frame in enumerate(frames(info, path)):
         ring.listen()
         sign(number / len(info))
-        if needed[number]:
-            ring.put(number, picture(frame))
+        if not needed[number]:
+            continue
+        if planes := planes_of(frame):  # RGB has twice the bytes: the other side makes it
+            ring.put(number, planes, partial(copy_planes, frame))
+        else:
+            image = picture(frame)
+            ring.put(number, image.shape, partial(_copy, image))
+
+
+def _copy(image: np.ndarray, place: np.ndarray) -> None:
+    np.copyto(place.reshape(image.shape), image)
 
 
 class _Slots:
     """The memory that both sides see, on this side: which places of it are free.
 
-    Attributes:
-        at_once: how many frames are handed over at a time, as waking the other side takes a while.
+    Frames are handed over several at a time, as waking the other side takes a while.
     """
 
     def __init__(self, connection: Connection, memory: mmap.mmap, size: int, slots: int) -> None:
         self._connection, self._memory, self._size = connection, memory, size
         self._free = list(range(slots))
-        self._put: list[tuple[int, int, tuple[int, ...]]] = []
+        self._put: list[tuple[int, int, What]] = []
         self._since = 0.0
-        self.at_once = max(slots // _SHARE, 1)
+        self._at_once = max(slots // _SHARE, 1)
 
     def listen(self) -> None:
         """Hear what the other side has said, and hand over what has waited for long.
@@ -160,26 +167,32 @@ class _Slots:
         while self._connection.poll():
             self._hear()
 
-    def put(self, number: int, image: np.ndarray) -> None:
+    def put(self, number: int, what: What, write: Callable[[np.ndarray], None]) -> None:
         """Have a frame handed over.
+
+        Args:
+            what: is handed over.
+            write: writes it to where it is told, uint8 and flat.
 
         Raises:
             _Stop: the other side wants no more.
         """
+        count = bytes_of(what)
+        if count > self._size:  # larger than the file has said
+            place = np.empty(count, np.uint8)
+            write(place)
+            self.hand_over()
+            self._connection.send(("large", number, what, place))
+            return
         if not self._free:
             self.hand_over()
         while not self._free:
             self._hear()
-        if image.nbytes > self._size:
-            self.hand_over()
-            self._connection.send(("large", number, np.ascontiguousarray(image)))
-            return
         slot = self._free.pop()  # the one that was free last, which the processor's cache still has
-        place = np.frombuffer(self._memory, np.uint8, image.size, slot * self._size)
-        np.copyto(place.reshape(image.shape), image)
+        write(np.frombuffer(self._memory, np.uint8, count, slot * self._size))
         self._since = self._since if self._put else time.monotonic()
-        self._put.append((number, slot, image.shape))
-        if len(self._put) == self.at_once:
+        self._put.append((number, slot, what))
+        if len(self._put) == self._at_once:
             self.hand_over()
 
     def hand_over(self) -> None:

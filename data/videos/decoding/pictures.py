@@ -19,7 +19,7 @@ class Pictures:
     """From a frame of PyAV to ``[H, W, 3]`` RGB, upright, by a filter graph that reuses memory.
 
     Fresh memory for each frame, as in PyAV's own `reformat`, takes half of the time of reading a video.
-    What it gives is good until the next one.
+    A picture's memory is used again when nobody holds it.
 
     Args:
         width: of the pictures before they are turned upright; None: as they are.
@@ -30,9 +30,16 @@ class Pictures:
         self._graph: Any = None
         self._format: tuple[Any, ...] = ()
         self._size = (0, 0)
-        self._plane: Any = None
 
     def __call__(self, frame: Any) -> np.ndarray:
+        return self.of(frame, display_matrix(frame))
+
+    def of(self, frame: Any, matrix: np.ndarray | None) -> np.ndarray:
+        """The same of a frame that does not say how it is to be turned.
+
+        Args:
+            matrix: as of `display_matrix`.
+        """
         frame_format = (
             frame.width,
             frame.height,
@@ -43,11 +50,10 @@ class Pictures:
         if frame_format != self._format:  # some cameras change it within a file
             self._size = self._size_of(frame)
             self._graph, self._format = _rgb_graph(*frame_format, self._size), frame_format
-        matrix = _display_matrix(frame)
         self._graph.push(frame)
-        self._plane = self._graph.pull().planes[0]
+        plane = self._graph.pull().planes[0]
         width, height = self._size
-        rows = np.frombuffer(self._plane, np.uint8).reshape(height, self._plane.line_size)
+        rows = np.frombuffer(plane, np.uint8).reshape(height, plane.line_size)
         image = rows[:, : width * 3].reshape(height, width, 3)
         return image if matrix is None else _upright(image, matrix)
 
@@ -60,11 +66,11 @@ class Pictures:
 
 def upright_size(frame: Any) -> tuple[int, int]:
     """Height and width of a frame of PyAV as it is shown."""
-    size, matrix = (frame.height, frame.width), _display_matrix(frame)
+    size, matrix = (frame.height, frame.width), display_matrix(frame)
     return size if matrix is None or not _turned(matrix) else (size[1], size[0])
 
 
-def _display_matrix(frame: Any) -> np.ndarray | None:
+def display_matrix(frame: Any) -> np.ndarray | None:
     """``[2, 2]``: from places in the file to places on the screen, y downward; None: as it is."""
     for side in frame.side_data:
         if side.type.name == "DISPLAYMATRIX":
@@ -91,7 +97,7 @@ def _upright(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 def stored(frame: Any) -> str:
     """How a frame of PyAV is stored, if not upright: ``turned by 90 degrees``, or ``mirrored``."""
-    matrix = _display_matrix(frame)
+    matrix = display_matrix(frame)
     if matrix is None:
         return ""
     places = _upright(np.arange(4).reshape(2, 2, 1), matrix).ravel().tolist()

@@ -37,13 +37,19 @@ class Ring:
         send_handle(connection, self._file, 0)
         os.close(self._file)
 
-    def frame(self, slot: int, shape: tuple[int, int, int]) -> np.ndarray:
+    def flat(self, slot: int, size: int) -> np.ndarray:
+        """So many bytes of a slot, good until it is given back."""
+        return np.frombuffer(self._memory, np.uint8, size, slot * self.slot_bytes)
+
+    def give_back(self, slot: int) -> None:
+        self._free.append(slot)
+
+    def frame(self, slot: int, shape: tuple[int, ...]) -> np.ndarray:
         """The frame of a slot, which is free again when nobody holds the frame."""
-        count = int(np.prod(shape))
-        flat = np.frombuffer(self._memory, np.uint8, count, slot * self.slot_bytes)
+        flat = self.flat(slot, int(np.prod(shape)))
         if len(self._held) >= self.slots // 2:  # the decoder needs some to go on
             frame = flat.reshape(shape).copy()
-            self._free.append(slot)
+            self.give_back(slot)
             return frame
         self._held.add(slot)
         # Views of it keep `flat` alive: NumPy's do, and PyTorch's.
@@ -56,4 +62,4 @@ class Ring:
 
     def _release(self, slot: int) -> None:
         self._held.discard(slot)
-        self._free.append(slot)
+        self.give_back(slot)
