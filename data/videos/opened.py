@@ -16,7 +16,7 @@ from data.files.whole import again
 from data.videos.info import VideoInfo
 
 _DECODERS = ("pyav", "measured")
-_FORMAT = "opened-2"  # change it when the stored facts about the same file would differ
+_FORMAT = "opened-3"  # change it when the stored facts about the same file would differ
 _LIBRARIES = ("av",)  # whose versions may find others
 
 

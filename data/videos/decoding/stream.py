@@ -156,7 +156,7 @@ def read_packets(path: Path, on_share: OnShare = silent) -> Packets:
             ends = max((stream.duration or 0) * time_base, promised / rate)
         elif sensible and not unsure and container.duration and _alone(container):
             begins, ends = 0.0, container.duration / 1e6
-        surely = whole and not corrupt and first_is_key and not unsure and _one_each(stream)
+        surely = whole and not corrupt and first_is_key and not unsure and _one_each(stream, first)
         return Packets(
             _in_order(shown, decoded) if surely and time_base else None,
             time_base,
@@ -175,11 +175,18 @@ def _alone(container: Any) -> bool:
     return not any(stream.type == "audio" for stream in container.streams)
 
 
-def _one_each(stream: Any) -> bool:
-    """Whether each packet of a stream is a picture that is shown, at its time."""
+def _one_each(stream: Any, first: Any) -> bool:
+    """Whether each packet of a stream is a picture that is shown, at its time.
+
+    Args:
+        first: the first frame that decodes, of PyAV; None if none did.
+    """
     codec = stream.codec_context
     fields = getattr(codec, "field_order", 0)
     if codec.name in _HIDDEN or int(fields or 0) > 1:  # unknown, progressive
+        return False
+    # MP4 does not say that its pictures are fields; their packets look like those of frames.
+    if codec.name == "h264" and first is not None and first.interlaced_frame:
         return False
     # AVI has no times of showing: with frames out of order, they are those of other frames.
     return not (stream.container.format.name == "avi" and codec.has_b_frames)
