@@ -17,6 +17,7 @@ import numpy as np
 
 from data.files.whole import Seal, Sealer, is_sealed
 
+_MUCH = 64 * 2**20  # bytes of an array that a process does not keep in its memory
 _HEADER_BYTES = 256  # room for the final row count, which is known only at the end
 
 
@@ -72,7 +73,8 @@ class StoredArray:
     """An array that is mapped, and checked where it is read: ``array[rows]``, ``np.asarray(array)``.
 
     It holds no descriptor: a process may have thousands of them. It can be read even after its file was
-    deleted.
+    deleted. If it is read slice by slice, the process doesn't keep what lies before: a job is ended that
+    seems to need the memory of an hour's frames.
 
     Attributes:
         shape, dtype: of the array.
@@ -82,6 +84,7 @@ class StoredArray:
         self, rows: np.ndarray, seal: Seal | None, damaged: Callable[[ValueError], NoReturn]
     ) -> None:
         self._rows, self._seal, self._damaged = rows, seal, damaged
+        self._left = 0  # rows before this one have been let go
         self.shape, self.dtype = rows.shape, rows.dtype
 
     @classmethod
@@ -108,6 +111,8 @@ class StoredArray:
     def __getitem__(self, index: Any) -> np.ndarray:
         if self._seal is not None and not self._seal.checked:
             self._check(index[0] if isinstance(index, tuple) else index)
+        if isinstance(index, slice) and self._rows.nbytes > _MUCH:
+            self._let_go(index.indices(len(self))[0])
         return self._rows[index]
 
     @property
@@ -123,6 +128,12 @@ class StoredArray:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self[:], dtype=dtype, copy=copy)
+
+    def _let_go(self, row: int) -> None:
+        """Rows before this one, if they are wanted again, come from the system's cache."""
+        if row > self._left:
+            let_go(self._rows[self._left : row])
+        self._left = row
 
     def _check(self, rows: Any) -> None:
         assert self._seal is not None
@@ -181,6 +192,16 @@ def mapped(path: Path) -> np.ndarray:
     return array
 
 
+def let_go(array: np.ndarray) -> None:
+    """Take a part of what is `mapped` from the memory of this process; it can be read as before."""
+    if (libc := _libc()) is None or not array.flags.c_contiguous:
+        return
+    page, start = mmap.PAGESIZE, array.ctypes.data
+    first, end = -(-start // page) * page, (start + array.nbytes) // page * page
+    if end > first:
+        libc.madvise(first, end - first, mmap.MADV_DONTNEED)
+
+
 @cache
 def _libc() -> ctypes.CDLL | None:
     """The C library, where it can map files."""
@@ -189,6 +210,7 @@ def _libc() -> ctypes.CDLL | None:
         libc.mmap.restype = ctypes.c_void_p
         libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
         libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+        libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     except (AttributeError, OSError, TypeError):  # Windows
         return None
     return libc

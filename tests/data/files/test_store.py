@@ -73,6 +73,26 @@ def test_what_is_read_is_mapped_and_cannot_be_written(store: Store) -> None:
         array[:][0] = 2
 
 
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="the system does not tell memory"
+)
+def test_what_was_read_in_order_is_not_kept_in_memory(store: Store) -> None:
+    rows = np.random.default_rng(0).integers(0, 256, (1000, 200_000), np.uint8)
+    put_array(store, "a", rows)
+    array, before = store.get("a"), mapped_memory()
+    assert array is not None
+    for start in (*range(0, 1000, 50), *range(0, 1000, 50)):  # twice
+        assert np.array_equal(array[start : start + 50], rows[start : start + 50])
+        assert mapped_memory() - before < 40 * 2**20
+    assert np.array_equal(array[::-1], rows[::-1])
+
+
+def mapped_memory() -> int:
+    """Bytes of files that are mapped and in this process's memory."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("RssFile:")[1].split()[0]) * 1024
+
+
 def test_what_is_not_there_is_none(store: Store) -> None:
     assert store.get("a") is None
 
