@@ -73,8 +73,8 @@ class StoredArray:
     """An array that is mapped, and checked where it is read: ``array[rows]``, ``np.asarray(array)``.
 
     It holds no descriptor: a process may have thousands of them. It can be read even after its file was
-    deleted. If it is read slice by slice, the process doesn't keep what lies before: a job is ended that
-    seems to need the memory of an hour's frames.
+    deleted. If it is read from row to row, the process doesn't keep what lies before: a job may be ended
+    that seems to need the memory of an hour's frames.
 
     Attributes:
         shape, dtype: of the array.
@@ -111,8 +111,11 @@ class StoredArray:
     def __getitem__(self, index: Any) -> np.ndarray:
         if self._seal is not None and not self._seal.checked:
             self._check(index[0] if isinstance(index, tuple) else index)
-        if isinstance(index, slice) and self._rows.nbytes > _MUCH:
-            self._let_go(index.indices(len(self))[0])
+        if self._rows.nbytes > _MUCH:
+            if isinstance(index, slice):
+                self._let_go(index.indices(len(self))[0])
+            elif isinstance(index, np.ndarray) and index.size:
+                self._let_go(int(index.min()))
         return self._rows[index]
 
     @property
