@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from data.cells.columns import as_categories
 from data.errors import nearest, numbered, printable, some
 from data.files.path import File, relative
@@ -54,7 +56,19 @@ def find_videos(
         note(left_out(missing))
     if "site" not in file.rows:
         return match_files(file.videos, files, folder, note)
-    pairs = file.rows[["video", "site"]].drop_duplicates().astype(str)
+    file.rows, sites = at_sites(file.rows, files, folder, note)
+    file.videos = sorted(set(file.rows["video"].unique()) - {""})
+    return match_files(file.videos, files, folder, note, sites)
+
+
+def at_sites(
+    rows: pd.DataFrame,
+    files: Sequence[File],
+    folder: File,
+    note: Callable[[str], object] = lambda text: None,
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Rows with a column ``site``, with the site before names of several; and the site of each name."""
+    pairs = rows[["video", "site"]].drop_duplicates().astype(str)
     pairs = pairs[pairs["site"] != ""]
     several = pairs[pairs["video"].duplicated(keep=False)]
     parted = {
@@ -64,19 +78,16 @@ def find_videos(
     found, _ = match_files([name for names in parted.values() for name in names], files, folder)
     taken = [name for name, names in parted.items() if all(part in found for part in names)]
     if taken:
-        rows = file.rows
         names = rows["video"].astype(object)
         these = rows["video"].isin(taken) & (rows["site"] != "")
         names[these] = rows["site"].astype(object)[these] + "/" + names[these]
-        file.rows = rows.assign(video=as_categories(names.astype(str)))
-        file.videos = sorted(set(file.rows["video"].unique()) - {""})
+        rows = rows.assign(video=as_categories(names.astype(str)))
         note(
             f"{len(taken)} names of videos are there at several sites, such as '{taken[0]}': each means "
             "the one in the folder of its site"
         )
-    once = file.rows[["video", "site"]].drop_duplicates("video").astype(str)
-    sites = dict(zip(once["video"], once["site"], strict=True))
-    return match_files(file.videos, files, folder, note, sites)
+    once = rows[["video", "site"]].drop_duplicates("video").astype(str)
+    return rows, dict(zip(once["video"], once["site"], strict=True))
 
 
 def group_videos(

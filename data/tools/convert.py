@@ -16,7 +16,7 @@ from data.formats.table import FORMATS, Kind, Opened, opened
 from data.formats.taken import FRAME, RANGE, VIDEO, Made, Taken, written
 from data.labels.columns import columns_of
 from data.labels.file import LabelFile, read_labels
-from data.labels.groups import find_videos
+from data.labels.groups import at_sites, find_videos
 from data.labels.sets import TaskName, by_class
 from data.videos.find import find_files
 from data.videos.info import VideoInfo
@@ -53,13 +53,16 @@ def read(path: File, videos: File | None = None) -> Taken:
         if missing := missing_of(taken.spare, files, videos):
             taken.table = taken.table[~taken.table["video"].isin(missing)].copy()
             notes.append(left_out(missing))
+        sites: dict[str, str] = {}
+        if "site" in taken.table:
+            taken.table, sites = at_sites(taken.table, files, videos, notes.append)
         names = sorted(set(taken.table["video"]))
-        paths, problems = match_files(names, files, videos, notes.append)
+        paths, problems = match_files(names, files, videos, notes.append, sites)
         if problems:
             raise DataError([f"{path}: {problem}" for problem in problems])
         taken.notes += [f"{path}: {note}" for note in notes]
         places = {name: relative(file, videos).as_posix() for name, file in paths.items()}
-        taken.table["video"] = taken.table["video"].map(places)
+        taken.table["video"] = taken.table["video"].astype(str).map(places)
     return taken
 
 

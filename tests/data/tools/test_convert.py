@@ -70,6 +70,17 @@ def test_import_names_videos_as_they_are_in_their_folder(tmp_path: Path, drawn: 
     )
 
 
+def test_import_finds_names_that_several_sites_have(tmp_path: Path, make_video) -> None:
+    for site in ("north", "south"):
+        (tmp_path / "videos" / site).mkdir(parents=True)
+        make_video(tmp_path / "videos" / site / "IMG_0001.mp4")
+    table = tmp_path / "table.csv"
+    table.write_text("Site;File;Species\nnorth;IMG_0001.MP4;fox\nsouth;IMG_0001.MP4;empty\n")
+    taken = convert.read(table, tmp_path / "videos")
+    assert taken.table["video"].tolist() == ["north/IMG_0001.mp4", "south/IMG_0001.mp4"]
+    assert "names of videos are there at several sites" in " ".join(taken.notes)
+
+
 def test_names_with_another_ending_are_said(tmp_path: Path, drawn: Path) -> None:
     (tmp_path / "zamba.csv").write_text(ZAMBA.replace("videos/a.mp4", "a.MTS"))
     taken = convert.read(tmp_path / "zamba.csv", drawn)
