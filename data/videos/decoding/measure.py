@@ -183,9 +183,8 @@ class _Expected:
     def __init__(self, info: VideoInfo, base: Any) -> None:
         self._base = None if base is None else float(base)
         gaps = np.diff(info.times)
-        around = np.pad(
-            gaps, 1, constant_values=np.inf
-        )  # the first and the last have one neighbour
+        # The first and the last have one neighbour.
+        around = np.pad(gaps, 1, constant_values=np.inf)
         nearest = np.minimum(around[:-1], around[1:])
         if not len(gaps):
             nearest[:] = 1 / info.fps
