@@ -184,8 +184,7 @@ def test_cached_frames_and_features_are_used(root, expected, monkeypatch):
             still = video_background(store.frames, video, store.size)
             np.testing.assert_array_equal(still, np.load(MADE / "cache" / call["background"]))
     after = {path: path.read_bytes() for path in (root / "cache").rglob("*.npy")}
-    # Version 0.1 did not keep what a video says of itself when it is opened.
-    assert {path: after[path] for path in after if path.parent.name != "opened"} == before
+    assert after == before
 
 
 def test_the_best_model_is_evaluated_again(root, expected, command):

@@ -14,10 +14,10 @@ import numpy as np
 from data.errors import VideoError, some
 from data.files.path import File, OnChunk, S3Path
 from data.files.store import identity, make_key
-from data.files.video_cache import local
+from data.files.video_cache import local, missing_chunks
 from data.videos.decode import measure, probe
 from data.videos.info import VideoInfo
-from data.videos.opened import keep, known, to_bring
+from data.videos.opened import Opened, keep
 from data.videos.rejects import Reject
 from data.videos.times import sample_indices, spread
 
@@ -119,8 +119,15 @@ def open_video(
     Raises:
         VideoError: it can't be opened.
     """
+    with Opened() as opened:
+        return _open(opened, name, path, fps, on_chunk, most)
+
+
+def _open(
+    opened: Opened, name: str, path: File, fps: float | None, on_chunk: OnChunk, most: int | None
+) -> Video:
     before = identity(path)
-    info = known(path, before)
+    info = opened.known(path, before)
     if info is not None:
         return Video(name, info, fps, before, most)
     with local(path, on_chunk) as here:
@@ -128,7 +135,7 @@ def open_video(
     video = Video(name, info, fps, before, most)
     video.check()
     if info.decoder != "images":  # of which all is known at once
-        keep(info, before)
+        opened.keep(info, before)
     return video
 
 
@@ -158,10 +165,8 @@ def open_videos(
         on_bring: called with the number of chunks to download from S3, if there are any; returns a
             function to call after each.
     """
-    remote = [path for path in paths.values() if isinstance(path, S3Path)]
-    chunks = sum(to_bring(path, identity(path)) for path in remote)
-    tell = on_bring(chunks) if on_bring and chunks else lambda: None
     stopped = threading.Event()
+    tell: OnChunk = lambda: None  # noqa: E731
 
     def on_chunk() -> None:
         if stopped.is_set():  # nobody waits for it any more
@@ -170,7 +175,7 @@ def open_videos(
 
     def attempt(name: str) -> Video | Reject:
         try:
-            return open_video(name, paths[name], fps, on_chunk, most=most)
+            return _open(opened, name, paths[name], fps, on_chunk, most)
         except (VideoError, OSError) as error:
             return Reject(name, paths[name], str(error))
         finally:
@@ -179,7 +184,12 @@ def open_videos(
 
     if threads is None:  # each holds a picture or more; and disks are waited for
         threads = min(max(os.cpu_count() or 1, 4), 16)
-    with ThreadPoolExecutor(threads) as pool:
+    with Opened() as opened, ThreadPoolExecutor(threads) as pool:
+        remote = [path for path in paths.values() if isinstance(path, S3Path)]
+        unknown = [path for path in remote if opened.known(path, identity(path)) is None]
+        chunks = sum(map(missing_chunks, unknown))
+        if on_bring and chunks:
+            tell = on_bring(chunks)
         try:
             results = list(pool.map(attempt, paths))
         finally:

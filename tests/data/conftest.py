@@ -19,12 +19,12 @@ def crash():
 def hang(path):
     open(path + ".begun", "w").close()
     time.sleep(600)
-def opened(path):
+def opened(path, **options):
     for name, harm in (("crash", crash), ("hang", lambda: hang(str(path))),
                        ("exit", lambda: os._exit(1))):
         if name in path.name:
             harm()
-    return true_opened(path)
+    return true_opened(path, **options)
 def all_frames(container, *more):
     for frame in true_frames(container, *more):
         yield frame

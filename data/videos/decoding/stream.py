@@ -72,8 +72,11 @@ def reason(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[tuple[Any, Any]]:
+def opened(path: Path, *, for_packets: bool = False) -> Iterator[tuple[Any, Any]]:
     """An open container and its video stream.
+
+    Args:
+        for_packets: little of it is decoded; so it opens faster where its packets tell all themselves.
 
     Raises:
         VideoError: it is not a video, or there is no decoder for it.
@@ -83,8 +86,8 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
     av.logging.set_level(None)
     with contextlib.ExitStack() as stack:
         with of_decoders("it can't be opened as a video ({})"):
-            # Tags in another encoding than UTF-8 are nobody's concern here.
-            container = stack.enter_context(av.open(str(path), metadata_errors="ignore"))
+            container = _undecoded(path) if for_packets else None
+            container = stack.enter_context(container or _container(path))
             stream = container.streams.best("video")
         if stream is None:
             raise VideoError("it has no video stream")
@@ -97,6 +100,34 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
         # is whatever the memory held; with one thread it is painted over, the same way every time.
         codec.thread_count = 1
         yield container, stream
+
+
+def _container(path: Path, **options: Any) -> Any:
+    import av
+
+    # Tags in another encoding than UTF-8 are nobody's concern here.
+    return av.open(str(path), metadata_errors="ignore", **options)
+
+
+def _undecoded(path: Path) -> Any:
+    """A container that is open though FFmpeg has decoded nothing of it; None: it has to.
+
+    To open H.264, it decodes seven frames, and so learns how many wait for others. Other containers'
+    times depend on it. MP4 and MOV, which most cameras write, have the times of all packets.
+    """
+    with path.open("rb") as file:
+        if file.read(8)[4:] != b"ftyp":
+            return None
+    try:
+        container = _container(
+            path, options={"analyzeduration": "1"}, stream_options=[{"skip_frame": "all"}]
+        )
+    except ValueError:  # it is something else after all
+        return None
+    if len(container.streams.video) == 1:
+        return container
+    container.close()  # which of several is the best one, decoding tells
+    return None
 
 
 def silent(share: float) -> None:
@@ -114,7 +145,7 @@ def read_packets(path: Path, on_share: OnShare = silent) -> Packets:
     Raises:
         VideoError: it can't be opened, or has no packets.
     """
-    with opened(path) as (container, stream):
+    with opened(path, for_packets=True) as (container, stream):
         shown: list[int | None] = []
         decoded: list[int | None] = []
         first_is_key, corrupt, cut, whole = False, False, 0, True

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,22 +121,90 @@ def test_other_versions_of_the_decoders_open_it_again(
     assert len(probed) == 2
 
 
-def test_what_is_kept_and_damaged_is_found_again(path: Path, probed: list[Path]) -> None:
+def database() -> Path:
+    return default_folder() / "opened.db"
+
+
+@pytest.mark.parametrize("where", ["facts", "head", "end", "all"])
+def test_what_is_kept_and_damaged_is_found_again(
+    path: Path, probed: list[Path], where: str
+) -> None:
     before = facts(open_video("v", path, None))
-    (kept,) = (default_folder() / "opened").glob("*.npy")
-    content = bytearray(kept.read_bytes())
-    content[300] ^= 1
-    kept.write_bytes(content)
+    content = bytearray(database().read_bytes())
+    if where == "facts":
+        (row,) = sqlite3.connect(database()).execute("SELECT facts FROM opened").fetchone()
+        content[content.index(row) + 20] ^= 1
+    elif where == "end":
+        del content[len(content) // 2 :]
+    else:
+        content[: 100 if where == "head" else None] = b"no database" * 9
+    database().write_bytes(content)
     assert [facts(open_video("v", path, None)) for _ in range(2)] == [before] * 2
     assert len(probed) == 2
 
 
-@pytest.mark.parametrize("wrong", ["opened", "opened/locks"])
-def test_a_video_opens_where_nothing_can_be_kept(
-    path: Path, wrong: str, probed: list[Path]
-) -> None:
-    place = default_folder() / wrong
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text("a file where a folder belongs")
+def test_facts_of_another_file_are_not_taken(path: Path, make_video, probed: list[Path]) -> None:
+    open_video("v", path, None)
+    other = make_video(path.with_name("w.mp4"), frames=7)
+    assert len(open_video("w", other, None)) == 7
+    with sqlite3.connect(database()) as rows:
+        swapped = rows.execute("SELECT key, facts FROM opened").fetchall()
+        for (key, _), (_, wrong) in zip(swapped, swapped[::-1], strict=True):
+            rows.execute("UPDATE opened SET facts = ? WHERE key = ?", [wrong, key])
+    assert (len(open_video("v", path, None)), len(open_video("w", other, None))) == (20, 7)
+    assert len(probed) == 4
+
+
+def test_a_video_opens_where_nothing_can_be_kept(path: Path, probed: list[Path]) -> None:
+    database().mkdir(parents=True)
     assert len(open_video("v", path, None)) == len(open_video("v", path, None)) == 20
     assert len(probed) == 2
+
+
+def test_videos_open_while_another_process_keeps_the_facts_locked(
+    path: Path, probed: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data.videos.opened, "_PATIENCE", 0.2)
+    open_video("v", path, None)
+    with contextlib.closing(sqlite3.connect(database(), isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert len(open_videos({"v": path, "w": path}, None)[0]) == 2
+    assert len(probed) == 3
+    open_video("v", path, None)
+    assert len(probed) == 3
+
+
+def test_what_several_processes_keep_at_once_is_all_there(path: Path, tmp_path: Path) -> None:
+    script = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from data.videos.opened import Opened, known
+info = known(Path(sys.argv[1]), sys.argv[2])
+for k in range(20):
+    with Opened() as opened:
+        opened.keep(info, f"{sys.argv[3]}-{k}")
+"""
+    video = open_video("v", path, None)
+    values = [str(path), video.identity]
+    ran = [subprocess.Popen([sys.executable, "-c", script, *values, str(n)]) for n in range(3)]
+    assert [process.wait() for process in ran] == [0, 0, 0]
+    with data.videos.opened.Opened() as opened:
+        found = [opened.known(path, f"{n}-{k}") for n in range(3) for k in range(20)]
+    assert all(info is not None and len(info) == 20 for info in found)
+
+
+def test_facts_are_there_after_a_command_is_killed(path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(data.videos.opened, "_SOON", 0.0)
+    video = open_video("v", path, None)
+    with data.videos.opened.Opened() as opened:  # as many a command, which is never left
+        opened.keep(video.info, "another")
+        assert data.videos.opened.known(path, "another") is not None
+
+
+def test_the_folder_of_earlier_versions_is_deleted(path: Path) -> None:
+    former = default_folder() / "opened" / "locks"
+    former.mkdir(parents=True)
+    (former.parent / "a.npy").write_bytes(b"facts")
+    open_video("v", path, None)
+    assert not former.parent.exists()
