@@ -23,6 +23,7 @@ from tests.fuzz.judge import Reader, Wrong
 _SAMPLES = Path(__file__).resolve().parents[3] / ".." / "shared" / "data"
 _LARGEST = 400_000  # bytes of a sample
 _MOST = 2_000  # frames that are read of one
+_AGAIN = 2  # times that a file is read once more where frames differ
 _WORDS = (
     *(
         b"moov",
@@ -189,11 +190,13 @@ def _compare(seen: list[int], video: Video, path: Path, *, whole: bool) -> None:
     """Frames and times with those of the plain loop."""
     plain, times = _plain(path)
     if seen != plain[: len(seen)]:
-        # FFmpeg itself leaves what memory held in damaged pictures, which is other from time to time.
-        others = [_plain(path)[0] for _ in range(2)]
-        sure = [len({*same}) == 1 for same in zip(plain, *others, strict=True)]
-        if any(a != b for a, b, certain in zip(seen, plain, sure, strict=False) if certain):
-            raise Wrong("a frame is another one")
+        # FFmpeg itself leaves what memory held in damaged pictures, which is other from time to time:
+        # here or there. A mistake of ours is there each time.
+        plains = [plain, *(_plain(path)[0] for _ in range(_AGAIN))]
+        ours = [seen, *(_ours(video)[0] for _ in range(_AGAIN))]
+        for there, here in zip(zip(*plains, strict=True), zip(*ours, strict=True), strict=False):
+            if len({*there}) == 1 and there[0] not in here:
+                raise Wrong("a frame is another one")
     if whole and len(seen) != len(plain):
         raise Wrong(f"{len(seen)} of {len(plain)} frames")
     odd = times is None or times[-1] > 100 * len(times) / video.info.fps + 60
