@@ -150,15 +150,15 @@ class Gathered:
         return Taken(self.program, table, notes, [*self.problems, *problems], spare=spare)
 
 
-def seconds(value: object) -> float | None:
-    """A number of seconds, as JSON and tables have it; None if it is none."""
+def seconds(value: object, most: float = _LONGEST) -> float | None:
+    """A number of seconds, as JSON and tables have it; None if it is none, or more than `most`."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         number = float(value.replace(",", ".") if isinstance(value, str) else value)
     except (ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) and abs(number) <= _LONGEST else None
+    return number if math.isfinite(number) and abs(number) <= most else None
 
 
 def written(time: float) -> str:

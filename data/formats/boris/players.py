@@ -10,6 +10,7 @@ from data.errors import some
 from data.formats.taken import Gathered, seconds, texts, written
 
 _SAME = 1e-6  # seconds
+_LATEST = 2.0**31  # seconds, as of BORIS
 
 
 class Timeline:
@@ -18,6 +19,7 @@ class Timeline:
     def __init__(self, media: list[str], lengths: list[float]) -> None:
         self.media = media
         self.starts = [0.0, *accumulate(lengths[:-1])][: len(media)]
+        self.end = sum(lengths)
 
     def add(
         self, gathered: Gathered, where: object, start: float, end: float, label: str, subject: str
@@ -42,11 +44,19 @@ class Timeline:
             gathered.add(where, self.media[file], *times, label, subject)
 
 
+def moment(value: object) -> float | None:
+    """A time of BORIS in seconds, which may count from 1970; None if it is none."""
+    return seconds(value, _LATEST)
+
+
 def players_of(observation: Mapping[str, Any]) -> dict[str, list[str]]:
     """The media files of each player that has some."""
     players = observation.get("file")
     players = players if isinstance(players, dict) else {}
-    files = {name: [texts(file) for file in listed(some)] for name, some in players.items()}
+    files = {  # a path is kept as it is: two blanks in it are two
+        name: [file if isinstance(file, str) else texts(file) for file in listed(some)]
+        for name, some in players.items()
+    }
     return {name: media for name, media in files.items() if media}
 
 

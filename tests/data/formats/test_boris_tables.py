@@ -152,3 +152,91 @@ def test_older_aggregated_events_of_several_files_are_told(tmp_path: Path) -> No
     assert (
         "rows 2, 3: observation 'two' has more files" in problem and "give the project" in problem
     )
+
+
+# As BORIS 8.27.4 writes them
+
+
+def test_files_that_boris_does_not_find_are_those_of_the_source(tmp_path: Path) -> None:
+    """It looks for a time's file as if there were no offset, and finds none after the files' end."""
+    text = table_8(
+        event(110, "rest", "START", file="Not found"),
+        event(162.04, "rest", "STOP", file="Not found"),
+        event(165.04, "call", "POINT", file="Not found"),
+        source="player #1:p1.mp4;p2.mp4",
+        durations="60.040;30.000",
+        offset="100.0",
+    )
+    found = taken(tmp_path / "queued.tsv", text)
+    assert sorted(rows(found)) == [
+        ("p1.mp4", "10", "60.04", "rest"),
+        ("p2.mp4", "0", "2", "rest"),
+        ("p2.mp4", "5", "5", "call"),
+    ]
+    assert "left out" not in notes(found)
+    assert "with a time offset (one) BORIS leaves out what comes later if the" in notes(found)
+    one = {"source": "player #1:a;b.mp4", "durations": "60.040", "offset": "10.0"}
+    text = table_8(
+        event(20, "rest", "START", file="a;b.mp4"),
+        event(65, "rest", "STOP", file="Not found"),
+        event(70.06, "call", "POINT", file="Not found"),
+        **one,
+    )
+    assert rows(taken(tmp_path / "one.tsv", text)) == [
+        ("a;b.mp4", "10", "55", "rest"),
+        ("a;b.mp4", "60.06", "60.06", "call"),
+    ]
+
+
+def test_times_far_from_the_files_are_told(tmp_path: Path) -> None:
+    far = event(1714557600, "call", "POINT", file="Not found")  # counted from when it was made
+    (problem,) = taken(tmp_path / "far.tsv", table_8(far)).problems
+    assert "row 2: observation 'one' has videos of 100 seconds, and this begins after" in problem
+    (problem,) = taken(tmp_path / "no.tsv", table_8(far, durations="", source="")).problems
+    assert "row 2: observation 'one' doesn't say which file it is of: give the project" in problem
+
+
+def test_aggregated_events_with_an_offset(tmp_path: Path) -> None:
+    start = (
+        "off,2024-05-01 10:00:00.000,line,Media file,player #1:off.mp4,3600.0,9.000,60.040,25.000,"
+    )
+    text = (
+        AGGREGATED
+        + f'{start},10.5,"rest ""deep""",Not defined,,STATE,3601.000,3602.500,1.500,Not found,1,2,,,,\n'
+        + f'{start},10.5,"call, loud",Not defined,,POINT,3610.000,3610.000,NA,Not found,2,2,,,"a\nb",\n'
+    )
+    assert rows(taken(tmp_path / "events.csv", text)) == [
+        ("off.mp4", "1", "2.5", 'rest "deep"'),
+        ("off.mp4", "10", "10", "call, loud"),
+    ]
+
+
+def test_the_offset_of_older_tables_is_above_them(tmp_path: Path) -> None:
+    text = OLDER.replace("Time offset (s)\t0.0", "Time offset (s)\t3.0")
+    assert rows(taken(tmp_path / "one.tsv", text))[0][:3] == ("video.mp4", "0.3", "4.75")
+
+
+def test_what_an_interval_cuts_is_told(tmp_path: Path) -> None:
+    text = table_8(event(1, "rest", "START"), event(2, "walk", "STOP"))
+    told = "\n".join(taken(tmp_path / "one.tsv", text).problems)
+    assert "begins and has no STOP; export it with the time interval 'Observed events'" in told
+    assert "ends and has no START; export it with the time interval" in told
+
+
+def test_variables_that_are_called_as_columns(tmp_path: Path) -> None:
+    text = table_8(
+        event(50, "rest", "START", file="a.mp4"),
+        event(70.5, "rest", "STOP", file="b.mp4"),
+        source="player #1:a.mp4;b.mp4",
+        durations="60.500;30.000",
+    )
+    for name in ("source", "TIME", "media file"):
+        named = text.replace("\tweather\t", f"\t{name}\t")
+        assert rows(taken(tmp_path / "one.tsv", named))[1][:3] == ("b.mp4", "0", "10"), name
+
+
+def test_what_is_not_there_is_not_told(tmp_path: Path) -> None:
+    live = event(1, "call", "POINT", file="NA", source="NA", durations="NA")
+    found = taken(tmp_path / "one.tsv", table_8(live))
+    assert rows(found) == []
+    assert notes(found).endswith("left out: events without a video (live, or of images) 1")
