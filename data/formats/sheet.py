@@ -128,4 +128,4 @@ def _text(value: object) -> str:
         return f"{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}{fraction}"
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return str(int(value))
-    return " ".join(str(value).split())
+    return " ".join(line.strip() for line in str(value).splitlines()).strip()

@@ -8,7 +8,8 @@ comment, frame...]``. Of ``behaviors_conf``: ``code`` and ``type`` (``Point even
 also ``... with coding map``). The two events of a state have the same subject, behaviour and
 modifiers. Times go on over the media files of a player, which are shown one after the other. Of
 ``media_info.offset`` (seconds, by player): the file of another player has the labels too, if it has the
-offset of the first.
+offset of the first. With ``media_creation_date_as_offset``, ``media_info.media_creation_time`` is in the
+times, too. ``.boris.gz`` is the same, packed.
 
 Specified by what BORIS writes: https://github.com/olivierfriard/BORIS (``boris/config.py``,
 ``tests/files/*.boris``) and its user guide, https://www.boris.unito.it/user_guide/.
@@ -21,7 +22,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from data.files.path import File
-from data.formats.boris.players import Timeline, listed, object_of, players_of, second_players
+from data.formats.boris.players import (
+    Timeline,
+    listed,
+    moment,
+    object_of,
+    players_of,
+    second_players,
+)
 from data.formats.content import json_of, refuse
 from data.formats.taken import (
     NOBODY,
@@ -74,8 +82,13 @@ def read(path: File, content: bytes) -> Taken:
     for name, observation in observations.items():
         if not isinstance(observation, dict):
             gathered.problems.append(f"{path}: observation '{name}' is no object")
-        elif observation.get("type", "MEDIA") != "MEDIA":
-            left[f"{texts(observation['type'])} observations, which have no video"] += 1
+        elif (kind := texts(observation.get("type", "MEDIA"))) in ("LIVE", "IMAGES"):
+            left[f"{kind} observations, which have no video"] += 1
+        elif kind != "MEDIA":
+            gathered.problems.append(
+                f"{path}: observation '{name}' is of a type '{kind}', which BORIS before 4 wrote; open "
+                "and save the project in a newer BORIS"
+            )
         else:
             _observation(gathered, texts(name), observation, kinds, left, firsts)
     if left:
@@ -93,6 +106,13 @@ def _kinds(conf: object) -> dict[str, str]:
         for entry in entries
         if isinstance(entry, dict)
     }
+
+
+def _created(times: Mapping[str, Any], file: str) -> float | None:
+    """When a video was made; of a path from the project's folder on, BORIS has the whole path there."""
+    end = "/" + file.replace("\\", "/").removeprefix("./")
+    paths = [path for path in times if path == file or path.replace("\\", "/").endswith(end)]
+    return moment(times[paths[0]]) if len(paths) == 1 else None
 
 
 def _observation(
@@ -113,13 +133,18 @@ def _observation(
         return
     info = object_of(observation.get("media_info"))
     lengths = info.get("length")
-    offset = seconds(observation.get("time offset") or 0)
+    offset = moment(observation.get("time offset") or 0)
     if offset is None:
         gathered.problems.append(f"{where}: its time offset is no number")
         return
     if observation.get("media_creation_date_as_offset"):
-        created = info.get("media_creation_time")
-        start = seconds(created.get(media[0])) if isinstance(created, dict) else None
+        if len(media) > 1:  # BORIS adds to a time when the file was made that is shown then
+            gathered.problems.append(
+                f"{where}: its times count from when each of its files was made, which can't be taken "
+                "away again; use an observation a file"
+            )
+            return
+        start = _created(object_of(info.get("media_creation_time")), media[0])
         if start is None:
             gathered.problems.append(
                 f"{where}: its times count from when the video was made, which the project does not say"
@@ -148,7 +173,7 @@ def _observation(
     parsed = []
     for number, event in enumerate(events, 1):
         at = f"{number} of '{name}'"
-        at_time = seconds(event[0]) if isinstance(event, list) and len(event) > 3 else None
+        at_time = moment(event[0]) if isinstance(event, list) and len(event) > 3 else None
         if at_time is None or not texts(event[2]):
             gathered.wrong(at, "is no list of time, subject, behaviour and modifiers")
             continue

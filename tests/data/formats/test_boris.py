@@ -200,6 +200,45 @@ def test_live_observations_and_those_of_images_are_left_out(path: Path) -> None:
     assert "IMAGES observations, which have no video 1, LIVE observations" in notes(found)
 
 
+def made(media: list[str], created: dict[str, float], *events: list[Any]) -> dict[str, Any]:
+    """An observation with the media creation date as offset, as BORIS 8.27.4 saves it."""
+    info = {"length": dict.fromkeys(media, 60.04), "media_creation_time": created}
+    more = {"media_creation_date_as_offset": True, "media_info": info}
+    return observation([*events], file={"1": media}, **more)
+
+
+def test_times_that_count_from_when_a_video_was_made(path: Path) -> None:
+    events = [[1714557601.5, "", "rest", "", "", 37], [1714557603.123, "", "rest", "", "", "NA"]]
+    for file, key in [(A, A), ("v/a.mp4", "/home/a/v/a.mp4"), ("v\\a.mp4", "C:\\x\\v\\a.mp4")]:
+        one = made([file], {key: 1714557600, "/home/a/vv/a.mp4": 1}, *events)
+        assert rows(taken(path, project(one=one))) == [(file, "1.5", "3.123", "rest")]
+    (problem,) = taken(path, project(one=made(["a.mp4"], {"/b.mp4": 1}, *events))).problems
+    assert "which the project does not say" in problem
+    # To times in b.mp4, BORIS adds when b.mp4 was made, and the length of a.mp4.
+    several = made(["a.mp4", "b.mp4"], {"/a.mp4": 1714557600, "/b.mp4": 1714557660}, *events)
+    (problem,) = taken(path, project(one=several)).problems
+    assert "observation 'one': its times count from when each of its files was made" in problem
+
+
+def test_a_time_offset_may_be_a_date(path: Path) -> None:
+    events = [[1714557601.5, "", "call", "", ""]]
+    one = observation(events, **{"time offset": 1714557600.0})
+    assert rows(taken(path, project(one=one))) == [(A, "1.5", "1.5", "call")]
+
+
+def test_file_names_keep_their_blanks(path: Path) -> None:
+    info = {"length": {"v/x  y.mp4": 10.0, "b.mp4": 10.0}}
+    files = {"1": ["v/x  y.mp4", "b.mp4"]}
+    one = observation([[1, "", "call", "", ""]], file=files, media_info=info)
+    assert rows(taken(path, project(one=one))) == [("v/x  y.mp4", "1", "1", "call")]
+
+
+def test_observations_of_the_oldest_projects_are_told(path: Path) -> None:
+    one = observation([[1, "", "call", "", ""]], type="VIDEO", file=[A])
+    (problem,) = taken(path, project(one=one)).problems
+    assert "observation 'one' is of a type 'VIDEO', which BORIS before 4 wrote; open" in problem
+
+
 def test_what_is_wrong_with_events_is_told_with_observation_and_number(path: Path) -> None:
     events = [
         [1, "", "rest", "", ""],

@@ -96,6 +96,8 @@ def test_workbooks_of_other_programs(tmp_path: Path) -> None:
     events: Rows = [["1", "call", "POINT", 3.5, "a.mp4"]]
     path = book(tmp_path / "boris.xlsx", x=[header, *events])
     assert rows(taken_of(path)) == [("a.mp4", "3.5", "3.5", "call")]
+    path = book(tmp_path / "blanks.xlsx", x=[header, ["1", "call", "POINT", 3.5, "x  y.mp4"]])
+    assert rows(taken_of(path)) == [("x  y.mp4", "3.5", "3.5", "call")]
 
 
 def test_a_list_of_splits(tmp_path: Path) -> None:
