@@ -11,6 +11,7 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Any, NoReturn
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder
@@ -50,6 +51,24 @@ def text_of(path: File, content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return content.decode("cp1252", "replace")
+
+
+def unpacked(path: File, content: bytes) -> bytes:
+    """What a file holds that is packed with gzip, as ``.boris.gz`` is.
+
+    Raises:
+        DataError: it is damaged, or too large.
+    """
+    packed = zlib.decompressobj(wbits=31)
+    try:
+        found = packed.decompress(content, MOST + 1)
+    except zlib.error as error:
+        refuse(path, f"is damaged, or not packed with gzip: {error}")
+    if len(found) > MOST:
+        refuse(path, f"unpacks to more than {MOST >> 20} MB, which no label file needs")
+    if not packed.eof:
+        refuse(path, "is damaged: its end is missing")
+    return found
 
 
 def rows_of(path: File, content: bytes) -> Iterator[tuple[int, list[str]]]:

@@ -25,10 +25,11 @@ from data.formats import (
     via,
     zamba,
 )
+from data.formats.boris import others as boris_others
 from data.formats.boris import project as boris
 from data.formats.boris import tables as boris_tables
 from data.formats.boris import written as boris_written
-from data.formats.content import MOST, Archive, refuse, rows_of, text_of
+from data.formats.content import MOST, Archive, refuse, rows_of, text_of, unpacked
 from data.formats.taken import NOBODY, Made, Reader, Taken
 from data.videos.find import find_files, is_video
 from data.videos.info import VideoInfo
@@ -48,8 +49,9 @@ _ENDINGS = {
     ".tsv",
     ".txt",
     ".xlsx",
+    ".gz",
 }  # looked at in folders
-_ZIP, _OLE = b"PK", b"\xd0\xcf\x11\xe0"
+_ZIP, _OLE, _GZIP = b"PK", b"\xd0\xcf\x11\xe0", b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,8 @@ def opened(path: File, key: str, columns: Mapping[str, str | None] | None = None
 
 def _of_file(path: File, content: bytes, wanted: Iterable[str] = ()) -> Opened:
     notes, wanted = list[str](), {name.lower() for name in wanted}
+    if content[:2] == _GZIP:
+        content = unpacked(path, content)
     if content[:2] == _ZIP:
         archive = Archive(path, content)
         if sheet.PART not in archive.names:
@@ -180,6 +184,8 @@ def _of_file(path: File, content: bytes, wanted: Iterable[str] = ()) -> Opened:
         programs = ", ".join(one.program for one in FORMATS.values())
         refuse(path, f"is no file of a program that is known; these are: {programs}")
     _refuse_part(path, content)
+    if problem := boris_others.problem(content, path.suffix):
+        refuse(path, problem)
     return Opened(content, notes=notes)
 
 
@@ -235,6 +241,8 @@ def _may_be_labels(file: Path) -> bool:
     """Whether a file in a folder may be one of another program, by how it begins."""
     if file.stat().st_size > MOST:
         return False
+    if file.suffix.lower() == ".gz":  # a copy of a project beside it counts once
+        return file.name.lower().endswith(".boris.gz") and not file.with_suffix("").exists()
     with file.open("rb") as start:
         head = start.read(_HEAD)
     return head[:2] == _ZIP or recognised(file, head[: head.rfind(b"\n") + 1] or head) is not None

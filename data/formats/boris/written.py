@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -26,9 +27,11 @@ def write(rows: pd.DataFrame, infos: Mapping[str, VideoInfo]) -> Made:
     points = set(rows.loc[rows["time_start"] == rows["time_end"], "label"])
     mixed = points & set(rows.loc[rows["time_start"] != rows["time_end"], "label"])
     codes = {label: f"{label} (point)" if label in mixed else label for label in points}
+    names, folder = _names(infos)
     observations: dict[str, dict[str, Any]] = {}
     for row, subject in zip(rows.to_dict("records"), subjects, strict=True):
-        new = _new_observation(row["video"], infos.get(row["video"]))
+        name = names.get(row["video"], row["video"])
+        new = _new_observation(name, infos.get(row["video"]))
         observation = observations.setdefault(row["video"], new)
         point = row["time_start"] == row["time_end"]
         code = codes[row["label"]] if point else row["label"]
@@ -76,11 +79,40 @@ def write(rows: pd.DataFrame, infos: Mapping[str, VideoInfo]) -> Made:
             f"a behaviour of BORIS has length or none: points of {some(sorted(mixed))} are called "
             f"{some(codes[label] for label in sorted(mixed))}"
         )
-    return Made({"": json.dumps(project, indent=1, ensure_ascii=False)}, notes)
+    if folder:
+        notes.append(f"BORIS looks for videos from the project's folder: keep it in {folder}")
+    if unknown := [name for name in observations if name not in infos]:
+        notes.append(
+            f"BORIS exports no events of videos whose length it doesn't know, of {some(unknown)}: give "
+            "--videos"
+        )
+    # ASCII, as BORIS writes: on Windows it reads a project as text of the country.
+    return Made({"": json.dumps(project, indent=1)}, notes)
 
 
-def _new_observation(video: str, info: VideoInfo | None) -> dict[str, Any]:
-    name = info.path.name if info else video
+def _names(infos: Mapping[str, VideoInfo]) -> tuple[dict[str, str], str]:
+    """What videos are called from the folder that holds all of them, and that folder.
+
+    BORIS looks for them from the project's folder; in several folders may be files of one name.
+    """
+    paths = {
+        video: info.path if isinstance(info.path, Path) else info.path.pure
+        for video, info in infos.items()
+    }
+    if not paths:
+        return {}, ""
+    shared = [
+        path
+        for path in next(iter(paths.values())).parents
+        if all(path in other.parents for other in paths.values())
+    ]
+    if not shared:  # on several drives
+        return {video: str(path) for video, path in paths.items()}, ""
+    names = {video: path.relative_to(shared[0]).as_posix() for video, path in paths.items()}
+    return names, str(shared[0])
+
+
+def _new_observation(name: str, info: VideoInfo | None) -> dict[str, Any]:
     return {
         "file": {"1": [name], **{str(number): [] for number in range(2, 9)}},
         "type": "MEDIA",

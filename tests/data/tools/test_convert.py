@@ -250,7 +250,7 @@ def test_data_labels_takes_what_was_exported(
     labels.write_text(LEARNABLE)
     out = tmp_path / "out"
     convert.write(labels, program, out, drawn)
-    named = "b" if program in ("deepethogram", "timestamps") else "b.avi"
+    named = {"deepethogram": "b", "timestamps": "b", "boris": "sub/b.avi"}.get(program, "b.avi")
     ours, theirs = load(drawn, labels, valid=["b"]), load(drawn, out, valid=[named])
     rows = [one.table[["frame", "label"]].astype(str).values.tolist() for one in (ours, theirs)]
     assert rows[0] == rows[1]
