@@ -8,8 +8,9 @@ comment, frame...]``. Of ``behaviors_conf``: ``code`` and ``type`` (``Point even
 also ``... with coding map``). The two events of a state have the same subject, behaviour and
 modifiers. Times go on over the media files of a player, which are shown one after the other. Of
 ``media_info.offset`` (seconds, by player): the file of another player has the labels too, if it has the
-offset of the first. With ``media_creation_date_as_offset``, ``media_info.media_creation_time`` is in the
-times, too. ``.boris.gz`` is the same, packed.
+offset of the first; before 7.0 it is ``time offset second player``. With
+``media_creation_date_as_offset``, ``media_info.media_creation_time`` is in the times, too.
+``.boris.gz`` is the same, packed.
 
 Specified by what BORIS writes: https://github.com/olivierfriard/BORIS (``boris/config.py``,
 ``tests/files/*.boris``) and its user guide, https://www.boris.unito.it/user_guide/.
@@ -159,6 +160,9 @@ def _observation(
         )
         return
     timeline = Timeline(media, [length or 0 for length in known])
+    older = observation.get("time offset second player")
+    if older and "offset" not in info:
+        info = {**info, "offset": {"2": older}}
     second = second_players(gathered, name, players, info, firsts)
 
     def add(number: int, start: float, end: float, label: str, subject: str) -> None:

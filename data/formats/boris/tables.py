@@ -91,7 +91,13 @@ def read(path: File, content: bytes) -> Taken:
     )
     if left:
         gathered.note(f"left out: {counted(left)}")
-    return gathered.done("state and point events")
+    taken = gathered.done("state and point events")
+    if taken.problems and names[-1] == "":  # what BORIS adds to a header that is too short
+        taken.problems.append(
+            f"{path}: its last column has no name: if an independent variable is called as a column of "
+            "BORIS, BORIS leaves that out of the header; rename the variable and export again"
+        )
+    return taken
 
 
 def _distinct(cells: list[str]) -> list[str]:

@@ -160,6 +160,14 @@ def test_other_second_players_are_left_out_and_told(path: Path, more: dict[str, 
     assert "labels are of the first player, not of b.mp4" in notes(found)
 
 
+def test_the_offset_of_a_second_player_of_older_projects(path: Path) -> None:
+    one = {**two_players(), "time offset second player": 1.5}
+    del one["media_info"]["offset"]
+    assert {row[0] for row in rows(taken(path, project(one=one)))} == {"a.mp4"}
+    one["time offset second player"] = 0.0
+    assert {row[0] for row in rows(taken(path, project(one=one)))} == {"a.mp4", "b.mp4"}
+
+
 def test_a_second_player_with_an_observation_of_its_own_has_its_labels(path: Path) -> None:
     own = observation(STATE[2:], file={"1": ["b.mp4"]}, media_info={"length": {"b.mp4": 10}})
     found = taken(path, project(one=two_players(), two=own))

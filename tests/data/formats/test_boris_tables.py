@@ -235,6 +235,18 @@ def test_variables_that_are_called_as_columns(tmp_path: Path) -> None:
         assert rows(taken(tmp_path / "one.tsv", named))[1][:3] == ("b.mp4", "0", "10"), name
 
 
+def test_a_variable_that_takes_the_place_of_a_column_is_told(tmp_path: Path) -> None:
+    """BORIS then moves its values to the right of their header."""
+    text = table_8(event(1, "call", "POINT", subject="s1"))
+    moved = (
+        text.replace("\tSubject\t", "\t")
+        .replace("weather", "Subject")
+        .replace("Comment", "Comment\t")
+    )
+    first, second = taken(tmp_path / "one.tsv", moved).problems
+    assert "row 2" in first and "rename the variable and export again" in second
+
+
 def test_what_is_not_there_is_not_told(tmp_path: Path) -> None:
     live = event(1, "call", "POINT", file="NA", source="NA", durations="NA")
     found = taken(tmp_path / "one.tsv", table_8(live))
