@@ -8,7 +8,8 @@ Of ``meta``: ``task`` (or ``job``; several in ``project/tasks``) with ``id``, ``
 
 A frame has the classes of the shapes that it shows and of its tags. A shape holds from its frame to
 the next one of its track, as CVAT draws it; after ``outside="1"`` nothing is shown. Where all shapes
-are key frames and the last of them is not outside, it holds to the end of the task, as in CVAT.
+are key frames and the last of them is not outside, it holds to the end of the task, as in CVAT. Where
+some are none, all frames are there, and a gap is one.
 Specified by https://docs.cvat.ai/docs/manual/advanced/xml_format/.
 """
 
@@ -17,7 +18,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import itemgetter
 from pathlib import PurePosixPath
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
@@ -33,6 +34,7 @@ PROGRAM = "CVAT 1.1"
 PART = "annotations.xml"  # of the archive that CVAT exports
 _SHAPES = {"box", "polygon", "polyline", "points", "cuboid", "ellipse", "skeleton", "mask"}
 _LONGEST = 1_000_000  # frames of a track, ten hours
+_STEPS = 2  # frames: of so few, in steps of two, the last one's number is their count, too
 
 
 def recognised(head: str) -> bool:
@@ -98,6 +100,8 @@ class _Tasks:
             size, start = (whole_number(task.findtext(tag)) for tag in ("size", "start_frame"))
             stop = whole_number(task.findtext("stop_frame"))
             end = stop + 1 if stop is not None else None if size is None else size + (start or 0)
+            if stop is not None and size == stop - (start or 0) and size > _STEPS:
+                end = stop  # Datumaro writes the frame after the last
             number = texts(task.findtext("id"))
             self._names[number], self._ends[number] = name or path.stem, end
         if not found or not all(self._names.values()):
@@ -128,13 +132,18 @@ def _track(gathered: Gathered, track: Element, tasks: _Tasks) -> None:
     if not label:
         gathered.wrong(where, "has no label")
         return
+    if not shapes:
+        return
     shapes.sort()
-    last_step = shapes[-1][0] - shapes[-2][0] if len(shapes) > 1 else 1
+    steps = [second[0] - first[0] for first, second in pairwise(shapes)] or [1]
+    every = all(key for _, _, key in shapes)
+    # Where not all are key frames, all frames with a shape are there, in the steps of the task.
+    longest = shapes[-1][0] if every else min((step for step in steps if step), default=1)
     for number, (frame, outside, _) in enumerate(shapes):
         end: int | None = frame + 1
         if number + 1 < len(shapes):
-            end = shapes[number + 1][0]
-        elif last_step > 1 and all(key for _, _, key in shapes):
+            end = min(shapes[number + 1][0], frame + longest)
+        elif steps[-1] > 1 and every:
             end = tasks.end(track) or end
         if outside or end is None:
             continue
@@ -157,6 +166,8 @@ def _image(gathered: Gathered, image: Element, tasks: _Tasks) -> None:
         gathered.wrong(where, "has no name")
         return
     for shape in image:
+        if shape.get("outside") == "1":  # Datumaro writes those of tracks so
+            continue
         if shape.tag in _SHAPES or shape.tag == "tag":
             if texts(shape.get("label")):
                 gathered.add(where, video, frame, texts(shape.get("label")))

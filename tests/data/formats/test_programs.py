@@ -1,0 +1,81 @@
+"""Files as the programs' own code wrote them, and what that code needs of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from data.formats.table import FORMATS
+from data.formats.taken import Made
+from data.videos.info import VideoInfo
+from tests.data.formats.reading import rows, taken
+
+
+def written(
+    program: str, labels: list[tuple[object, ...]], *columns: str, **infos: VideoInfo
+) -> Made:
+    write = FORMATS[program].write
+    assert write is not None
+    return write(pd.DataFrame(labels, columns=["video", *columns, "label"]), infos)
+
+
+# CVAT's forms, as Datumaro 1.13 writes them
+
+META = """<?xml version="1.0" encoding="utf-8"?>
+<annotations>
+  <version>1.1</version>
+  <meta>
+    <task>
+      <id></id>
+      <name>default</name>
+      <size>20</size>
+      <mode>annotation</mode>
+      <overlap></overlap>
+      <start_frame>0</start_frame>
+      <stop_frame>20</stop_frame>
+      <frame_filter></frame_filter>
+    </task>
+  </meta>
+"""
+
+
+def box(more: str, outside: int = 0, keyframe: int = 0) -> str:
+    return (
+        f'    <box {more} occluded="0" outside="{outside:d}" keyframe="{keyframe:d}" '
+        'xtl="1.00" ytl="2.00" xbr="11.00" ybr="12.00" z_order="0">\n    </box>\n'
+    )
+
+
+def track(label: str, *boxes: str) -> str:
+    return f'{META}  <track id="0" label="{label}">\n{"".join(boxes)}  </track>\n</annotations>'
+
+
+def frames(path: Path, text: str) -> list[int]:
+    return [int(frame) for _, frame, _ in rows(taken(path / "default.xml", text))]
+
+
+def test_a_box_of_an_image_may_be_outside(tmp_path: Path) -> None:
+    images = "".join(
+        f'  <image id="{n}" name="frame_00000{n}.jpg" width="64" height="48">\n'
+        + box('label="fox"', outside=n == 7, keyframe=n == 7)
+        + "  </image>\n"
+        for n in (6, 7)
+    )
+    assert frames(tmp_path, f"{META}{images}</annotations>") == [6]
+
+
+def test_gaps_of_tracks_that_list_each_frame_are_gaps(tmp_path: Path) -> None:
+    shown = [1, 2, 3, 10, 11]
+    text = track("fox", *(box(f'frame="{number}"') for number in shown))
+    assert frames(tmp_path, text) == shown
+
+
+def test_tracks_of_every_fifth_frame_have_no_gaps(tmp_path: Path) -> None:
+    boxes = [box(f'frame="{n}"', outside=n == 15, keyframe=n in (0, 15)) for n in (0, 5, 10, 15)]
+    assert frames(tmp_path, track("fox", *boxes)) == list(range(15))
+
+
+def test_a_task_ends_with_its_last_frame(tmp_path: Path) -> None:
+    boxes = [box(f'frame="{number}"', keyframe=1) for number in (5, 15)]
+    assert frames(tmp_path, track("blank", *boxes)) == list(range(5, 20))
