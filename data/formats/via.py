@@ -9,7 +9,7 @@ value; of options, their key).
 An export begins with lines after ``#``: ``ATTRIBUTE`` has what a project has under ``attribute``, and
 ``CSV_HEADER`` the columns: ``metadata_id``, ``file_list``, ``temporal_coordinates`` (as ``z``; or
 ``temporal_segment_start`` and ``..._end``), ``spatial_coordinates`` (``xy``) and ``metadata`` (``av``);
-cells are JSON.
+cells are JSON. An export of segments alone has no ``ATTRIBUTE``: there options are numbers.
 
 The class is the value of the attribute that most segments have. Specified by
 https://gitlab.com/vgg/via/blob/master/via-3.x.y/README.md (``_via_data.js``,
@@ -26,6 +26,7 @@ from typing import Any
 
 import pandas as pd
 
+from data.errors import some
 from data.files.path import File
 from data.formats.content import json_of, refuse, rows_of, text_of
 from data.formats.taken import (
@@ -112,19 +113,29 @@ def read_table(path: File, content: bytes) -> Taken:
         if not isinstance(files, list) or not files:
             gathered.wrong(number, "file_list: names no video")
             continue
-        times = parsed["temporal_coordinates"]
+        times, region = parsed["temporal_coordinates"], parsed["spatial_coordinates"]
         if "temporal_segment_start" in row:
             times = [row[name] for name in _ENDS if row.get(name)]
+            # VIA writes the picture's regions there, too, without saying so.
+            region = len(times) == 1 and not parsed["metadata"]
         key = str(number)
         parts["file"][key] = {"fname": files[0]}
         parts["view"][key] = {"fid_list": [key]}
         parts["metadata"][key] = {
             "vid": key,
             "z": times,
-            "xy": parsed["spatial_coordinates"],
+            "xy": region,
             "av": parsed["metadata"],
         }
-    return _segments(gathered, parts)
+    taken = _segments(gathered, parts)
+    if "ATTRIBUTE" not in said and (
+        numbers := [x for x in set(taken.table["label"]) if x.isdigit()]
+    ):
+        taken.notes.append(
+            f"{path}: classes {some(sorted(numbers))} may be numbers of options, whose names aren't in "
+            "this export; give the project, or the export 'VIA3 CSV'"
+        )
+    return taken
 
 
 def _json(text: str) -> Any:

@@ -9,7 +9,7 @@ import pandas as pd
 from data.formats.table import FORMATS
 from data.formats.taken import Made
 from data.videos.info import VideoInfo
-from tests.data.formats.reading import rows, taken
+from tests.data.formats.reading import notes, rows, taken
 
 
 def written(
@@ -79,3 +79,32 @@ def test_tracks_of_every_fifth_frame_have_no_gaps(tmp_path: Path) -> None:
 def test_a_task_ends_with_its_last_frame(tmp_path: Path) -> None:
     boxes = [box(f'frame="{number}"', keyframe=1) for number in (5, 15)]
     assert frames(tmp_path, track("blank", *boxes)) == list(range(5, 20))
+
+
+# VIA 3.0.13: "Only Temporal Segments as CSV"
+
+SEGMENTS = """\
+# Exported using VGG Image Annotator (http://www.robots.ox.ac.uk/~vgg/software/via)
+# CSV_HEADER = metadata_id,file_list,temporal_segment_start,temporal_segment_end,metadata
+"""
+
+
+def test_options_of_an_export_of_segments_have_no_names(tmp_path: Path) -> None:
+    lines = (
+        '"1_1","[""a b.mp4""]",0.5,1,"{""class"":""1""}"\n'
+        '"1_3","[""a b.mp4""]",2,,"{""class"":""0""}"\n'
+    )
+    found = taken(tmp_path / "x.csv", SEGMENTS + lines)
+    assert rows(found) == [("a b.mp4", "0.5", "1", "1"), ("a b.mp4", "2", "2", "0")]
+    assert "classes 0, 1 may be numbers of options, whose names aren't in" in notes(found)
+
+
+def test_regions_in_an_export_of_segments_are_left_out(tmp_path: Path) -> None:
+    lines = (
+        '"1_u255s","[""a b.mp4""]",0.5,1.25,"{""beh"":""walk, slow""}"\n'
+        '"1_u255u","[""a b.mp4""]",0.7,,"{}"\n"1_u255v","[""a b.mp4""]",,,"{}"\n'
+    )
+    found = taken(tmp_path / "x.csv", SEGMENTS + lines)
+    assert rows(found) == [("a b.mp4", "0.5", "1.25", "walk, slow")]
+    assert "left out: entries without a time 1, regions of the picture 1" in notes(found)
+    assert "numbers of options" not in notes(found)
