@@ -40,6 +40,10 @@ from data.videos.info import VideoInfo
 
 PROGRAM = "ELAN"
 _TYPE = "labels"
+_SCHEMA = {  # as ELAN names it: pympi-ling reads no file without it
+    "xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance",
+    "xsi:noNamespaceSchemaLocation": "http://www.mpi.nl/tools/elan/EAFv3.0.xsd",
+}
 
 
 def recognised(head: str) -> bool:
@@ -177,7 +181,7 @@ def write(rows: pd.DataFrame, infos: Mapping[str, VideoInfo]) -> Made:
 
 def _document(video: str, rows: pd.DataFrame, info: VideoInfo | None) -> str:
     head = {"AUTHOR": "", "DATE": "2000-01-01T00:00:00+00:00", "FORMAT": "3.0", "VERSION": "3.0"}
-    root = Element("ANNOTATION_DOCUMENT", head)
+    root = Element("ANNOTATION_DOCUMENT", head | _SCHEMA)
     header = SubElement(root, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
     name = info.path.name if info else video
     media = {"MEDIA_URL": f"file:///{quote(name)}", "RELATIVE_MEDIA_URL": f"./{quote(name)}"}

@@ -108,3 +108,14 @@ def test_regions_in_an_export_of_segments_are_left_out(tmp_path: Path) -> None:
     assert rows(found) == [("a b.mp4", "0.5", "1.25", "walk, slow")]
     assert "left out: entries without a time 1, regions of the picture 1" in notes(found)
     assert "numbers of options" not in notes(found)
+
+
+# ELAN, read by pympi-ling 1.71
+
+
+def test_an_elan_file_names_its_schema() -> None:
+    made = written("elan", [("a", 0.5, 1.0, "walk")], "time_start", "time_end")
+    assert (
+        'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
+        'xsi:noNamespaceSchemaLocation="http://www.mpi.nl/tools/elan/EAFv3.0.xsd"'
+    ) in made.files[""]
