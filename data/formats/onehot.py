@@ -3,8 +3,9 @@ shown.
 
 DeepEthogram (0.1 and 0.2) writes ``VIDEO_labels.csv`` beside each video: frame numbers from 0 in a
 first column without a name, ``background`` (1 where nothing else is), then the behaviours; 0, 1, and
--1 for frames that nobody has labelled. A table of several videos has the columns ``video`` and
-``frame``, too. Specified by https://github.com/jbohnslav/deepethogram (``docs/file_structure.md``).
+-1 for frames that nobody has labelled. Labels that a project took in keep their file's name, beside
+``record.yaml``. A table of several videos has the columns ``video`` and ``frame``, too. Specified by
+https://github.com/jbohnslav/deepethogram (``docs/file_structure.md``).
 
 A frame of several classes has a row for each. -1 and rows of zeros alone are no labels.
 """
@@ -14,7 +15,9 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -22,10 +25,11 @@ import pandas as pd
 from data.files.path import File
 from data.formats.content import refuse, rows_of
 from data.formats.taken import FRAME, Gathered, Made, Taken, file_name, whole_number
-from data.videos.info import VideoInfo
+from data.videos.info import EXTENSIONS, VideoInfo
 
 PROGRAM = "DeepEthogram labels"
 BACKGROUND = "background"
+RECORD = "record.yaml"  # in a project's folder of a video, which has the video's name
 _KEYS = ("video", "frame", "")
 _VALUES = {"0": 0, "1": 1, "-1": -1, "0.0": 0, "1.0": 1, "-1.0": -1}
 
@@ -55,7 +59,7 @@ def read(path: File, content: bytes) -> Taken:
     if not classes:
         refuse(path, "has no column of a class")
     gathered = Gathered(PROGRAM, path, FRAME)
-    own = re.sub(r"_(labels|predictions)$", "", path.stem)
+    own = _video(path)
     unlabelled = empty = 0
     for count, (number, cells) in enumerate(rows):
         cells += [""] * (len(header) - len(cells))
@@ -85,6 +89,14 @@ def read(path: File, content: bytes) -> Taken:
     return gathered.done("labels of frames")
 
 
+def _video(path: File) -> str:
+    """The video of a file: the one that DeepEthogram keeps beside it, whatever the file is called."""
+    own = re.sub(r"_(labels|predictions)$", "", path.stem)
+    if own == path.stem and isinstance(path, Path) and (path.parent / RECORD).is_file():
+        return path.parent.name
+    return own
+
+
 def write(rows: pd.DataFrame, infos: Mapping[str, VideoInfo]) -> Made:
     """A file a video, as DeepEthogram has it.
 
@@ -101,7 +113,14 @@ def write(rows: pd.DataFrame, infos: Mapping[str, VideoInfo]) -> Made:
         notes.append(
             "frames after the last labelled one are left out; --videos says how many there are"
         )
+    order = ", ".join(classes)
+    notes.append(
+        "DeepEthogram goes by the order of columns, not by their names: class_names in the project's "
+        f"project_config.yaml must be [{order}]"
+    )
     files: dict[str, str] = {}
+    names = {str(video): PurePosixPath(_endless(str(video))).name for video in set(rows["video"])}
+    same = Counter(names.values())
     for video, of_video in rows.groupby("video", sort=True):
         info = infos.get(str(video))
         frames = of_video["frame"].to_numpy(int)
@@ -115,5 +134,12 @@ def write(rows: pd.DataFrame, infos: Mapping[str, VideoInfo]) -> Made:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["", *classes])
         writer.writerows([number, *row] for number, row in enumerate(table.tolist()))
-        files[file_name(str(video), files, "_labels.csv")] = text.getvalue()
+        # DeepEthogram looks for VIDEO_labels.csv, without folders and ending.
+        name = names[str(video)] if same[names[str(video)]] == 1 else _endless(str(video))
+        files[file_name(name, files, "_labels.csv")] = text.getvalue()
     return Made(files, notes)
+
+
+def _endless(video: str) -> str:
+    place = PurePosixPath(video)
+    return str(place.with_suffix("")) if place.suffix.lower() in EXTENSIONS else video

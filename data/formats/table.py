@@ -257,6 +257,11 @@ def _label_files(path: Path) -> list[Path]:
         )
     # What DeepEthogram predicted lies beside what a person has labelled.
     labelled = {str(file) for file in files if "_labels" in file.stem}
+    labelled |= {
+        str(file.parent / f"{file.parent.name}_labels{file.suffix}")
+        for file in files
+        if re.search("label|score", file.stem.lower()) and (file.parent / onehot.RECORD).is_file()
+    }
     return [
         f for f in files if str(f).replace("_predictions", "_labels") not in labelled - {str(f)}
     ]

@@ -9,7 +9,7 @@ import pandas as pd
 from data.formats.table import FORMATS
 from data.formats.taken import Made
 from data.videos.info import VideoInfo
-from tests.data.formats.reading import notes, rows, taken
+from tests.data.formats.reading import notes, rows, taken, taken_of
 
 
 def written(
@@ -119,3 +119,34 @@ def test_an_elan_file_names_its_schema() -> None:
         'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
         'xsi:noNamespaceSchemaLocation="http://www.mpi.nl/tools/elan/EAFv3.0.xsd"'
     ) in made.files[""]
+
+
+# DeepEthogram 0.5
+
+
+def test_labels_that_a_project_of_deepethogram_took_in_are_of_its_video(tmp_path: Path) -> None:
+    """As its `add_label_to_project` writes them, after which `add_behavior_to_project` did."""
+    text = ",background,walk,rear\n0,1,0,-1.0\n1,0,1,-1.0\n"
+    for video in ("mouse1", "mouse2"):
+        (tmp_path / "DATA" / video).mkdir(parents=True)
+        (tmp_path / "DATA" / video / "record.yaml").write_text(f"key: {video}\n")
+        (tmp_path / "DATA" / video / "scores.csv").write_text(text)
+        (tmp_path / "DATA" / video / f"{video}_predictions.csv").write_text(",walk\n0,1\n")
+    assert rows(taken_of(tmp_path)) == [
+        ("mouse1", "0", "background"),
+        ("mouse1", "1", "walk"),
+        ("mouse2", "0", "background"),
+        ("mouse2", "1", "walk"),
+    ]
+
+
+def test_deepethogram_finds_labels_by_the_name_of_the_video_alone() -> None:
+    labels = [("x/a b.mp4", 0, "walk"), ("c.1", 0, "rear"), ("y/d.avi", 0, "walk")]
+    made = written("deepethogram", [*labels, ("z/d.avi", 0, "walk")], "frame")
+    assert set(made.files) == {
+        "a b_labels.csv",
+        "c.1_labels.csv",
+        "y_d_labels.csv",
+        "z_d_labels.csv",
+    }
+    assert "must be [background, rear, walk]" in made.notes[-1]
