@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from data.formats.table import FORMATS
 from data.formats.taken import Made
@@ -150,3 +151,34 @@ def test_deepethogram_finds_labels_by_the_name_of_the_video_alone() -> None:
         "z_d_labels.csv",
     }
     assert "must be [background, rear, walk]" in made.notes[-1]
+
+
+# Zamba 2.7
+
+
+def test_a_split_that_nobody_has_filled_in_is_none(tmp_path: Path) -> None:
+    text = "filepath,label,split,site\na b.mp4,fox,,n1\nnight/c.avi,NA,,n2\n"
+    found = taken(tmp_path / "labels.csv", text)
+    assert list(found.table) == ["video", "label", "site"]
+    assert rows(found) == [("a b.mp4", "fox", "n1"), ("night/c.avi", "NA", "n2")]
+    assert "column split is empty, and left out" in notes(found)
+    assert "1 rows have the class 'NA', which Zamba leaves out as no label" in notes(found)
+
+
+def test_classes_that_zamba_predicted(tmp_path: Path) -> None:
+    found = taken(tmp_path / "zamba_predictions.csv", "filepath,0\na b.mp4,fox\nc.avi,deer\n")
+    assert rows(found) == [("a b.mp4", "fox"), ("c.avi", "deer")]
+    assert "classes are what Zamba predicted" in notes(found)
+
+
+@pytest.mark.parametrize(
+    ("labels", "note"),
+    [
+        (["1", "2"], "Zamba reads no labels that are numbers alone"),
+        (["None", "fox"], "Zamba leaves out labels None, which it reads as empty cells"),
+    ],
+)
+def test_classes_that_zamba_cannot_read_are_told(labels: list[str], note: str) -> None:
+    made = written("zamba", [("a.mp4", label) for label in labels])
+    assert note in "\n".join(made.notes)
+    assert not written("zamba", [("a.mp4", "1"), ("a.mp4", "fox")]).notes
