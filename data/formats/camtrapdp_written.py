@@ -16,6 +16,30 @@ from data.videos.info import VideoInfo
 
 _TYPES = {"blank", "human", "vehicle", "unknown"}  # classes that are no species
 _BASE = "https://raw.githubusercontent.com/tdwg/camtrap-dp/1.0.2"
+_MEDIA = {  # by the names of files; others are called MP4
+    ".avi": "video/x-msvideo",
+    ".mov": "video/quicktime",
+    ".mkv": "video/x-matroska",
+    ".webm": "video/webm",
+    ".mpg": "video/mpeg",
+    ".mpeg": "video/mpeg",
+    ".wmv": "video/x-ms-wmv",
+    ".asf": "video/x-ms-asf",
+}
+# All of the tables' columns, in their order: a table without one is no valid one.
+_COLUMNS = {
+    "deployments": "deploymentID,locationID,locationName,latitude,longitude,coordinateUncertainty,"
+    "deploymentStart,deploymentEnd,setupBy,cameraID,cameraModel,cameraDelay,cameraHeight,cameraDepth,"
+    "cameraTilt,cameraHeading,detectionDistance,timestampIssues,baitUse,featureType,habitat,"
+    "deploymentGroups,deploymentTags,deploymentComments",
+    "media": "mediaID,deploymentID,captureMethod,timestamp,filePath,filePublic,fileName,fileMediatype,"
+    "exifData,favorite,mediaComments",
+    "observations": "observationID,deploymentID,mediaID,eventID,eventStart,eventEnd,observationLevel,"
+    "observationType,cameraSetupType,scientificName,count,lifeStage,sex,behavior,individualID,"
+    "individualPositionRadius,individualPositionAngle,individualSpeed,bboxX,bboxY,bboxWidth,bboxHeight,"
+    "classificationMethod,classifiedBy,classificationTimestamp,classificationProbability,"
+    "observationTags,observationComments",
+}
 
 
 def write(rows: pd.DataFrame, infos: Mapping[str, VideoInfo]) -> Made:
@@ -27,6 +51,7 @@ def write(rows: pd.DataFrame, infos: Mapping[str, VideoInfo]) -> Made:
     """
     notes = [
         "positions and hours are not known: latitude and longitude are 0, times midnight; fill them in",
+        "who did the project and how is not known: see contributors and project in datapackage.json",
         *(
             f"left out: {name}, for which Camtrap DP has no place"
             for name in ("split", "subject")
@@ -40,54 +65,87 @@ def write(rows: pd.DataFrame, infos: Mapping[str, VideoInfo]) -> Made:
         for date in set(dates)
     }
     first, last = min(days.values(), default=""), max(days.values(), default="")
-    deployments = [(s, s, s, 0, 0, first, last.replace("T00:00", "T23:59")) for s in sites]
-    media: dict[str, tuple[str, ...]] = {}
-    observations = []
+    end = last.replace("T00:00", "T23:59")
+    deployments = [
+        {
+            **dict.fromkeys(("deploymentID", "locationID", "locationName"), site),
+            "latitude": 0,
+            "longitude": 0,
+            "deploymentStart": first,
+            "deploymentEnd": end,
+        }
+        for site in sites
+    ]
+    media: dict[str, dict[str, object]] = {}
+    observations = list[dict[str, object]]()
     for number, (row, date) in enumerate(zip(rows.to_dict("records"), dates, strict=True), 1):
         video, label, site = str(row["video"]), str(row["label"]), str(row.get("site", "site"))
-        info = infos.get(video)
-        path = (
-            video if info is None or video.endswith(info.path.suffix) else video + info.path.suffix
+        media.setdefault(video, _media(video, site, days[date], infos.get(video)))
+        observations.append(
+            {
+                "observationID": f"o{number}",
+                "deploymentID": site,
+                "mediaID": video,
+                **dict.fromkeys(("eventStart", "eventEnd"), days[date]),
+                "observationLevel": "media",
+                "observationType": label if label in _TYPES else "animal",
+                "scientificName": "" if label in _TYPES else label,
+            }
         )
-        name = PurePosixPath(path).name
-        media.setdefault(video, (video, site, days[date], path, "false", name, "video/mp4"))
-        kind, species = (label, "") if label in _TYPES else ("animal", label)
-        time = (days[date], days[date])
-        observations.append((f"o{number}", site, video, *time, "media", kind, species))
-    tables = {
-        "deployments": (
-            "deploymentID,locationID,locationName,latitude,longitude,deploymentStart,deploymentEnd",
-            deployments,
-        ),
-        "media": (
-            "mediaID,deploymentID,timestamp,filePath,filePublic,fileName,fileMediatype",
-            media.values(),
-        ),
-        "observations": (
-            "observationID,deploymentID,mediaID,eventStart,eventEnd,observationLevel,observationType,"
-            "scientificName",
-            observations,
-        ),
+    tables: dict[str, list[dict[str, object]]] = {
+        "deployments": deployments,
+        "media": list(media.values()),
+        "observations": observations,
     }
+    species = sorted(set(rows["label"].astype(str)) - _TYPES)
     package = {
         "name": "labels",
         "profile": f"{_BASE}/camtrap-dp-profile.json",
         "created": "1970-01-01T00:00:00Z",
+        "contributors": [{"title": "unknown"}],
+        "project": {
+            "title": "labels",
+            "samplingDesign": "opportunistic",
+            "captureMethod": ["activityDetection"],
+            "individualAnimals": False,
+            "observationLevel": ["media"],
+        },
+        "spatial": {"type": "Point", "coordinates": [0, 0]},
+        "temporal": {"start": first[:10], "end": last[:10]},
+        "taxonomic": [{"scientificName": name} for name in species],
         "resources": [
             {
                 "name": name,
                 "path": f"{name}.csv",
                 "profile": "tabular-data-resource",
+                "format": "csv",
+                "mediatype": "text/csv",
+                "encoding": "utf-8",
                 "schema": f"{_BASE}/{name}-table-schema.json",
             }
             for name in tables
         ],
     }
     files = {MARK: json.dumps(package, indent=2, ensure_ascii=False)}
-    for name, (header, table) in tables.items():
+    for name, table in tables.items():
         text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(header.split(","))
+        writer = csv.DictWriter(text, _COLUMNS[name].split(","), lineterminator="\n")
+        writer.writeheader()
         writer.writerows(table)
         files[f"{name}.csv"] = text.getvalue()
     return Made(files, notes)
+
+
+def _media(video: str, site: str, time: str, info: VideoInfo | None) -> dict[str, object]:
+    path = PurePosixPath(video)
+    if info is not None and not video.endswith(info.path.suffix):
+        path = PurePosixPath(video + info.path.suffix)
+    return {
+        "mediaID": video,
+        "deploymentID": site,
+        "timestamp": time,
+        "filePath": str(path),
+        "filePublic": "false",
+        "fileName": path.name,
+        "fileMediatype": _MEDIA.get(path.suffix.lower(), "video/mp4"),
+    }

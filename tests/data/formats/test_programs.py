@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -182,3 +185,26 @@ def test_classes_that_zamba_cannot_read_are_told(labels: list[str], note: str) -
     made = written("zamba", [("a.mp4", label) for label in labels])
     assert note in "\n".join(made.notes)
     assert not written("zamba", [("a.mp4", "1"), ("a.mp4", "fox")]).notes
+
+
+# Camtrap DP 1.0.2, read by trap-schema 0.2 and CamTrapTools 0.8
+
+
+def test_a_package_has_all_that_its_profile_asks_for() -> None:
+    info = VideoInfo(Path("night/c.avi"), np.arange(5) / 25, 25.0, 4, 4, "pyav")
+    labels = [("night/c", "Meles meles"), ("b", "blank")]
+    files = written("camtrapdp", labels, **{"night/c": info}).files
+    package = json.loads(files["datapackage.json"])
+    asked = "resources profile created contributors project spatial temporal taxonomic"
+    assert set(asked.split()) <= set(package)
+    assert package["taxonomic"] == [{"scientificName": "Meles meles"}]
+    assert package["temporal"] == {"start": "1970-01-01", "end": "1970-01-01"}
+    tables = {name: list(csv.DictReader(text.splitlines())) for name, text in files.items()}
+    counts = {name: len(tables[f"{name}.csv"][0]) for name in ("deployments", "media")}
+    assert counts == {"deployments": 24, "media": 11}
+    first, second = tables["observations.csv"]
+    assert len(first) == 28 and first["classificationMethod"] == ""
+    assert (first["observationType"], first["scientificName"]) == ("animal", "Meles meles")
+    assert (second["observationType"], second["scientificName"]) == ("blank", "")
+    media = [(one["filePath"], one["fileMediatype"]) for one in tables["media.csv"]]
+    assert media == [("night/c.avi", "video/x-msvideo"), ("b", "video/mp4")]
