@@ -42,7 +42,7 @@ def test_a_packed_project(tmp_path: Path) -> None:
         ("a.textGrid", b'File type = "ooTextFile"\nObject class = "TextGrid"\n', "Praat"),
         ("a.html", b"<table><thead><tr><th>Observation id</th><th>", "a table in HTML"),
         ("a.pkl", b"\x80\x05\x95\xac\x10\0\0\0\0\0\0\x8c\x06pandas\x94\x8c", "data of Python"),
-        ("a.rds", gzip.compress(b"X\n\0\0\0\x03\0\x04\0\0\0\x03\x05\0"), "is data of R"),
+        ("a.rds", gzip.compress(b"X\n\0\0\0\x03\0\x04\0\0\0\x03\x05\0", mtime=0), "is data of R"),
         ("a.srt", b"1\n00:00:01,000 --> 00:00:04,250\nrest\n", "subtitles"),
         ("a.tsv", b"Observation id\tDate\tDescription\tSubjects\tMedia", "list of observations"),
         ("a.csv", b"Observation id,Date,Description,Subjects,Media", "list of observations"),
