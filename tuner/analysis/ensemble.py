@@ -22,10 +22,10 @@ from tuner.analysis.folds import (
     held_out,
     predict_held_out,
 )
-from tuner.analysis.prediction import steps
 from tuner.analysis.selection import as_good, figures, greedy
 from tuner.config.sections import DataConfig
 from tuner.objective import Objective
+from tuner.training.clips.extractor import steps
 from tuner.training.task import Task, task_of
 
 Size = int | Literal["auto"]

@@ -17,9 +17,10 @@ from data.files.storage import Storage
 from data.files.whole import write_table
 from tuner.analysis import artifacts
 from tuner.analysis.folds import as_one_fold, held_out, predict_held_out
-from tuner.analysis.prediction import PREDICTIONS, Predictions, steps, with_labels
+from tuner.analysis.prediction import PREDICTIONS, Predictions, with_labels
 from tuner.analysis.videos import VIDEO_PREDICTIONS, with_video_labels
 from tuner.config.sections import DataConfig
+from tuner.training.clips.extractor import shared_steps
 from tuner.training.run import BEST, HISTORY
 from tuner.training.task import task_of
 
@@ -103,7 +104,7 @@ def evaluate(
     begin = datetime.now()
     folds = as_one_fold(loaded, dataset, folds or {})
     dataset, videos = held_out(loaded, dataset, folds), list(dataset.videos.values())
-    with output.bar("predicting", steps(loaded, videos)) as advance:
+    with output.bar("predicting", shared_steps(loaded, videos, config)) as advance:
         found = predict_held_out(loaded, videos, config, folds, weights=weights, on_frames=advance)
     raw = labelled(found, dataset)[dataset.unit]
     if len(members) == 1:

@@ -16,9 +16,10 @@ from data.videos.find import find_files
 from data.videos.rejects import Reject, write_rejects
 from data.videos.video import open_videos, video_remarks
 from models import VideoClassifier, compares_frames
-from tuner.analysis.prediction import PREDICTIONS, predict, steps
+from tuner.analysis.prediction import PREDICTIONS, predict
 from tuner.analysis.videos import VIDEO_PREDICTIONS
 from tuner.config.sections import DataConfig
+from tuner.training.clips.extractor import shared_steps
 from tuner.training.task import task_of
 
 
@@ -91,7 +92,7 @@ def predict_new(
     stored = any(compares_frames(model.config) for model in models)
     config = config.model_copy(update={"frames": "stored" if stored else "direct"})
     opened = list(videos.values())
-    with output.bar("predicting", steps(models, opened)) as advance:
+    with output.bar("predicting", shared_steps(models, opened, config)) as advance:
         found = predict(models, opened, config, weights=weights, on_frames=advance, rejects=rejects)
     task = task_of(models[0].config.task, models[0].classes, thresholds)
     found = found.at_temperature(task, temperature)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,11 +14,11 @@ from torch import Tensor
 from data import Video
 from data.errors import VideoError
 from data.videos.rejects import Reject
-from models import VideoClassifier, answering, streams
+from models import VideoClassifier, answering
 from tuner.analysis.videos import decided, video_table, with_errors
 from tuner.config.sections import DataConfig
 from tuner.training.clips.batches import Clips, FeatureClips, all_logits
-from tuner.training.clips.extractor import alike, extractor, store
+from tuner.training.clips.extractor import alike, extractor, shared_steps, steps, store
 from tuner.training.clips.source import frame_clips, frame_numbers
 from tuner.training.clips.stored import Reader, reader
 from tuner.training.device import best_device
@@ -84,7 +84,7 @@ def predict(
             unless those are frozen and their features are stored.
         config: how frames are read.
         weights: of the members in the average; None: all the same.
-        on_frames: told how many more of `steps` are done.
+        on_frames: told how many more of `shared_steps` are done.
         rejects: gets the videos that decode in part, or not at all; None: the first of these raises.
     """
     members = [answering(model) for model in members]
@@ -99,6 +99,7 @@ def predict(
         told += count
         on_frames(count)
 
+    of_frame = shared_steps(members, [range(1)], config)
     extractors = [extractor(model, config, tell) for model in members]
     members = [model.eval().to(best_device()) for model in members]
     groups = alike(one and one.kind for one in extractors)
@@ -125,7 +126,7 @@ def predict(
             continue
         finally:
             # Features that were stored, and a video that broke off, have told of fewer.
-            tell(steps(members, [video]) - told)
+            tell(len(video) * of_frame - told)
         if video.info.damage and rejects is not None:
             rejects.append(Reject.cut(video.name, video.info))
         each = [seen[number] for number in range(len(members))]
@@ -153,7 +154,8 @@ def answers(
     """What each model of whole videos says of each, float64 ``[K, V, C]``; `predict` takes far longer.
 
     Args:
-        config, on_frames: as of `predict`.
+        config: as of `predict`.
+        on_frames: told how many more of `steps` are done.
     """
     task = task_of(members[0].config.task, members[0].classes)
     found = np.empty((len(members), len(videos), len(task.classes)))
@@ -247,12 +249,6 @@ def _weights(model: VideoClassifier, stored: Tensor | None, part: np.ndarray) ->
         return None
     weights = shares[0].double().cpu().numpy()[part] / np.bincount(part)[part]
     return weights / weights.sum()  # a short video has fewer frames than steps
-
-
-def steps(members: Iterable[VideoClassifier], videos: Iterable[Sized]) -> int:
-    """How many pictures go through networks to predict `videos`: frames, and their motion images."""
-    pictures = sum(len(streams(model.config)) for model in members)
-    return sum(map(len, videos)) * pictures
 
 
 def _clips(

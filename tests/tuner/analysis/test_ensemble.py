@@ -21,6 +21,7 @@ from tuner.config.sections import DataConfig
 from tuner.objective import Objective
 from tuner.preparation.one_machine import load_dataset
 from tuner.training.clips import backbone, stored
+from tuner.training.clips.extractor import shared_steps, steps
 from tuner.training.clips.source import ClipSource
 from tuner.training.clips.stored import stored_features
 from tuner.training.run import Run
@@ -109,7 +110,27 @@ def test_answers_for_whole_videos_are_those_beside_the_frames(parameters, drawn,
     assert list(beside["video"]) == [video.name for video in videos]
     np.testing.assert_allclose(said, beside[TASK.classes].to_numpy(), atol=1e-6)
     assert len(np.unique(said.round(6))) > 2
-    assert sum(told) == prediction.steps([model], videos)
+    assert sum(told) == steps([model], videos)
+
+
+def test_pictures_that_models_share_count_once(drawn):
+    data = DataConfig(videos=str(drawn), labels=str(drawn / "labels.csv"), unit="frame")
+    videos = list(load_dataset(data, quiet).videos.values())
+    models = [
+        build(
+            ModelConfig(architecture="image_mlp_frozen", frame_size=72, **more),
+            TASK.classes,
+            with_backbone=False,
+        )
+        for more in ({}, {"motion": "background"}, {"motion": "background", "relative": "video"})
+    ]
+    told = list[int]()
+    predict(models, videos, data, on_frames=told.append)
+    # The pictures, and those of motion; as they go through the network, and not all at the end.
+    count = 2 * sum(map(len, videos))
+    assert sum(told) == shared_steps(models, videos, data) == count
+    assert max(told) <= 32 < count
+    assert steps(models, videos) == 2.5 * count
 
 
 def test_at_places_never_seen_models_of_motion_alone_are_taken(trained, tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence, Sized
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor
 import models
 from data import FeatureStore, Video
 from data.prefetch import prefetched
-from data.stores.features import ensure
+from data.stores.features import ensure, together
 from data.stores.frames import sampled_frames
 from models.config import ModelConfig
 from models.registry import REGISTRY
@@ -95,3 +95,24 @@ def alike(kinds: Iterable[Hashable]) -> list[list[int]]:
     for number, kind in enumerate(kinds):
         of.setdefault(number if kind is None else (kind,), []).append(number)
     return list(of.values())
+
+
+def steps(members: Iterable[models.VideoClassifier], videos: Iterable[Sized]) -> int:
+    """How many pictures go through networks if each model predicts `videos` by itself: frames, and their
+    motion images.
+    """
+    pictures = sum(len(models.streams(model.config)) for model in members)
+    return sum(map(len, videos)) * pictures
+
+
+def shared_steps(
+    members: Iterable[models.VideoClassifier], videos: Iterable[Sized], data: DataConfig
+) -> int:
+    """As `steps`, of models that predict together: a frozen network sees a picture once for all."""
+    stores, pictures = dict[Hashable, FeatureStore](), 0
+    for model in members:
+        if read := reader(model, data):
+            stores |= {each.kind: each for each in read.stores}
+        else:
+            pictures += len(models.streams(model.config))
+    return sum(map(len, videos)) * (pictures + len(together(stores.values())))
