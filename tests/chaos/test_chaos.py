@@ -19,6 +19,7 @@ def expected(drawn, tmp_path_factory):
         yield undisturbed(drawn, tmp_path_factory.mktemp("chaos") / "undisturbed")
 
 
+@pytest.mark.long
 def test_a_search_with_faults_ends_as_one_without(expected, drawn, tmp_path):
     kinds = ["features are those of another video", "power is cut"]
     outcome = disturbed(drawn, tmp_path / "disturbed", expected, kinds, seed=0)
