@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 import sqlite3
 import threading
 import time
@@ -26,6 +26,7 @@ _FORMAT = "opened-4"  # change it when the stored facts about the same file woul
 _LIBRARIES = ("av",)  # whose versions may find others
 _PATIENCE = 10.0  # seconds that other processes are waited for
 _SOON = 1.0  # seconds after which facts are written
+_OURS = re.compile(r"[0-9a-f]{40}\.")  # begins the names of the files of a `Store`
 _SUM = 8  # bytes of a checksum
 # A file for each of ten thousand videos took as long to write as to open the video.
 _TABLE = (
@@ -135,8 +136,8 @@ def keep(info: VideoInfo, identity: str) -> None:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    if not path.exists():  # earlier versions had a folder, with a file for each video
-        shutil.rmtree(path.with_suffix(""), ignore_errors=True)
+    if not path.exists():
+        _delete_former(path.with_suffix(""))
     database = sqlite3.connect(
         path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
     )
@@ -146,6 +147,18 @@ def _connected(path: Path) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def _delete_former(folder: Path) -> None:
+    """What earlier versions kept: a file for each video. What else somebody put there stays."""
+    with suppress(OSError):
+        for pattern in ("*.npy", "*.tmp", "locks/*.lock", "locks/unsealed.txt"):
+            for file in folder.glob(pattern):
+                if file.name == "unsealed.txt" or _OURS.match(file.name):
+                    file.unlink()
+    for empty in (folder / "locks", folder):
+        with suppress(OSError):  # it is not empty, or not there
+            empty.rmdir()
 
 
 def _facts(info: VideoInfo) -> np.ndarray:

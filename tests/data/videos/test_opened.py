@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -194,17 +195,33 @@ for k in range(20):
     assert all(info is not None and len(info) == 20 for info in found)
 
 
-def test_facts_are_there_after_a_command_is_killed(path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(data.videos.opened, "_SOON", 0.0)
+def test_facts_are_there_after_a_command_is_killed(path: Path) -> None:
+    script = """
+import os, signal, sys
+from pathlib import Path
+import data.videos.opened
+from data.videos.opened import Opened, known
+data.videos.opened._SOON = 0.0
+info = known(Path(sys.argv[1]), sys.argv[2])
+with Opened() as opened:
+    opened.keep(info, "another")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
     video = open_video("v", path, None)
-    with data.videos.opened.Opened() as opened:  # as many a command, which is never left
-        opened.keep(video.info, "another")
-        assert data.videos.opened.known(path, "another") is not None
+    ran = subprocess.run([sys.executable, "-c", script, str(path), video.identity], check=False)
+    assert ran.returncode == -signal.SIGKILL
+    assert data.videos.opened.known(path, "another") is not None
 
 
-def test_the_folder_of_earlier_versions_is_deleted(path: Path) -> None:
-    former = default_folder() / "opened" / "locks"
-    former.mkdir(parents=True)
-    (former.parent / "a.npy").write_bytes(b"facts")
+def test_the_files_of_earlier_versions_are_deleted_and_no_others(path: Path) -> None:
+    former = default_folder() / "opened"
+    (former / "locks").mkdir(parents=True)
+    for name in (f"{'a1' * 20}.npy", f"locks/{'a1' * 20}.tmp.lock", "locks/unsealed.txt"):
+        (former / name).write_bytes(b"facts")
+    (former / "mine.npy").write_bytes(b"somebody's")
     open_video("v", path, None)
-    assert not former.parent.exists()
+    assert [file.name for file in former.iterdir()] == ["mine.npy"]
+    (former / "mine.npy").unlink()
+    database().unlink()
+    open_video("v", path, None)
+    assert not former.exists()
